@@ -1,0 +1,45 @@
+// Reference-counted memory from a caching allocator per device. A freed block stays with the allocator: on a CPU a fresh
+// page costs more than a small convolution (it is zeroed by the kernel at first touch), so a training step after the first
+// allocates nothing.
+#pragma once
+#include <atomic>
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+
+#include "kernels/kernels.h"
+
+namespace forger {
+
+class Storage {
+ public:
+  Storage(Device device, size_t bytes);  // contents undefined; throws Error when the device has no memory left
+  ~Storage();
+  Storage(const Storage&) = delete;
+  Storage& operator=(const Storage&) = delete;
+
+  void* data() const { return data_; }
+  size_t bytes() const { return bytes_; }
+  Device device() const { return device_; }
+
+  // Counts writes in place. A gradient that saved this memory compares the count (core/autograd.h, Saved).
+  uint64_t version = 0;
+  const char* last_writer = "";  // the op of the last write in place; a string literal
+
+ private:
+  Device device_;
+  size_t bytes_;
+  size_t block_bytes_;  // what the allocator handed out, >= bytes_
+  void* data_;
+};
+
+struct MemoryStats {
+  size_t live_bytes = 0;    // asked for by storages that exist
+  size_t peak_bytes = 0;    // highest live_bytes since the last reset_peak
+  size_t cached_bytes = 0;  // held by the allocator, handed to nobody
+};
+MemoryStats memory_stats(Device device = Device::cpu);
+void reset_peak_memory(Device device = Device::cpu);
+void release_cached_memory(Device device = Device::cpu);  // gives cached blocks back to the system
+
+}  // namespace forger

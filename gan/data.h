@@ -1,0 +1,81 @@
+// Data sets and the loader that feeds a training run.
+//
+// A source turns a spec such as "fashion-mnist", "idx:images.gz,labels.gz", "cifar10:DIR", "folder:DIR" (or just a path) or
+// "ring8" into a DataSet. Each source is one file in gan/data/ that registers itself; `forger list` prints them.
+#pragma once
+#include <condition_variable>
+#include <functional>
+#include <memory>
+#include <mutex>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include "core/tensor.h"
+
+namespace forger::gan {
+
+class DataSet {
+ public:
+  virtual ~DataSet() = default;
+  virtual int64_t count() const = 0;
+  virtual Shape sample() const = 0;  // (H, W, C) of images, (2) of points; values in [-1, 1] for images
+  // Writes sample i, sample().numel() floats. Called from the loader's thread; must be thread-safe. DataError when it can't be read.
+  virtual void read(int64_t i, float* out) const = 0;
+  virtual int64_t classes() const { return 0; }            // 0: no labels
+  virtual int64_t label(int64_t) const { return 0; }
+  virtual std::string class_name(int64_t c) const { return std::to_string(c); }
+  virtual std::string name() const = 0;
+  // Hex digest (FNV-1a 64) of the contents, or of file names and sizes for folders: recorded in config.toml.
+  virtual std::string hash() const = 0;
+};
+using DataSetPtr = std::shared_ptr<const DataSet>;
+
+enum class Subset : uint8_t { train, test };
+
+struct DataSource {
+  std::string name;  // what a spec begins with
+  std::string help;  // one line: the spec and what it is
+  // Whether the spec is this source's; size is the side of the images asked for (28-pixel sets are padded to 32 with the
+  // background, larger sizes are bilinear resizes; 0: as they are).
+  std::function<bool(const std::string& spec)> accepts;
+  std::function<DataSetPtr(const std::string& spec, int64_t size, Subset subset)> open;
+};
+struct RegisterDataSource {
+  explicit RegisterDataSource(DataSource source);
+};
+const std::vector<DataSource>& data_sources();  // sorted by name
+// UsageError for an unknown spec (lists what there is), DataError when the files are missing or broken.
+DataSetPtr open_data(const std::string& spec, int64_t size, Subset subset = Subset::train);
+
+// Batches of a data set in an order that is a pure function of (seed, epoch): its whole state is the number of samples drawn,
+// which a checkpoint holds. A thread reads ahead. The last samples of an epoch that do not fill a batch are followed by the
+// first ones of the next.
+class Loader {
+ public:
+  // UsageError when batch > data->count().
+  Loader(DataSetPtr data, int64_t batch, uint64_t seed, uint64_t drawn = 0, int prefetch = 4);
+  ~Loader();
+  struct Batch {
+    Tensor images;  // (batch, H, W, C) or (batch, 2), float32
+    Tensor labels;  // i64 (batch); undefined without labels
+  };
+  Batch next();  // rethrows a DataError of the reading thread
+  uint64_t drawn() const { return drawn_; }  // samples handed out, read-ahead not counted
+  const DataSet& data() const { return *data_; }
+
+ private:
+  struct Ready;
+  void read_ahead();
+  DataSetPtr data_;
+  int64_t batch_;
+  uint64_t seed_, drawn_;
+  size_t prefetch_;
+  std::vector<std::unique_ptr<Ready>> queue_;
+  std::mutex mutex_;
+  std::condition_variable changed_;
+  bool stop_ = false;
+  std::thread thread_;
+};
+
+}  // namespace forger::gan

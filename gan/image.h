@@ -1,0 +1,28 @@
+// 8-bit images: reading and writing files, grids of samples.
+#pragma once
+#include <string>
+#include <vector>
+
+#include "core/tensor.h"
+
+namespace forger::gan {
+
+struct Image {
+  int64_t height = 0, width = 0, channels = 0;  // 1 or 3 channels
+  std::vector<uint8_t> pixels;                  // row-major, (height, width, channels)
+};
+
+// PNG or JPEG. channels 1 or 3: converted. DataError: "cannot read 'x.png': not a PNG or JPEG, or truncated".
+Image read_image(const std::string& path, int channels);
+std::string encode_png(const Image& image);                  // the file's bytes
+void write_png(const std::string& path, const Image& image);  // atomically
+
+Image centre_crop(const Image& image);                                // to a square
+Image resize(const Image& image, int64_t height, int64_t width);      // bilinear with antialias when shrinking (triangle filter)
+
+// images (N, H, W, 1 or 3) in [-1, 1] -> one picture of `columns` columns with a border of 2 pixels between; values are clamped.
+// 2-D points (N, 2) become a scatter plot over [-extent, extent]^2.
+Image grid(const Tensor& images, int64_t columns);
+Image scatter(const Tensor& points, double extent, int64_t side = 256);
+
+}  // namespace forger::gan

@@ -1,0 +1,57 @@
+// The settings of a run: one ordered table of typed values, each with a default and a line of help. The command line's flags,
+// config.toml and --set key=value are all made from it, so a setting is declared once: the common ones in settings.cpp, a
+// recipe's own in its Recipe entry.
+#pragma once
+#include <cstdint>
+#include <map>
+#include <string>
+#include <utility>
+#include <variant>
+#include <vector>
+
+namespace forger::gan {
+
+using Value = std::variant<bool, int64_t, double, std::string>;
+
+struct Setting {
+  std::string key;   // as in config.toml: "n_critic"; the flag is --n-critic
+  Value value;       // its type is the setting's type
+  std::string help;  // one line
+  double low = -1e300, high = 1e300;  // inclusive bounds for numbers
+};
+
+class Settings {
+ public:
+  Settings() = default;
+  explicit Settings(std::vector<Setting> table) : table_(std::move(table)) {}
+
+  // UsageError for an unknown key (with the nearest known one), a value that does not parse as the key's type, or one out of
+  // bounds: "--batch must be between 1 and 65536, got 0".
+  void set(const std::string& key, const std::string& text);
+  void set(const std::string& key, const Value& value);  // integers widen to doubles
+  void add(const Setting& setting);                      // new, or replaces the default, help and bounds of an old one
+
+  bool flag(const std::string& key) const;
+  int64_t integer(const std::string& key) const;
+  double number(const std::string& key) const;
+  const std::string& text(const std::string& key) const;
+  bool has(const std::string& key) const;
+  const std::vector<Setting>& table() const { return table_; }
+
+ private:
+  const Setting& find(const std::string& key) const;
+  Setting& find(const std::string& key) { return const_cast<Setting&>(std::as_const(*this).find(key)); }
+  std::vector<Setting> table_;
+};
+
+// What every recipe has: data, size, width, latent, steps, batch, seed, threads, device, lr_g, lr_d, beta1, beta2,
+// n_critic, ema, checkpoint_every, preview_every, previews, schedule, fused, ...
+Settings common_settings();
+
+// TOML: `key = value` lines grouped as a person would, with each help line as a comment. Reading accepts any subset of keys;
+// UsageError names the file, line and what is wrong.
+std::string to_toml(const Settings& settings, const std::string& header_comment = "");
+void read_toml(Settings& settings, const std::string& path);                              // from a file
+void parse_toml(Settings& settings, const std::string& text, const std::string& origin);  // from memory
+
+}  // namespace forger::gan

@@ -1,0 +1,77 @@
+// Included inside each backend's struct (kernels.h), where T is the scalar type: the list of everything a backend provides.
+// Arrays are contiguous, images NHWC, counts in elements; outputs are written whole unless a line says "accumulates".
+// Outputs never alias inputs unless a line says "in place allowed".
+
+// ---- memory and layout ----
+static void fill(int64_t n, T value, T* y);
+static void copy(int64_t n, const T* x, T* y);
+static void strided_copy(const StridedCopy& s, const T* src, T* dst);
+static void from_float(int64_t n, const float* x, T* y);   // conversions between the scalar types
+static void from_double(int64_t n, const double* x, T* y);
+
+// ---- elementwise (in place allowed) ----
+static void unary(Unary op, int64_t n, const T* x, T* y, T p, T q);
+static void binary(Binary op, const Broadcast& s, const T* a, const T* b, T* y, T p);
+static void accumulate(int64_t n, const T* x, T* y);  // y += x
+static bool all_finite(int64_t n, const T* x);
+
+// ---- reductions: fixed order, pairwise or blocked so that the error does not grow with n ----
+static void reduce(Reduce op, const ReduceShape& s, const T* x, T* y);
+// Flat index of the first maximum along the last axis: x (rows, cols) -> index (rows).
+static void argmax(int64_t rows, int64_t cols, const T* x, int64_t* index);
+
+// ---- softmax over the last axis: x (rows, cols); the row maximum is subtracted first ----
+static void softmax(int64_t rows, int64_t cols, const T* x, T* y);
+static void log_softmax(int64_t rows, int64_t cols, const T* x, T* y);
+
+// ---- matrix product ----
+static void matmul(const MatmulShape& s, const T* a, const T* b, T* c);
+
+// ---- the convolution triangle: implicit GEMMs, no patch matrix in memory ----
+// map[n,p,q,o] = sum_{i,j,c} image[n, p*stride - pad + i, q*stride - pad + j, c] * weight[o,i,j,c]
+static void conv2d(const ConvShape& s, const T* image, const T* weight, T* map);
+// image = the transpose of the above applied to map; pixels under no window become 0.
+static void conv_transpose2d(const ConvShape& s, const T* map, const T* weight, T* image);
+// weight[o,i,j,c] = sum_{n,p,q} map[n,p,q,o] * image[n, p*stride - pad + i, q*stride - pad + j, c]
+static void conv_weight_grad(const ConvShape& s, const T* image, const T* map, T* weight);
+
+// ---- normalisation with a fused activation ----
+// mean, rstd (groups, channels): mean and 1/sqrt(var + eps), biased variance, of x (groups, rows, channels).
+static void norm_stats(const NormShape& s, const T* x, T eps, T* mean, T* rstd);
+// y = act((x - mean)*rstd*gamma + beta); gamma and beta may be null (1 and 0).
+static void norm_apply(const NormShape& s, const T* x, const T* mean, const T* rstd, const T* gamma, const T* beta,
+                       Activation act, T slope, T* y);
+// Gradient of norm_stats followed by norm_apply, statistics being functions of x. gx may be null; ggamma and gbeta
+// (channels, summed over groups) may be null.
+static void norm_backward(const NormShape& s, const T* x, const T* gy, const T* mean, const T* rstd, const T* gamma,
+                          const T* beta, Activation act, T slope, T* gx, T* ggamma, T* gbeta);
+// Layer norm: x (rows, cols), statistics over cols, gamma and beta (cols) may be null; mean, rstd (rows).
+static void layer_norm(int64_t rows, int64_t cols, const T* x, const T* gamma, const T* beta, T eps, T* y, T* mean, T* rstd);
+static void layer_norm_backward(int64_t rows, int64_t cols, const T* x, const T* gy, const T* mean, const T* rstd,
+                                const T* gamma, T* gx, T* ggamma, T* gbeta);
+
+// ---- pooling and resampling ----
+static void avg_pool2d(const PoolShape& s, const T* x, T* y);
+static void avg_pool2d_grad(const PoolShape& s, const T* gy, T* gx);
+// Flat index into x of each window's first maximum: index (n, oh, ow, c).
+static void max_pool2d_index(const PoolShape& s, const T* x, int64_t* index);
+// x (n, h, w, c) -> y (n, oh, ow, c), and the transpose of that linear map.
+static void resize(Resize mode, int64_t n, int64_t h, int64_t w, int64_t c, int64_t oh, int64_t ow, const T* x, T* y);
+static void resize_grad(Resize mode, int64_t n, int64_t h, int64_t w, int64_t c, int64_t oh, int64_t ow, const T* gy, T* gx);
+
+// ---- indexed rows: table (entries, width), rows (n, width), 0 <= index[i] < entries ----
+static void gather(int64_t n, int64_t width, const T* table, const int64_t* index, T* rows);
+// table = 0, then table[index[i]] += rows[i] in the order of i.
+static void scatter_add(int64_t n, int64_t width, int64_t entries, const T* rows, const int64_t* index, T* table);
+
+// ---- random numbers: Philox 4x32-10, the stream of cuRAND's curand_init(seed, stream, 4*(block + i/4)) ----
+// Element i takes word i%4 of counter block + i/4. Uniform in (0, 1]: word*2^-32 + 2^-33. Normal: Box-Muller on word pairs.
+// Computed in float for both scalar types, so that every device and type sees the same numbers.
+static void random_uniform(uint64_t seed, uint64_t stream, uint64_t block, int64_t n, T low, T high, T* y);
+static void random_normal(uint64_t seed, uint64_t stream, uint64_t block, int64_t n, T mean, T stddev, T* y);
+
+// ---- optimisers: fused over a list of tensors ----
+static void adam(std::span<const AdamSlice<T>> list, const AdamSettings& settings);
+static void rmsprop(std::span<const RmsPropSlice<T>> list, double lr, double alpha, double eps);
+static void sgd(std::span<const SgdSlice<T>> list, double lr, double momentum, double weight_decay);
+static void lerp(std::span<const LerpSlice<T>> list, double weight);

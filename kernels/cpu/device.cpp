@@ -1,0 +1,76 @@
+// What the CPU backend knows about its machine: threads, vector width, memory.
+#include <sys/mman.h>
+
+#include <atomic>
+#include <cstdlib>
+#include <new>
+#include <string_view>
+
+#include "kernels/cpu/parallel.h"
+#include "kernels/cpu/simd.h"
+
+namespace forger::kernels {
+namespace {
+
+constexpr size_t cache_line = 64;
+constexpr size_t huge_page = size_t{2} << 20;
+
+std::atomic<int> thread_count{0};  // 0: not yet set
+
+// From two megabytes on, memory begins on a huge page and asks for such pages: one TLB entry then covers what 512 did.
+void* aligned_memory(size_t bytes) {
+  const size_t alignment = bytes >= huge_page ? huge_page : cache_line;
+  void* memory = nullptr;
+  if (posix_memalign(&memory, alignment, std::max<size_t>(bytes, 1)) != 0) throw std::bad_alloc();
+  if (alignment == huge_page) madvise(memory, bytes, MADV_HUGEPAGE);  // a hint: its failure costs only speed
+  return memory;
+}
+
+int initial_simd_bytes() {
+  const char* wish = std::getenv("FORGER_SIMD");
+  const std::string_view name = wish ? wish : "";
+  return std::min(native_bytes, name == "portable" ? 16 : name == "avx2" ? 32 : 64);
+}
+
+std::atomic<int>& simd_setting() {
+  static std::atomic<int> bytes{initial_simd_bytes()};
+  return bytes;
+}
+
+struct ThreadScratch {
+  void* memory[scratch_slots] = {};
+  size_t bytes[scratch_slots] = {};
+  ~ThreadScratch() {
+    for (void* piece : memory) std::free(piece);
+  }
+};
+
+}  // namespace
+
+void* allocate(Device, size_t bytes) { return aligned_memory(bytes); }
+void release(Device, void* memory, size_t) { std::free(memory); }
+
+void set_threads(int count) { thread_count = std::max(count, 1); }
+int threads() {
+  const int count = thread_count;
+  return count > 0 ? count : omp_get_max_threads();
+}
+
+int simd_bytes() { return simd_setting(); }
+void set_simd_bytes(int bytes) { simd_setting() = std::min(native_bytes, bytes >= 64 ? 64 : bytes >= 32 ? 32 : 16); }
+const char* simd_level() { return simd_bytes() == 64 ? "avx512" : simd_bytes() == 32 ? "avx2" : "portable"; }
+
+void* scratch(Scratch slot, size_t bytes) {
+  static thread_local ThreadScratch mine;
+  const auto i = static_cast<size_t>(slot);
+  if (mine.bytes[i] < bytes) {
+    std::free(mine.memory[i]);
+    mine.memory[i] = nullptr;
+    mine.bytes[i] = 0;
+    mine.memory[i] = aligned_memory(bytes);
+    mine.bytes[i] = bytes;
+  }
+  return mine.memory[i];
+}
+
+}  // namespace forger::kernels

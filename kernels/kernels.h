@@ -1,0 +1,188 @@
+// The contract between the engine and its backends: plain functions on raw pointers plus small geometry structs.
+//
+// Every function is listed once, in kernels/contract.h, and declared from that list for each backend: `Cpu<float>::conv2d`
+// and `Cpu<double>::conv2d` today. A backend defines each of them and instantiates it with FORGER_KERNEL(Cpu, conv2d);
+// one that it lacks is a link error, not a run-time surprise. Kernels never see a Tensor and never check shapes: the op
+// that calls them has done so.
+#pragma once
+#include <cstddef>
+#include <cstdint>
+#include <span>
+
+namespace forger {
+
+enum class Device : uint8_t { cpu };
+
+namespace kernels {
+
+constexpr int max_rank = 6;
+
+// ---- geometry -------------------------------------------------------------------------------------------------------
+
+// y[i0..] = f(a[i0*a_stride0 + ...], b[...]): `sizes` are the output's, a stride of 0 repeats an operand along an axis.
+struct Broadcast {
+  int rank = 0;
+  int64_t sizes[max_rank] = {};
+  int64_t a_strides[max_rank] = {};
+  int64_t b_strides[max_rank] = {};
+};
+
+// dst[dst_offset + sum i_k*dst_strides[k]] = src[src_offset + sum i_k*src_strides[k]], strides in elements, may be 0 on src.
+struct StridedCopy {
+  int rank = 0;
+  int64_t sizes[max_rank] = {};
+  int64_t src_strides[max_rank] = {}, src_offset = 0;
+  int64_t dst_strides[max_rank] = {}, dst_offset = 0;
+};
+
+// Reduction of a contiguous tensor over some of its axes. Adjacent axes of the same kind are merged by the caller, so kept
+// and reduced axes alternate: e.g. {rows reduced, channels kept}.
+struct ReduceShape {
+  int rank = 0;
+  int64_t sizes[max_rank] = {};
+  bool reduced[max_rank] = {};
+};
+
+// c (batch, m, n) = op(a) op(b), row-major; op(a) is (m, k), stored (k, m) when trans_a. A batch stride of 0 repeats.
+struct MatmulShape {
+  int64_t batch = 1, m = 0, n = 0, k = 0;
+  bool trans_a = false, trans_b = false;
+  int64_t a_batch_stride = 0, b_batch_stride = 0;  // elements
+};
+
+// The geometry of a whole convolution triangle, NHWC. "Image" is the larger, strided-over side (input of conv2d, output of
+// conv_transpose2d), "map" is the smaller one. Both sizes are kept: with stride 2 neither determines the other.
+//   image (n, h, w, c)   map (n, oh, ow, oc)   weight (oc, kh, kw, c)
+//   oh = (h + 2*pad_h - kh) / stride_h + 1, rounded down: `leftover` image rows may belong to no window.
+struct ConvShape {
+  int64_t n = 0, h = 0, w = 0, c = 0;
+  int64_t oh = 0, ow = 0, oc = 0;
+  int64_t kh = 0, kw = 0;
+  int64_t stride_h = 1, stride_w = 1;
+  int64_t pad_h = 0, pad_w = 0;
+  double flops() const { return 2.0 * n * oh * ow * oc * kh * kw * c; }  // multiply-adds counted as two, padding included
+};
+
+// Pooling windows over an image (n, h, w, c) -> (n, oh, ow, c); padding cells never count, neither as maxima nor in means.
+struct PoolShape {
+  int64_t n = 0, h = 0, w = 0, c = 0, oh = 0, ow = 0;
+  int64_t kh = 0, kw = 0, stride_h = 1, stride_w = 1, pad_h = 0, pad_w = 0;
+};
+
+// Statistics per (group, channel) over rows: x (groups, rows, channels). Batch norm has groups = 1, rows = N*H*W;
+// instance norm has groups = N, rows = H*W. gamma and beta are (channels).
+struct NormShape {
+  int64_t groups = 1, rows = 0, channels = 0;
+};
+
+// ---- enumerations ---------------------------------------------------------------------------------------------------
+
+enum class Unary : uint8_t {  // y = f(x); p and q are the op's scalars
+  affine,                     // p*x + q
+  exp,
+  log,
+  sqrt,
+  reciprocal,
+  abs,
+  sign,  // -1, 0, 1
+  pow,   // x^p
+  clamp,  // min(max(x, p), q)
+  tanh,
+  sigmoid,
+  softplus,    // log(1 + e^x), stable at both ends
+  relu,
+  leaky_relu,  // x > 0 ? x : p*x
+  elu,         // x > 0 ? x : p*(e^x - 1)
+  sin,
+  cos,
+  positive,    // x > 0 ? 1 : 0
+  inside,      // p <= x && x <= q ? 1 : 0   (gradient mask of clamp)
+};
+
+enum class Binary : uint8_t {  // y = f(a, b); p is the op's scalar
+  add,
+  sub,
+  mul,
+  div,
+  maximum,
+  minimum,
+  greater,          // a > b ? 1 : 0
+  equal,            // a == b ? 1 : 0
+  tanh_grad,        // a * (1 - b*b), b = tanh(x)
+  sigmoid_grad,     // a * b * (1 - b), b = sigmoid(x)
+  leaky_relu_grad,  // b > 0 ? a : p*a     (relu: p = 0)
+  elu_grad,         // b > 0 ? a : a*p*e^b
+};
+
+enum class Reduce : uint8_t { sum, max, min };
+
+enum class Activation : uint8_t { none, relu, leaky_relu };  // fused behind a norm; leaky_relu takes a slope
+
+enum class Resize : uint8_t { nearest, bilinear };  // bilinear: half-pixel centres, no antialias, edges clamped
+
+// ---- multi-tensor updates: one call for a whole list of parameters --------------------------------------------------
+
+template <class T>
+struct AdamSlice {
+  T* param;
+  const T* grad;
+  T* m;  // first moment
+  T* v;  // second moment
+  int64_t n;
+};
+
+struct AdamSettings {  // Kingma and Ba 2015, algorithm 1; weight_decay is decoupled (AdamW) and 0 for plain Adam
+  double lr = 2e-4, beta1 = 0.5, beta2 = 0.999, eps = 1e-8, weight_decay = 0;
+  int64_t step = 1;  // t of the bias corrections, from 1
+};
+
+template <class T>
+struct RmsPropSlice {
+  T* param;
+  const T* grad;
+  T* v;
+  int64_t n;
+};
+
+template <class T>
+struct SgdSlice {
+  T* param;
+  const T* grad;
+  T* velocity;  // null when momentum is 0
+  int64_t n;
+};
+
+template <class T>
+struct LerpSlice {  // dst += weight * (src - dst)
+  T* dst;
+  const T* src;
+  int64_t n;
+};
+
+// ---- backends -------------------------------------------------------------------------------------------------------
+
+template <class T>
+struct Cpu {
+  using Scalar = T;
+#include "kernels/contract.h"
+};
+
+// Memory of a device, 64-byte aligned. `allocate` throws std::bad_alloc. core/storage caches on top of these.
+void* allocate(Device device, size_t bytes);
+void release(Device device, void* memory, size_t bytes);
+
+// Threads the CPU backend uses (OpenMP). Results are bit-identical for a given count.
+void set_threads(int count);
+int threads();
+
+// What the running processor offers and the CPU backend uses: "avx512", "avx2" or "portable". The environment variable
+// FORGER_SIMD lowers it (never raises it); read once.
+const char* simd_level();
+
+}  // namespace kernels
+}  // namespace forger
+
+// Instantiates one function of the contract for both scalar types, in the file that defines it.
+#define FORGER_KERNEL(Backend, function)                                      \
+  template decltype(Backend<float>::function) Backend<float>::function; \
+  template decltype(Backend<double>::function) Backend<double>::function

@@ -1,0 +1,95 @@
+// Optimisers, averages and schedules. Every step is one fused kernel call over all parameters.
+#pragma once
+#include <memory>
+#include <span>
+
+#include "kernels/kernels.h"
+#include "nn/module.h"
+
+namespace forger::nn {
+
+class Optimizer {
+ public:
+  explicit Optimizer(NamedTensors parameters);  // all of one dtype and device
+  virtual ~Optimizer() = default;
+  // One update from gradients given in the order of the parameters; undefined gradients leave their parameter alone.
+  void step(std::span<const Tensor> gradients);
+  void step();       // from .grad
+  void zero_grad();  // drops every .grad
+  // Everything a resumed run needs, for a checkpoint: moments by parameter name and the step count ("step", float64 scalar).
+  virtual NamedTensors state() const;
+  const NamedTensors& parameters() const { return parameters_; }
+  double lr = 0;  // may be changed between steps, by a schedule
+
+ protected:
+  virtual void update(std::span<const Tensor> gradients) = 0;
+  NamedTensors moments(const char* suffix) const;  // zeros like each parameter, named "<parameter>.<suffix>"
+  NamedTensors parameters_;
+  Tensor step_count_;  // float64 scalar, so that it is checkpointed with the moments
+};
+
+class Adam : public Optimizer {  // Kingma and Ba 2015; weight_decay decoupled (AdamW)
+ public:
+  Adam(NamedTensors parameters, kernels::AdamSettings settings);
+  NamedTensors state() const override;
+
+ protected:
+  void update(std::span<const Tensor> gradients) override;
+
+ private:
+  kernels::AdamSettings settings_;
+  NamedTensors m_, v_;
+};
+
+class RmsProp : public Optimizer {
+ public:
+  RmsProp(NamedTensors parameters, double rate, double alpha = 0.99, double eps = 1e-8);
+  NamedTensors state() const override;
+
+ protected:
+  void update(std::span<const Tensor> gradients) override;
+
+ private:
+  double alpha_, eps_;
+  NamedTensors v_;
+};
+
+class Sgd : public Optimizer {
+ public:
+  Sgd(NamedTensors parameters, double rate, double momentum = 0, double weight_decay = 0);
+  NamedTensors state() const override;
+
+ protected:
+  void update(std::span<const Tensor> gradients) override;
+
+ private:
+  double momentum_, weight_decay_;
+  NamedTensors velocity_;
+};
+
+// Exponential moving average of a module's parameters: shadow += (1 - decay_t)*(p - shadow), with the warm-up
+// decay_t = min(decay, (1 + t)/(10 + t)). Buffers are copied, not averaged.
+class Ema {
+ public:
+  Ema(const Module& source, double decay);
+  void update();
+  NamedTensors state() const;  // "<name>" for each averaged tensor, and "updates" (float64 scalar)
+  void swap();                 // exchanges averaged and live values in place: call, sample, call again
+ private:
+  NamedTensors source_, shadow_, source_buffers_, shadow_buffers_;
+  Tensor updates_;
+  double decay_;
+};
+
+// Learning-rate factors as functions of the step (from 0) and the run's length.
+double constant_schedule(int64_t step, int64_t steps);
+double linear_schedule(int64_t step, int64_t steps);  // 1 at the start, 0 at the end
+double cosine_schedule(int64_t step, int64_t steps);
+using Schedule = double (*)(int64_t step, int64_t steps);
+Schedule find_schedule(const std::string& name);  // "constant", "linear", "cosine"; UsageError lists them
+
+// L2 norm over all elements of all tensors (undefined ones skipped), and scaling to a maximum in place; returns the norm before.
+double global_norm(std::span<const Tensor> tensors);
+double clip_global_norm(std::span<const Tensor> gradients, double max_norm);
+
+}  // namespace forger::nn
