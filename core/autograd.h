@@ -1,12 +1,12 @@
 // Define-by-run reverse-mode differentiation, to any order.
 //
-// An op computes its output and calls `record` with a closure that gives the gradients of its inputs. The closure calls only
-// ops on Tensors: run while recording is on (create_graph), it builds the graph of the gradient, which is how second and
-// higher derivatives come without a line of their own.
+// An op computes its output and calls `record` with a closure that gives the gradients of its inputs. The closure calls
+// only ops on Tensors: run while recording is on (create_graph), it builds the graph of the gradient, which is how
+// second and higher derivatives come without a line of their own.
 //
 // Who owns what: an output's Variable owns the Node that made it; a Node owns its inputs' Variables and whatever the
-// closure saved; nothing points from a Node to its own output, so there are no cycles and dropping the last handle frees
-// the graph. A Variable holds no activation memory: only what closures save stays alive.
+// closure saved; nothing points from a Node to its own output, so there are no cycles and dropping the last handle
+// frees the graph. A Variable holds no activation memory: only what closures save stays alive.
 #pragma once
 #include <functional>
 #include <memory>
@@ -26,9 +26,9 @@ struct Incoming {
 };
 using Backward = std::function<std::vector<Tensor>(const Incoming&)>;
 
-struct Node {
+struct Node : std::enable_shared_from_this<Node> {
   const char* op;
-  uint64_t order;  // creation order: every node comes after the nodes of its inputs
+  uint64_t order;                                 // creation order: every node comes after the nodes of its inputs
   std::vector<std::shared_ptr<Variable>> inputs;  // null where an input takes no gradient
   Backward backward;                              // emptied once used, unless the graph is retained
   std::shared_ptr<Storage> kept_output;           // keep_output only
@@ -42,8 +42,8 @@ struct Variable {
   ~Variable();  // unwinds long chains without recursion
 };
 
-// A tensor that a closure needs later, with the write count of its memory at the time. `get` throws AutogradError naming both
-// ops when the memory was written in place since.
+// A tensor that a closure needs later, with the write count of its memory at the time. `get` throws AutogradError
+// naming both ops when the memory was written in place since.
 class Saved {
  public:
   Saved() = default;
@@ -56,19 +56,21 @@ class Saved {
   uint64_t version_ = 0;
 };
 
-// Ends every op: connects `output` (fresh memory) to the graph and returns it. Does nothing more when recording is off or
-// no input requires a gradient; under a FiniteWatch it also checks the output. The closure returns one Tensor per input,
-// each of that input's shape.
-Tensor record(const char* op, Tensor output, std::initializer_list<Tensor> inputs, Backward backward, bool keep_output = false);
-Tensor record(const char* op, Tensor output, std::span<const Tensor> inputs, Backward backward, bool keep_output = false);
+// Ends every op: connects `output` (fresh memory) to the graph and returns it. Does nothing more when recording is off
+// or no input requires a gradient; under a FiniteWatch it also checks the output. The closure returns one Tensor per
+// input, each of that input's shape.
+Tensor record(const char* op, Tensor output, std::initializer_list<Tensor> inputs, Backward backward,
+              bool keep_output = false);
+Tensor record(const char* op, Tensor output, std::span<const Tensor> inputs, Backward backward,
+              bool keep_output = false);
 
 struct GradOptions {
   bool create_graph = false;  // record the gradient computation itself, so that its result can be differentiated again
   bool retain_graph = false;  // keep the graph for another pass (implied by create_graph)
 };
 
-// Gradients of sum_i <outputs[i], seeds[i]> with respect to each input (leaf or intermediate). Seeds default to ones. An
-// input that no output depends on gets zeros. Only what lies between inputs and outputs is computed.
+// Gradients of sum_i <outputs[i], seeds[i]> with respect to each input (leaf or intermediate). Seeds default to ones.
+// An input that no output depends on gets zeros. Only what lies between inputs and outputs is computed.
 std::vector<Tensor> grad(std::span<const Tensor> outputs, std::span<const Tensor> inputs, GradOptions options = {},
                          std::span<const Tensor> seeds = {});
 Tensor grad(const Tensor& output, const Tensor& input, GradOptions options = {});
@@ -88,8 +90,8 @@ class NoGrad {  // scope: ops are not recorded
   bool before_;
 };
 
-// Scope: every op's output and every gradient is checked, NonFiniteError names the op. Costs a pass over each result: the
-// trainer replays a step under it after a loss went bad.
+// Scope: every op's output and every gradient is checked, NonFiniteError names the op. Costs a pass over each result:
+// the trainer replays a step under it after a loss went bad.
 class FiniteWatch {
  public:
   FiniteWatch();

@@ -10,9 +10,12 @@ template <class F>
 decltype(auto) dispatch(const Tensor& like, F&& f) {
   check<ShapeError>(like.defined(), "an op was given an undefined tensor");
   switch (like.dtype()) {
-    case DType::f32: return f.template operator()<kernels::Cpu<float>>();
-    case DType::f64: return f.template operator()<kernels::Cpu<double>>();
-    case DType::i64: break;
+    case DType::f32:
+      return f.template operator()<kernels::Cpu<float>>();
+    case DType::f64:
+      return f.template operator()<kernels::Cpu<double>>();
+    case DType::i64:
+      break;
   }
   throw ShapeError("int64 tensors hold indices and carry no arithmetic");
 }

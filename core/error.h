@@ -1,5 +1,5 @@
-// Typed errors. A message says what was expected, what came and where: "[conv2d] weight expects 64 input channels, x has 3".
-// Libraries throw; only apps/ prints and exits (UsageError -> 2, every other Error -> 1).
+// Typed errors. A message says what was expected, what came and where: "[conv2d] weight expects 64 input channels, x
+// has 3". Libraries throw; only apps/ prints and exits (UsageError -> 2, every other Error -> 1).
 #pragma once
 #include <sstream>
 #include <stdexcept>
@@ -12,11 +12,21 @@ class Error : public std::runtime_error {
  public:
   using std::runtime_error::runtime_error;
 };
-struct ShapeError : Error { using Error::Error; };      // shapes, types or devices of tensors do not fit the op
-struct AutogradError : Error { using Error::Error; };   // a graph used up, an in-place write, no gradient to take
-struct NonFiniteError : Error { using Error::Error; };  // NaN or infinity; names the op that made it
-struct DataError : Error { using Error::Error; };       // a file that cannot be read or does not hold what it should
-struct UsageError : Error { using Error::Error; };      // a setting or option that cannot be
+struct ShapeError : Error {
+  using Error::Error;
+};  // shapes, types or devices of tensors do not fit the op
+struct AutogradError : Error {
+  using Error::Error;
+};  // a graph used up, an in-place write, no gradient to take
+struct NonFiniteError : Error {
+  using Error::Error;
+};  // NaN or infinity; names the op that made it
+struct DataError : Error {
+  using Error::Error;
+};  // a file that cannot be read or does not hold what it should
+struct UsageError : Error {
+  using Error::Error;
+};  // a setting or option that cannot be
 
 // "a 3 b" from ("a ", 3, " b"): anything that streams.
 template <class... Parts>

@@ -31,7 +31,7 @@ Tensor log(const Tensor& x);
 Tensor sqrt(const Tensor& x);  // no gradient at 0: add an eps inside
 Tensor reciprocal(const Tensor& x);
 Tensor square(const Tensor& x);
-Tensor abs(const Tensor& x);  // gradient 0 at 0
+Tensor abs(const Tensor& x);   // gradient 0 at 0
 Tensor sign(const Tensor& x);  // no gradient
 Tensor pow(const Tensor& x, double exponent);
 Tensor clamp(const Tensor& x, double low, double high);  // gradient 1 on [low, high], 0 outside
@@ -51,23 +51,24 @@ Tensor max(const Tensor& x, const Axes& axes = {}, bool keepdim = false);  // ti
 Tensor min(const Tensor& x, const Axes& axes = {}, bool keepdim = false);
 Tensor variance(const Tensor& x, const Axes& axes = {}, bool keepdim = false);  // biased: divides by the count
 Tensor norm(const Tensor& x, const Axes& axes = {}, double eps = 0, bool keepdim = false);  // sqrt(sum x^2 + eps)
-Tensor argmax(const Tensor& x);                                // (..., C) -> i64 (...); no gradient
-Tensor sum_to(const Tensor& x, const Shape& shape);            // undoes broadcasting: sums the axes that were repeated
-Tensor broadcast_to(const Tensor& x, const Shape& shape);      // the gradient of sum_to, and the reverse
+Tensor argmax(const Tensor& x);                            // (..., C) -> i64 (...); no gradient
+Tensor sum_to(const Tensor& x, const Shape& shape);        // undoes broadcasting: sums the axes that were repeated
+Tensor broadcast_to(const Tensor& x, const Shape& shape);  // the gradient of sum_to, and the reverse
 
 // ---- matrices ---- core/ops/matmul.cpp
-// (..., M, K) x (..., K, N) -> (..., M, N); a transposed operand is stored (..., K, M) or (..., N, K). Leading axes must
-// agree, or one operand has none and is shared.
+// (..., M, K) x (..., K, N) -> (..., M, N); a transposed operand is stored (..., K, M) or (..., N, K). Leading axes
+// must agree, or one operand has none and is shared.
 Tensor matmul(const Tensor& a, const Tensor& b, bool trans_a = false, bool trans_b = false);
 
 // ---- softmax and losses ---- core/ops/loss.cpp
-Tensor softmax(const Tensor& x);                              // over the last axis
-Tensor log_softmax(const Tensor& x);                          // over the last axis
-Tensor logsumexp(const Tensor& x);                            // over the last axis: (..., C) -> (...)
+Tensor softmax(const Tensor& x);                                     // over the last axis
+Tensor log_softmax(const Tensor& x);                                 // over the last axis
+Tensor logsumexp(const Tensor& x);                                   // over the last axis: (..., C) -> (...)
 Tensor bce_with_logits(const Tensor& logits, const Tensor& target);  // mean of softplus(x) - x*t, stable for any x
-Tensor cross_entropy(const Tensor& logits, const Tensor& labels);    // logits (N, C), labels i64 (N): mean of -log p[label]
-Tensor l1_loss(const Tensor& a, const Tensor& b);                    // mean |a - b|
-Tensor mse_loss(const Tensor& a, const Tensor& b);                   // mean (a - b)^2
+Tensor cross_entropy(const Tensor& logits,
+                     const Tensor& labels);         // logits (N, C), labels i64 (N): mean of -log p[label]
+Tensor l1_loss(const Tensor& a, const Tensor& b);   // mean |a - b|
+Tensor mse_loss(const Tensor& a, const Tensor& b);  // mean (a - b)^2
 
 // ---- shape ---- core/ops/shape.cpp
 Tensor reshape(const Tensor& x, const Shape& shape);  // a view of the same memory; one size may be -1
@@ -76,10 +77,11 @@ Tensor permute(const Tensor& x, const Axes& order);   // copies: output axis i i
 Tensor transpose(const Tensor& x);                    // last two axes swapped; copies
 Tensor concat(std::span<const Tensor> parts, int axis);
 std::vector<Tensor> split(const Tensor& x, int axis, std::span<const int64_t> sizes);
-Tensor slice(const Tensor& x, int axis, int64_t begin, int64_t end);       // [begin, end)
-Tensor pad(const Tensor& x, int axis, int64_t before, int64_t after);      // with zeros
-Tensor gather(const Tensor& table, const Tensor& index);                   // rows: (V, ...) and i64 (N) -> (N, ...)
-Tensor scatter_add(const Tensor& rows, const Tensor& index, int64_t entries);  // the gradient of gather, and the reverse
+Tensor slice(const Tensor& x, int axis, int64_t begin, int64_t end);   // [begin, end)
+Tensor pad(const Tensor& x, int axis, int64_t before, int64_t after);  // with zeros
+Tensor gather(const Tensor& table, const Tensor& index);               // rows: (V, ...) and i64 (N) -> (N, ...)
+Tensor scatter_add(const Tensor& rows, const Tensor& index,
+                   int64_t entries);        // the gradient of gather, and the reverse
 Tensor cast(const Tensor& x, DType dtype);  // between float32 and float64
 
 // ---- the convolution triangle ---- core/ops/conv.cpp
@@ -92,7 +94,8 @@ struct Conv2dOptions {
 Tensor conv2d(const Tensor& x, const Tensor& weight, Conv2dOptions options = {});
 // x (N, H, W, O), weight (O, KH, KW, C) -> (N, OH, OW, C), OH = (H - 1)*stride - 2*padding + KH + output_padding
 Tensor conv_transpose2d(const Tensor& x, const Tensor& weight, Conv2dOptions options = {});
-// x (N, H, W, C), gy (N, OH, OW, O) -> (O, KH, KW, C): the gradient of <conv2d(x, weight), gy> with respect to the weight
+// x (N, H, W, C), gy (N, OH, OW, O) -> (O, KH, KW, C): the gradient of <conv2d(x, weight), gy> with respect to the
+// weight
 Tensor conv_weight_grad(const Tensor& x, const Tensor& gy, int64_t kh, int64_t kw, Conv2dOptions options = {});
 
 // ---- pooling and resampling ---- core/ops/pool.cpp
@@ -105,7 +108,8 @@ Tensor avg_pool2d(const Tensor& x, Pool2dOptions options = {});
 Tensor max_pool2d(const Tensor& x, Pool2dOptions options = {});  // the gradient goes to each window's first maximum
 Tensor upsample_nearest(const Tensor& x, int64_t factor);
 Tensor upsample_bilinear(const Tensor& x, int64_t oh, int64_t ow);  // half-pixel centres, edges clamped
-Tensor pixel_shuffle(const Tensor& x, int64_t factor);  // (N, H, W, C*f*f) -> (N, H*f, W*f, C), channel order of PyTorch
+Tensor pixel_shuffle(const Tensor& x,
+                     int64_t factor);  // (N, H, W, C*f*f) -> (N, H*f, W*f, C), channel order of PyTorch
 Tensor pixel_unshuffle(const Tensor& x, int64_t factor);
 
 // ---- normalisation: fused kernels with plain-op references ---- core/ops/norm.cpp
@@ -115,8 +119,8 @@ struct NormOptions {
   kernels::Activation activation = kernels::Activation::none;
   double slope = 0.2;  // leaky_relu only
 };
-// x (..., C), gamma and beta (C), statistics over all axes but the last, biased variance. When running buffers (C) are given
-// they move towards the batch's: r += momentum*(stat - r), the variance unbiased, as in PyTorch.
+// x (..., C), gamma and beta (C), statistics over all axes but the last, biased variance. When running buffers (C) are
+// given they move towards the batch's: r += momentum*(stat - r), the variance unbiased, as in PyTorch.
 struct RunningStats {
   Tensor mean, variance;  // written in place
   double momentum = 0.1;
@@ -124,8 +128,8 @@ struct RunningStats {
 Tensor batch_norm(const Tensor& x, const Tensor& gamma, const Tensor& beta, const NormOptions& options = {},
                   const RunningStats* running = nullptr);
 // The same with given statistics (C): what evaluation does.
-Tensor batch_norm_inference(const Tensor& x, const Tensor& gamma, const Tensor& beta, const Tensor& mean, const Tensor& variance,
-                            const NormOptions& options = {});
+Tensor batch_norm_inference(const Tensor& x, const Tensor& gamma, const Tensor& beta, const Tensor& mean,
+                            const Tensor& variance, const NormOptions& options = {});
 // x (N, H, W, C): statistics over H and W of each sample and channel; gamma and beta (C)
 Tensor instance_norm(const Tensor& x, const Tensor& gamma, const Tensor& beta, const NormOptions& options = {});
 // x (N, ...): statistics over everything but the first axis; gamma and beta have the shape of one sample

@@ -1,6 +1,6 @@
-// Reference-counted memory from a caching allocator per device. A freed block stays with the allocator: on a CPU a fresh
-// page costs more than a small convolution (it is zeroed by the kernel at first touch), so a training step after the first
-// allocates nothing.
+// Reference-counted memory from a caching allocator per device. A freed block stays with the allocator: on a CPU a
+// fresh page costs more than a small convolution (it is zeroed by the kernel at first touch), so a training step after
+// the first allocates nothing.
 #pragma once
 #include <atomic>
 #include <cstddef>

@@ -30,7 +30,8 @@ class Shape {
  public:
   Shape() = default;
   Shape(std::initializer_list<int64_t> sizes) : Shape(std::span(sizes.begin(), sizes.size())) {}
-  explicit Shape(std::span<const int64_t> sizes);  // ShapeError past rank 6 or when a size is negative or the count overflows
+  explicit Shape(
+      std::span<const int64_t> sizes);  // ShapeError past rank 6 or when a size is negative or the count overflows
 
   int rank() const { return rank_; }
   int64_t operator[](int axis) const;  // negative axes count from the end; ShapeError out of range
@@ -45,13 +46,13 @@ class Shape {
   std::array<int64_t, kernels::max_rank> sizes_{};
 };
 std::ostream& operator<<(std::ostream& out, const Shape& shape);  // 64x32x32x3; "scalar" for rank 0
-int normalize_axis(int axis, int rank, const char* op);            // -1 -> rank-1; ShapeError names the op
+int normalize_axis(int axis, int rank, const char* op);           // -1 -> rank-1; ShapeError names the op
 
 struct Variable;  // autograd identity, core/autograd.h
 
 class Tensor {
  public:
-  Tensor() = default;  // no storage: `defined()` is false
+  Tensor() = default;                                             // no storage: `defined()` is false
   Tensor(Shape shape, DType dtype, Device device = Device::cpu);  // contents undefined
   Tensor(std::shared_ptr<Storage> storage, Shape shape, DType dtype, std::shared_ptr<Variable> variable = nullptr);
 
@@ -78,7 +79,7 @@ class Tensor {
     return data<T>();
   }
 
-  double item() const;                  // the only element; ShapeError when there are more
+  double item() const;                    // the only element; ShapeError when there are more
   std::vector<double> to_vector() const;  // every element, widened
 
   // ---- autograd ----
@@ -102,7 +103,8 @@ Tensor full(const Shape& shape, double value, DType dtype = DType::f32, Device d
 Tensor zeros(const Shape& shape, DType dtype = DType::f32, Device device = Device::cpu);
 Tensor ones(const Shape& shape, DType dtype = DType::f32, Device device = Device::cpu);
 Tensor full_like(const Tensor& like, double value);
-// Values in row-major order; ShapeError when their number is not shape.numel(). f32 and f64 convert, i64 rounds to zero.
+// Values in row-major order; ShapeError when their number is not shape.numel(). f32 and f64 convert, i64 rounds to
+// zero.
 Tensor from_values(const Shape& shape, std::span<const double> values, DType dtype = DType::f32);
 Tensor from_indices(std::span<const int64_t> values);  // i64, shape (n)
 Tensor clone(const Tensor& x);                         // fresh memory, no history
