@@ -249,6 +249,7 @@ NoGrad::NoGrad() : before_(std::exchange(recording_on, false)) {}
 NoGrad::~NoGrad() { recording_on = before_; }
 FiniteWatch::FiniteWatch() : before_(std::exchange(watching, true)) {}
 FiniteWatch::~FiniteWatch() { watching = before_; }
+bool FiniteWatch::active() { return watching; }
 void set_fused(bool on) { fused_on = on; }
 bool fused_enabled() { return fused_on; }
 

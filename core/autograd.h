@@ -97,6 +97,7 @@ class FiniteWatch {
   FiniteWatch();
   ~FiniteWatch();
   FiniteWatch(const FiniteWatch&) = delete;
+  static bool active();
 
  private:
   bool before_;

@@ -1,7 +1,8 @@
 // Data sets and the loader that feeds a training run.
 //
-// A source turns a spec such as "fashion-mnist", "idx:images.gz,labels.gz", "cifar10:DIR", "folder:DIR" (or just a path) or
-// "ring8" into a DataSet. Each source is one file in gan/data/ that registers itself; `forger list` prints them.
+// A source turns a spec such as "fashion-mnist", "idx:images.gz,labels.gz", "cifar10:DIR", "folder:DIR" (or just a
+// path) or "ring8" into a DataSet. Each source is one file in gan/data/ that registers itself; `forger list` prints
+// them.
 #pragma once
 #include <condition_variable>
 #include <functional>
@@ -20,9 +21,10 @@ class DataSet {
   virtual ~DataSet() = default;
   virtual int64_t count() const = 0;
   virtual Shape sample() const = 0;  // (H, W, C) of images, (2) of points; values in [-1, 1] for images
-  // Writes sample i, sample().numel() floats. Called from the loader's thread; must be thread-safe. DataError when it can't be read.
+  // Writes sample i, sample().numel() floats. Called from the loader's thread; must be thread-safe. DataError when it
+  // can't be read.
   virtual void read(int64_t i, float* out) const = 0;
-  virtual int64_t classes() const { return 0; }            // 0: no labels
+  virtual int64_t classes() const { return 0; }  // 0: no labels
   virtual int64_t label(int64_t) const { return 0; }
   virtual std::string class_name(int64_t c) const { return std::to_string(c); }
   virtual std::string name() const = 0;
@@ -36,8 +38,8 @@ enum class Subset : uint8_t { train, test };
 struct DataSource {
   std::string name;  // what a spec begins with
   std::string help;  // one line: the spec and what it is
-  // Whether the spec is this source's; size is the side of the images asked for (28-pixel sets are padded to 32 with the
-  // background, larger sizes are bilinear resizes; 0: as they are).
+  // Whether the spec is this source's; size is the side of the images asked for (28-pixel sets are padded to 32 with
+  // the background, larger sizes are bilinear resizes; 0: as they are).
   std::function<bool(const std::string& spec)> accepts;
   std::function<DataSetPtr(const std::string& spec, int64_t size, Subset subset)> open;
 };
@@ -48,9 +50,9 @@ const std::vector<DataSource>& data_sources();  // sorted by name
 // UsageError for an unknown spec (lists what there is), DataError when the files are missing or broken.
 DataSetPtr open_data(const std::string& spec, int64_t size, Subset subset = Subset::train);
 
-// Batches of a data set in an order that is a pure function of (seed, epoch): its whole state is the number of samples drawn,
-// which a checkpoint holds. A thread reads ahead. The last samples of an epoch that do not fill a batch are followed by the
-// first ones of the next.
+// Batches of a data set in an order that is a pure function of (seed, epoch): its whole state is the number of samples
+// drawn, which a checkpoint holds. A thread reads ahead. The last samples of an epoch that do not fill a batch are
+// followed by the first ones of the next.
 class Loader {
  public:
   // UsageError when batch > data->count().
@@ -60,7 +62,7 @@ class Loader {
     Tensor images;  // (batch, H, W, C) or (batch, 2), float32
     Tensor labels;  // i64 (batch); undefined without labels
   };
-  Batch next();  // rethrows a DataError of the reading thread
+  Batch next();                              // rethrows a DataError of the reading thread
   uint64_t drawn() const { return drawn_; }  // samples handed out, read-ahead not counted
   const DataSet& data() const { return *data_; }
 

@@ -12,16 +12,19 @@ struct Image {
   std::vector<uint8_t> pixels;                  // row-major, (height, width, channels)
 };
 
-// PNG or JPEG. channels 1 or 3: converted. DataError: "cannot read 'x.png': not a PNG or JPEG, or truncated".
+// PNG or JPEG. channels 1 or 3: converted. DataError names the file: "cannot read 'x.png': truncated PNG"; also when it
+// is neither, a PNG's checksum is wrong, or it has more than 2^26 pixels.
 Image read_image(const std::string& path, int channels);
-std::string encode_png(const Image& image);                  // the file's bytes
+std::string encode_png(const Image& image);                   // the file's bytes
 void write_png(const std::string& path, const Image& image);  // atomically
 
-Image centre_crop(const Image& image);                                // to a square
-Image resize(const Image& image, int64_t height, int64_t width);      // bilinear with antialias when shrinking (triangle filter)
+Image centre_crop(const Image& image);  // to a square
+// Bilinear, antialiased when shrinking (triangle filter), rounded to the nearest.
+Image resize(const Image& image, int64_t height, int64_t width);
 
-// images (N, H, W, 1 or 3) in [-1, 1] -> one picture of `columns` columns with a border of 2 pixels between; values are clamped.
-// 2-D points (N, 2) become a scatter plot over [-extent, extent]^2.
+// images (N, H, W, 1 or 3) in [-1, 1] -> one picture, row by row, of at most `columns` columns with a white border of 2
+// pixels between; values are clamped. 2-D points (N, 2) become a scatter plot over [-extent, extent]^2, y upwards;
+// points outside are left out.
 Image grid(const Tensor& images, int64_t columns);
 Image scatter(const Tensor& points, double extent, int64_t side = 256);
 

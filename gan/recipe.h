@@ -1,5 +1,5 @@
-// A recipe is a system's algorithm box, runnable: its networks, what one training step does, which numbers it reports. The
-// trainer owns all the rest: the loop, checkpoints, previews, averages, data order, failure watch.
+// A recipe is a system's algorithm box, runnable: its networks, what one training step does, which numbers it reports.
+// The trainer owns all the rest: the loop, checkpoints, previews, averages, data order, failure watch.
 //
 // A recipe is one file in gan/recipes/: a class and one `static const RegisterRecipe` line.
 #pragma once
@@ -26,17 +26,16 @@ class Recipe {
 
   // One training step: draws as many batches as it needs.
   virtual Scalars step(const std::function<Loader::Batch()>& next_batch) = 0;
-  // Samples for n latents drawn from `random`: (n, H, W, C) in [-1, 1], or (n, 2). Evaluation mode, nothing recorded.
-  virtual Tensor sample(int64_t n, Random& random) = 0;
   virtual Tensor latent(int64_t n, Random& random) = 0;  // (n, ...): what `generate` takes
+  // Samples for latents: (n, H, W, C) in [-1, 1], or (n, 2). Evaluation mode, nothing recorded.
   virtual Tensor generate(const Tensor& latent) = 0;
 
   // Networks and optimisers by name, in a fixed order: what is averaged, checkpointed and resumed.
   struct Part {
-    std::string name;                    // "g", "d"
+    std::string name;  // "g", "d"
     std::shared_ptr<nn::Module> module;
     std::shared_ptr<nn::Optimizer> optimizer;  // null for a network that is not trained
-    bool averaged = false;               // keeps an exponential moving average (generators)
+    bool averaged = false;                     // keeps an exponential moving average (generators)
   };
   virtual std::vector<Part> parts() const = 0;
 
@@ -48,10 +47,10 @@ class Recipe {
 };
 
 struct RecipeEntry {
-  std::string name;      // "dcgan"
-  std::string title;     // "Deep convolutional GAN"
-  std::string citation;  // "Radford, Metz, Chintala 2016, arXiv:1511.06434"
-  std::string data;      // what it takes: "images of 32 or 64 pixels"
+  std::string name;               // "dcgan"
+  std::string title;              // "Deep convolutional GAN"
+  std::string citation;           // "Radford, Metz, Chintala 2016, arXiv:1511.06434"
+  std::string data;               // what it takes: "images of 32 or 64 pixels"
   std::vector<Setting> settings;  // its own, and its defaults for common ones
   // sample: shape of one sample of the data set. UsageError when the recipe cannot take it.
   std::function<std::unique_ptr<Recipe>(const Settings& settings, const Shape& sample)> make;
@@ -59,7 +58,7 @@ struct RecipeEntry {
 struct RegisterRecipe {
   explicit RegisterRecipe(RecipeEntry entry);
 };
-const std::vector<RecipeEntry>& recipes();               // sorted by name
+const std::vector<RecipeEntry>& recipes();                // sorted by name
 const RecipeEntry& find_recipe(const std::string& name);  // UsageError lists them
 Settings settings_for(const RecipeEntry& recipe);         // common ones with the recipe's over them
 

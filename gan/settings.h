@@ -1,9 +1,8 @@
-// The settings of a run: one ordered table of typed values, each with a default and a line of help. The command line's flags,
-// config.toml and --set key=value are all made from it, so a setting is declared once: the common ones in settings.cpp, a
-// recipe's own in its Recipe entry.
+// The settings of a run: one ordered table of typed values, each with a default and a line of help. The command line's
+// flags, config.toml and --set key=value are all made from it, so a setting is declared once: the common ones in
+// settings.cpp, a recipe's own in its Recipe entry.
 #pragma once
 #include <cstdint>
-#include <map>
 #include <string>
 #include <utility>
 #include <variant>
@@ -14,10 +13,11 @@ namespace forger::gan {
 using Value = std::variant<bool, int64_t, double, std::string>;
 
 struct Setting {
-  std::string key;   // as in config.toml: "n_critic"; the flag is --n-critic
-  Value value;       // its type is the setting's type
-  std::string help;  // one line
+  std::string key;                    // as in config.toml: "n_critic"; the flag is --n-critic
+  Value value;                        // its type is the setting's type
+  std::string help;                   // one line
   double low = -1e300, high = 1e300;  // inclusive bounds for numbers
+  std::string group = {};             // the heading in config.toml that it stands under; "" for the system's own
 };
 
 class Settings {
@@ -25,11 +25,14 @@ class Settings {
   Settings() = default;
   explicit Settings(std::vector<Setting> table) : table_(std::move(table)) {}
 
-  // UsageError for an unknown key (with the nearest known one), a value that does not parse as the key's type, or one out of
-  // bounds: "--batch must be between 1 and 65536, got 0".
+  // UsageError for an unknown key (with the nearest known one), a value that does not parse as the key's type, or one
+  // out of bounds: "--batch must be between 1 and 65536, got 0".
   void set(const std::string& key, const std::string& text);
+  void set(const std::string& key, const char* text) { set(key, std::string(text)); }
   void set(const std::string& key, const Value& value);  // integers widen to doubles
-  void add(const Setting& setting);                      // new, or replaces the default, help and bounds of an old one
+  // New, or replaces the default, help and bounds of an old one, which keeps its type and place (and its help and
+  // bounds where the new setting gives none).
+  void add(const Setting& setting);
 
   bool flag(const std::string& key) const;
   int64_t integer(const std::string& key) const;
@@ -44,14 +47,18 @@ class Settings {
   std::vector<Setting> table_;
 };
 
-// What every recipe has: data, size, width, latent, steps, batch, seed, threads, device, lr_g, lr_d, beta1, beta2,
-// n_critic, ema, checkpoint_every, preview_every, previews, schedule, fused, ...
+// What every recipe has: data, size, channels, width, latent, steps, batch, seed, lr_g, lr_d, beta1, beta2, schedule,
+// n_critic, ema, device, threads, fused, finite, checkpoint_every, preview_every, previews.
 Settings common_settings();
 
-// TOML: `key = value` lines grouped as a person would, with each help line as a comment. Reading accepts any subset of keys;
-// UsageError names the file, line and what is wrong.
+// TOML: `key = value` lines under the headings of their groups, each help line as a comment. The same settings give the
+// same bytes, and reading them back gives the same settings, to the last bit of a double. Reading accepts any subset of
+// keys; UsageError names the file, line and what is wrong, and then no setting has changed.
 std::string to_toml(const Settings& settings, const std::string& header_comment = "");
 void read_toml(Settings& settings, const std::string& path);                              // from a file
 void parse_toml(Settings& settings, const std::string& text, const std::string& origin);  // from memory
+
+// The known word with the fewest single-letter edits to `word`, for "did you mean"; "" when there is none.
+std::string nearest(const std::string& word, const std::vector<std::string>& known);
 
 }  // namespace forger::gan

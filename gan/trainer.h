@@ -7,8 +7,8 @@
 //   report.html      curves, previews through time, settings; self-contained
 //   log.txt          what was printed
 //
-// Nothing is ever half-written: checkpoints, pictures and the report are renamed into place; metrics.csv is cut back to the
-// checkpoint's step on resume.
+// Nothing is ever half-written: checkpoints, pictures and the report are renamed into place; metrics.csv is cut back to
+// the checkpoint's step on resume.
 #pragma once
 #include <atomic>
 #include <functional>
@@ -21,22 +21,24 @@
 namespace forger::gan {
 
 struct Progress {
-  int64_t step = 0, steps = 0;  // done, of
-  double seconds = 0;           // training time so far, earlier sessions of the run included
+  int64_t step = 0, steps = 0;   // done, of
+  double seconds = 0;            // training time so far, earlier sessions of the run included
   double images_per_second = 0;  // of the last few seconds
-  Scalars scalars;              // of this step
+  Scalars scalars;               // of this step
 };
 
 // What a run tells the world; apps/ prints it.
 struct Observer {
   std::function<void(const Progress&)> on_step = [](const Progress&) {};
-  std::function<void(const std::string&)> on_note = [](const std::string&) {};     // "checkpoint checkpoints/step-000500.safetensors"
+  std::function<void(const std::string&)> on_note = [](const std::string&) {
+  };  // "checkpoint checkpoints/step-000500.safetensors"
   std::function<void(const std::string&)> on_warning = [](const std::string&) {};  // failure watch, in plain words
 };
 
 class Trainer {
  public:
-  // A new run in `out`: creates the folder. UsageError when it already holds a run, unless `force` (which removes that run's files).
+  // A new run in `out`: creates the folder. UsageError when it already holds a run, unless `force` (which removes that
+  // run's files).
   static Trainer start(const Settings& settings, const std::string& out, bool force, Observer observer);
   // Continues the newest checkpoint of the run in `out`; steps > 0 replaces the run's length.
   static Trainer resume(const std::string& out, int64_t steps, Observer observer);
@@ -55,8 +57,8 @@ class Trainer {
   std::unique_ptr<Impl> impl_;
 };
 
-// A trained recipe from a run folder, for sampling: the newest checkpoint (or the one named), averaged weights in place when
-// `averaged`. DataError when there is none or it does not fit.
+// A trained recipe from a run folder, for sampling: the newest checkpoint (or the one named), averaged weights in place
+// when `averaged`. DataError when there is none or it does not fit.
 struct Trained {
   Settings settings;
   std::unique_ptr<Recipe> recipe;

@@ -1,9 +1,9 @@
 // The contract between the engine and its backends: plain functions on raw pointers plus small geometry structs.
 //
-// Every function is listed once, in kernels/contract.h, and declared from that list for each backend: `Cpu<float>::conv2d`
-// and `Cpu<double>::conv2d` today. A backend defines each of them and instantiates it with FORGER_KERNEL(Cpu, conv2d);
-// one that it lacks is a link error, not a run-time surprise. Kernels never see a Tensor and never check shapes: the op
-// that calls them has done so.
+// Every function is listed once, in kernels/contract.h, and declared from that list for each backend:
+// `Cpu<float>::conv2d` and `Cpu<double>::conv2d` today. A backend defines each of them and instantiates it with
+// FORGER_KERNEL(Cpu, conv2d); one that it lacks is a link error, not a run-time surprise. Kernels never see a Tensor
+// and never check shapes: the op that calls them has done so.
 #pragma once
 #include <cstddef>
 #include <cstdint>
@@ -27,7 +27,8 @@ struct Broadcast {
   int64_t b_strides[max_rank] = {};
 };
 
-// dst[dst_offset + sum i_k*dst_strides[k]] = src[src_offset + sum i_k*src_strides[k]], strides in elements, may be 0 on src.
+// dst[dst_offset + sum i_k*dst_strides[k]] = src[src_offset + sum i_k*src_strides[k]], strides in elements, may be 0 on
+// src.
 struct StridedCopy {
   int rank = 0;
   int64_t sizes[max_rank] = {};
@@ -35,8 +36,8 @@ struct StridedCopy {
   int64_t dst_strides[max_rank] = {}, dst_offset = 0;
 };
 
-// Reduction of a contiguous tensor over some of its axes. Adjacent axes of the same kind are merged by the caller, so kept
-// and reduced axes alternate: e.g. {rows reduced, channels kept}.
+// Reduction of a contiguous tensor over some of its axes. Adjacent axes of the same kind are merged by the caller, so
+// kept and reduced axes alternate: e.g. {rows reduced, channels kept}.
 struct ReduceShape {
   int rank = 0;
   int64_t sizes[max_rank] = {};
@@ -50,8 +51,8 @@ struct MatmulShape {
   int64_t a_batch_stride = 0, b_batch_stride = 0;  // elements
 };
 
-// The geometry of a whole convolution triangle, NHWC. "Image" is the larger, strided-over side (input of conv2d, output of
-// conv_transpose2d), "map" is the smaller one. Both sizes are kept: with stride 2 neither determines the other.
+// The geometry of a whole convolution triangle, NHWC. "Image" is the larger, strided-over side (input of conv2d, output
+// of conv_transpose2d), "map" is the smaller one. Both sizes are kept: with stride 2 neither determines the other.
 //   image (n, h, w, c)   map (n, oh, ow, oc)   weight (oc, kh, kw, c)
 //   oh = (h + 2*pad_h - kh) / stride_h + 1, rounded down: `leftover` image rows may belong to no window.
 struct ConvShape {
@@ -60,10 +61,13 @@ struct ConvShape {
   int64_t kh = 0, kw = 0;
   int64_t stride_h = 1, stride_w = 1;
   int64_t pad_h = 0, pad_w = 0;
-  double flops() const { return 2.0 * n * oh * ow * oc * kh * kw * c; }  // multiply-adds counted as two, padding included
+  double flops() const {  // multiply-adds counted as two, padding included
+    return 2.0 * static_cast<double>(n * oh * ow * oc * kh) * static_cast<double>(kw * c);
+  }
 };
 
-// Pooling windows over an image (n, h, w, c) -> (n, oh, ow, c); padding cells never count, neither as maxima nor in means.
+// Pooling windows over an image (n, h, w, c) -> (n, oh, ow, c); padding cells never count, neither as maxima nor in
+// means.
 struct PoolShape {
   int64_t n = 0, h = 0, w = 0, c = 0, oh = 0, ow = 0;
   int64_t kh = 0, kw = 0, stride_h = 1, stride_w = 1, pad_h = 0, pad_w = 0;
@@ -84,19 +88,19 @@ enum class Unary : uint8_t {  // y = f(x); p and q are the op's scalars
   sqrt,
   reciprocal,
   abs,
-  sign,  // -1, 0, 1
-  pow,   // x^p
+  sign,   // -1, 0, 1
+  pow,    // x^p
   clamp,  // min(max(x, p), q)
   tanh,
   sigmoid,
-  softplus,    // log(1 + e^x), stable at both ends
+  softplus,  // log(1 + e^x), stable at both ends
   relu,
   leaky_relu,  // x > 0 ? x : p*x
   elu,         // x > 0 ? x : p*(e^x - 1)
   sin,
   cos,
-  positive,    // x > 0 ? 1 : 0
-  inside,      // p <= x && x <= q ? 1 : 0   (gradient mask of clamp)
+  positive,  // x > 0 ? 1 : 0
+  inside,    // p <= x && x <= q ? 1 : 0   (gradient mask of clamp)
 };
 
 enum class Binary : uint8_t {  // y = f(a, b); p is the op's scalar
@@ -183,6 +187,6 @@ const char* simd_level();
 }  // namespace forger
 
 // Instantiates one function of the contract for both scalar types, in the file that defines it.
-#define FORGER_KERNEL(Backend, function)                                      \
+#define FORGER_KERNEL(Backend, function)                                \
   template decltype(Backend<float>::function) Backend<float>::function; \
   template decltype(Backend<double>::function) Backend<double>::function

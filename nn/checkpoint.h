@@ -1,7 +1,10 @@
-// Checkpoints in the safetensors format (an 8-byte little-endian header length, a JSON header, raw data): readable by the Python
-// package of that name. Tensors keep Forger's layouts (conv weights (O, KH, KW, C)); the header's __metadata__ says so.
+// Checkpoints in the safetensors format (an 8-byte little-endian header length, a JSON header, raw data): readable by
+// the Python package of that name. Tensors keep Forger's layouts (conv weights (O, KH, KW, C)); the header's
+// __metadata__ says so.
 #pragma once
+#include <cstddef>
 #include <map>
+#include <span>
 #include <string>
 
 #include "nn/module.h"
@@ -9,25 +12,26 @@
 namespace forger::nn {
 
 struct Checkpoint {
-  NamedTensors tensors;                         // written in this order; names unique
-  std::map<std::string, std::string> metadata;  // counters, settings: text
-  const Tensor* find(const std::string& name) const;
+  NamedTensors tensors;                               // written in this order; names unique
+  std::map<std::string, std::string> metadata;        // counters, settings: text. The writer adds "layout"
+  const Tensor* find(const std::string& name) const;  // null when there is none
   // The tensors under "prefix.", with the prefix removed.
   NamedTensors under(const std::string& prefix) const;
   void add(const std::string& prefix, const NamedTensors& named);  // as "prefix.name"
 };
 
-// The same tensors and metadata give the same bytes. Written to a temporary file beside it, synced, renamed: at any moment `path`
-// is absent, the old file or the new one, whole. DataError on failure (a full disk, a folder that is not writable), with the
-// temporary file removed.
+// The same tensors and metadata give the same bytes. Written to a temporary file beside it, synced, renamed: at any
+// moment `path` is absent, the old file or the new one, whole. DataError on failure (a full disk, a folder that is not
+// writable), with the temporary file removed.
 void save_checkpoint(const std::string& path, const Checkpoint& checkpoint);
 
-// Checks everything before it allocates: header length against the file's size, JSON, dtypes, shapes against byte ranges,
-// overlap and gaps. DataError says what is wrong and where.
+// Checks everything before it allocates tensors: header length against the file's size, JSON, dtypes, shapes against
+// byte ranges, overlap and gaps. DataError says what is wrong and where. Tensors come in the order of the header.
 Checkpoint load_checkpoint(const std::string& path);
 Checkpoint parse_checkpoint(std::span<const std::byte> bytes, const std::string& origin);
 
-// Writes a whole file the same way: temporary, sync, rename. For every file of a run folder that must never be half-written.
+// Writes a whole file the same way: temporary, sync, rename. For every file of a run folder that must never be
+// half-written.
 void write_file_atomically(const std::string& path, std::span<const std::byte> bytes);
 void write_file_atomically(const std::string& path, const std::string& text);
 

@@ -1,72 +1,121 @@
-// Layers. Parameters start as in PyTorch (weights Kaiming-uniform with a = sqrt(5), biases
-// uniform in +-1/sqrt(fan_in), norms 1 and 0), drawn from the Random given; nn/init.h re-initialises whole networks.
-// All take an optional dtype so that a network can be checked in float64.
+// Layers. Parameters start as in PyTorch (weights Kaiming-uniform with a = sqrt(5), which is uniform in
+// +-1/sqrt(fan_in), as are the biases; norms 1 and 0), drawn from the Random given; nn/init.h re-initialises whole
+// networks. All take an optional dtype so that a network can be checked in float64.
 #pragma once
 #include <functional>
+#include <initializer_list>
+#include <memory>
+#include <vector>
 
 #include "nn/module.h"
 
 namespace forger::nn {
 
-class Linear : public Module {  // (N, in) -> (N, out): x W^T + b, weight (out, in)
+// ---- linear maps ----
+
+// A linear map of x by a weight, plus a bias: Linear, Conv2d, ConvTranspose2d. `apply` takes the weight as an argument,
+// so that a wrapper can put a function of the stored weight in its place (SpectralNorm).
+class WeightedLayer : public Module {
  public:
-  Linear(int64_t in, int64_t out, Random& random, bool bias = true, DType dtype = DType::f32);
-  Tensor forward(const Tensor& x) override;
-  Tensor weight, bias;  // bias undefined without
+  Tensor forward(const Tensor& x) override { return apply(x, weight); }
+  virtual Tensor apply(const Tensor& x, const Tensor& with_weight) const = 0;
+  virtual int out_axis() const { return 0; }  // the weight's axis of output channels
+  Tensor weight, bias;                        // bias undefined without
+
+ protected:
+  WeightedLayer(const Shape& weight_shape, int64_t out, Random& random, bool with_bias, DType dtype);
+  Tensor add_bias(const Tensor& y) const { return bias.defined() ? y + bias : y; }
 };
 
-class Conv2d : public Module {  // (N, H, W, in) -> (N, OH, OW, out), weight (out, K, K, in)
+class Linear : public WeightedLayer {  // (N, in) -> (N, out): x W^T + b, weight (out, in)
  public:
-  Conv2d(int64_t in, int64_t out, int64_t kernel, Conv2dOptions options, Random& random, bool bias = true,
+  Linear(int64_t in, int64_t out, Random& random, bool with_bias = true, DType dtype = DType::f32);
+  Tensor apply(const Tensor& x, const Tensor& with_weight) const override;
+};
+
+class Conv2d : public WeightedLayer {  // (N, H, W, in) -> (N, OH, OW, out), weight (out, K, K, in)
+ public:
+  Conv2d(int64_t in, int64_t out, int64_t kernel, Conv2dOptions options, Random& random, bool with_bias = true,
          DType dtype = DType::f32);
-  Tensor forward(const Tensor& x) override;
-  Tensor weight, bias;
+  Tensor apply(const Tensor& x, const Tensor& with_weight) const override;
 
  private:
   Conv2dOptions options_;
 };
 
-class ConvTranspose2d : public Module {  // (N, H, W, in) -> (N, OH, OW, out), weight (in, K, K, out)
+class ConvTranspose2d : public WeightedLayer {  // (N, H, W, in) -> (N, OH, OW, out), weight (in, K, K, out)
  public:
-  ConvTranspose2d(int64_t in, int64_t out, int64_t kernel, Conv2dOptions options, Random& random, bool bias = true,
+  ConvTranspose2d(int64_t in, int64_t out, int64_t kernel, Conv2dOptions options, Random& random, bool with_bias = true,
                   DType dtype = DType::f32);
-  Tensor forward(const Tensor& x) override;
-  Tensor weight, bias;
+  Tensor apply(const Tensor& x, const Tensor& with_weight) const override;
+  int out_axis() const override { return 3; }
 
  private:
   Conv2dOptions options_;
 };
 
-class BatchNorm : public Module {  // (..., C), with the activation that follows fused in
+// Spectral norm (Miyato et al. 2018): the layer with its weight divided by its largest singular value sigma = u^T W v,
+// W (out, rest). One power iteration per training forward, none in evaluation; the gradient flows through sigma, u and
+// v are constants and buffers ("u" (out), "v" (rest)). The parameters are the layer's own, undivided ("layer.weight").
+// eps guards the normalisations of u and v.
+class SpectralNorm : public Module {
+ public:
+  SpectralNorm(std::shared_ptr<WeightedLayer> layer, Random& random, int iterations = 1, double eps = 1e-12);
+  Tensor forward(const Tensor& x) override;
+  Tensor sigma() const { return sigma_; }  // of the last forward, detached
+
+ private:
+  Tensor times(const Tensor& v) const;             // W v: (rest) -> (out)
+  Tensor transposed_times(const Tensor& u) const;  // W^T u: (out) -> (rest)
+  void iterate(int iterations);
+  std::shared_ptr<WeightedLayer> layer_;
+  Shape matrix_;  // the weight as a matrix: (out, rest), or (rest, out) when the output channels are last
+  bool out_last_;
+  Tensor u_, v_, sigma_;
+  int iterations_;
+  double eps_;
+};
+
+// ---- norms: "weight" starts at 1, "bias" at 0 ----
+
+class NormLayer : public Module {
+ public:
+  Tensor weight, bias;
+
+ protected:
+  NormLayer(const Shape& shape, DType dtype);
+};
+
+class BatchNorm : public NormLayer {  // (..., C), with the activation that follows fused in
  public:
   explicit BatchNorm(int64_t channels, NormOptions options = {}, double momentum = 0.1, DType dtype = DType::f32);
   Tensor forward(const Tensor& x) override;
-  Tensor weight, bias, running_mean, running_var;
+  Tensor running_mean, running_var;
 
  private:
   NormOptions options_;
   double momentum_;
 };
 
-class InstanceNorm : public Module {  // (N, H, W, C)
+class InstanceNorm : public NormLayer {  // (N, H, W, C)
  public:
   explicit InstanceNorm(int64_t channels, NormOptions options = {}, DType dtype = DType::f32);
   Tensor forward(const Tensor& x) override;
-  Tensor weight, bias;
 
  private:
   NormOptions options_;
 };
 
-class LayerNorm : public Module {  // (N, ...sample)
+class LayerNorm : public NormLayer {  // (N, ...sample)
  public:
   explicit LayerNorm(const Shape& sample, double eps = 1e-5, DType dtype = DType::f32);
   Tensor forward(const Tensor& x) override;
-  Tensor weight, bias;
 
  private:
   double eps_;
 };
+
+// ---- others ----
 
 class Embedding : public Module {  // i64 (N) -> (N, width), weight (entries, width) ~ N(0, 1)
  public:
@@ -75,23 +124,14 @@ class Embedding : public Module {  // i64 (N) -> (N, width), weight (entries, wi
   Tensor weight;
 };
 
-// Spectral norm (Miyato et al. 2018): divides the weight of a Linear, Conv2d or ConvTranspose2d by its largest singular value
-// sigma = u^T W v, W reshaped to (out, rest). One power iteration per training forward, none in evaluation; the gradient
-// flows through sigma, u and v are constants and buffers ("u", "v"). eps guards the normalisations.
-class SpectralNorm : public Module {
+class Dropout : public Module {  // the identity in evaluation
  public:
-  SpectralNorm(std::shared_ptr<Module> layer, Random& random, int iterations = 1, double eps = 1e-12);
+  Dropout(double probability, Random& random);  // keeps a reference to `random`; UsageError outside [0, 1)
   Tensor forward(const Tensor& x) override;
-  Tensor sigma() const;  // of the last forward
 
  private:
-  std::shared_ptr<Module> layer_;
-  Tensor* weight_ = nullptr;  // the layer's weight slot: replaced by W / sigma during forward, then put back
-  Tensor raw_, u_, v_, sigma_;
-  int64_t rows_ = 0;
-  bool out_is_last_ = false;  // ConvTranspose2d keeps its output channels on the last axis
-  int iterations_;
-  double eps_;
+  double probability_;
+  Random& random_;
 };
 
 class Sequential : public Module {  // children are named "0", "1", ...
@@ -113,15 +153,5 @@ ModulePtr tanh();
 ModulePtr sigmoid();
 ModulePtr flatten();
 ModulePtr reshape_to(const Shape& sample);  // (N, ...) -> (N, sample...)
-
-class Dropout : public Module {
- public:
-  Dropout(double probability, Random& random) : probability_(probability), random_(random) {}
-  Tensor forward(const Tensor& x) override;
-
- private:
-  double probability_;
-  Random& random_;
-};
 
 }  // namespace forger::nn

@@ -1,8 +1,15 @@
 // Module: a function with named parameters and buffers. A network is a tree of them; names are joined by dots
 // ("body.0.weight"), in the order of registration, which is also the order of parameters in optimisers and checkpoints.
+//
+// Handles share memory and autograd identity: a layer's own member, what parameters() returns and what an optimiser
+// holds are one parameter. Values are therefore replaced in place (load_state, init.h), never by assigning another
+// tensor.
 #pragma once
+#include <functional>
 #include <memory>
+#include <set>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "core/ops.h"
@@ -17,13 +24,22 @@ using NamedTensors = std::vector<Named>;
 
 class Module {
  public:
+  Module() = default;
   virtual ~Module() = default;
+  Module(const Module&) = delete;  // a copy would share its parameters
+  Module& operator=(const Module&) = delete;
+
   virtual Tensor forward(const Tensor& x) = 0;
   Tensor operator()(const Tensor& x) { return forward(x); }
 
-  NamedTensors parameters() const;  // what an optimiser trains, own ones first, then the children's
+  // Own ones first, then the children's. A tensor that several modules share is listed once, under its first name, so
+  // that no optimiser moves it twice.
+  NamedTensors parameters() const;  // what an optimiser trains
   NamedTensors buffers() const;     // running statistics, power-iteration vectors: state that no gradient reaches
   NamedTensors state() const;       // parameters, then buffers
+
+  // This module, then every module below it in the order of registration.
+  void visit(const std::function<void(const Module&)>& visitor) const;
 
   // Training mode (batch statistics, dropout, power iterations) is the default; evaluation writes no buffer.
   void train(bool on = true);
@@ -33,7 +49,7 @@ class Module {
   void set_requires_grad(bool on);
 
  protected:
-  // Registers and returns a handle; names are unique within a module and hold no dot (Error).
+  // Registers and returns a handle; names are unique within a module, not empty and hold no dot (Error).
   Tensor parameter(const std::string& name, Tensor value);
   Tensor buffer(const std::string& name, Tensor value);
   template <class M>
@@ -43,7 +59,10 @@ class Module {
   }
 
  private:
+  void check_name(const std::string& name) const;
   void add_child(const std::string& name, std::shared_ptr<Module> module);
+  void collect(NamedTensors Module::*own, const std::string& prefix, std::set<const Storage*>& seen,
+               NamedTensors& out) const;
   NamedTensors parameters_, buffers_;
   std::vector<std::pair<std::string, std::shared_ptr<Module>>> children_;
   bool training_ = true;
@@ -54,7 +73,8 @@ using ModulePtr = std::shared_ptr<Module>;
 // Parameters without their names, for grad() and optimisers.
 std::vector<Tensor> tensors_of(const NamedTensors& named);
 
-// Copies values by name into `target` (same names, shapes and dtypes, on both sides; DataError says which differ).
+// Copies values by name into `target` (same names, shapes and dtypes, on both sides; DataError says which differ,
+// before anything is written). The order may differ.
 void load_state(const NamedTensors& target, const NamedTensors& source);
 
 }  // namespace forger::nn

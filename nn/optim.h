@@ -1,7 +1,8 @@
 // Optimisers, averages and schedules. Every step is one fused kernel call over all parameters.
 #pragma once
-#include <memory>
+#include <cstdint>
 #include <span>
+#include <string>
 
 #include "kernels/kernels.h"
 #include "nn/module.h"
@@ -10,16 +11,19 @@ namespace forger::nn {
 
 class Optimizer {
  public:
-  explicit Optimizer(NamedTensors parameters);  // all of one dtype and device
+  // All of one dtype and device, names and tensors unique (UsageError).
+  Optimizer(NamedTensors parameters, double rate);
   virtual ~Optimizer() = default;
   // One update from gradients given in the order of the parameters; undefined gradients leave their parameter alone.
+  // ShapeError names a parameter whose gradient does not fit, before anything is written.
   void step(std::span<const Tensor> gradients);
   void step();       // from .grad
   void zero_grad();  // drops every .grad
-  // Everything a resumed run needs, for a checkpoint: moments by parameter name and the step count ("step", float64 scalar).
+  // Everything a resumed run needs, for a checkpoint: moments by parameter name and the step count ("step", float64
+  // scalar).
   virtual NamedTensors state() const;
   const NamedTensors& parameters() const { return parameters_; }
-  double lr = 0;  // may be changed between steps, by a schedule
+  double lr;  // may be changed between steps, by a schedule
 
  protected:
   virtual void update(std::span<const Tensor> gradients) = 0;
@@ -54,7 +58,7 @@ class RmsProp : public Optimizer {
   NamedTensors v_;
 };
 
-class Sgd : public Optimizer {
+class Sgd : public Optimizer {  // weight_decay is added to the gradient
  public:
   Sgd(NamedTensors parameters, double rate, double momentum = 0, double weight_decay = 0);
   NamedTensors state() const override;
@@ -64,21 +68,23 @@ class Sgd : public Optimizer {
 
  private:
   double momentum_, weight_decay_;
-  NamedTensors velocity_;
+  NamedTensors velocity_;  // empty when momentum is 0
 };
 
 // Exponential moving average of a module's parameters: shadow += (1 - decay_t)*(p - shadow), with the warm-up
-// decay_t = min(decay, (1 + t)/(10 + t)). Buffers are copied, not averaged.
+// decay_t = min(decay, (1 + t)/(10 + t)), t = updates so far. Buffers are copied, not averaged.
 class Ema {
  public:
   Ema(const Module& source, double decay);
-  void update();
-  NamedTensors state() const;  // "<name>" for each averaged tensor, and "updates" (float64 scalar)
+  void update();               // Error between two swaps: the live values are then the averages
+  NamedTensors state() const;  // "<name>" for each averaged tensor and each buffer, and "updates" (float64 scalar)
   void swap();                 // exchanges averaged and live values in place: call, sample, call again
+
  private:
   NamedTensors source_, shadow_, source_buffers_, shadow_buffers_;
   Tensor updates_;
   double decay_;
+  bool swapped_ = false;
 };
 
 // Learning-rate factors as functions of the step (from 0) and the run's length.
@@ -88,7 +94,8 @@ double cosine_schedule(int64_t step, int64_t steps);
 using Schedule = double (*)(int64_t step, int64_t steps);
 Schedule find_schedule(const std::string& name);  // "constant", "linear", "cosine"; UsageError lists them
 
-// L2 norm over all elements of all tensors (undefined ones skipped), and scaling to a maximum in place; returns the norm before.
+// L2 norm over all elements of all tensors (undefined ones skipped), and scaling to a maximum in place; returns the
+// norm before. A norm that is not finite scales nothing.
 double global_norm(std::span<const Tensor> tensors);
 double clip_global_norm(std::span<const Tensor> gradients, double max_norm);
 

@@ -53,7 +53,7 @@ constexpr std::array<Kernel<T>, sizeof...(I)> kernels_of(std::integer_sequence<i
 template <class T, int Bytes>
 Kernel<T> find_kernel(int mr, bool by_rows, bool narrow) {
   using Counts = std::make_integer_sequence<int, Tile<T, Bytes>::mr>;
-  static constexpr std::array table[2][2] = {
+  static constexpr std::array<Kernel<T>, Tile<T, Bytes>::mr> table[2][2] = {
       {kernels_of<T, Bytes, 2, false>(Counts{}), kernels_of<T, Bytes, 1, false>(Counts{})},
       {kernels_of<T, Bytes, 2, true>(Counts{}), kernels_of<T, Bytes, 1, true>(Counts{})}};
   return table[by_rows][narrow][static_cast<size_t>(mr - 1)];

@@ -90,7 +90,7 @@ struct Operand {
 // ---- destinations ---------------------------------------------------------------------------------------------------
 //
 // A destination either has rows(row, count, pointers), the addresses of contiguous rows into which tiles are stored, or
-// scatter(row, count, col, cols, tile), which must add a tile wherever it belongs.
+// scatter(row, count, col, cols, tile, tile_step), which must add a tile wherever it belongs.
 
 template <class T>
 struct MatrixOut {
@@ -114,6 +114,15 @@ inline void copy_run(T* dst, const T* src, int64_t n) {
   for (; i + wide <= n; i += wide) store(dst + i, load<Vec<T, native_bytes>>(src + i));
   for (; i + narrow <= n; i += narrow) store(dst + i, load<Vec<T, 16>>(src + i));
   for (; i < n; i++) dst[i] = src[i];
+}
+
+template <class T>
+inline void add_run(T* dst, const T* src, int64_t n) {
+  using V = Vec<T, 16>;
+  constexpr int64_t lanes = 16 / sizeof(T);
+  int64_t i = 0;
+  for (; i + lanes <= n; i += lanes) store(dst + i, load<V>(dst + i) + load<V>(src + i));
+  for (; i < n; i++) dst[i] += src[i];
 }
 
 // (rows, kc) -> panel[i*row_step + k]
@@ -209,7 +218,7 @@ constexpr size_t b_block_bytes = (max_nc<T> + max_nr) * max_kc<T> * sizeof(T);
 template <class T, int Bytes, class A, class Out>
 void multiply_block(const Operand<A>& a, const T* b_panels, Range rows, Range cols, Range depth, bool accumulate, Out& out) {
   constexpr int nr = Tile<T, Bytes>::nr;
-  constexpr bool scattered = requires(T* tile) { out.scatter(0, 0, 0, 0, tile); };
+  constexpr bool scattered = requires(T* tile) { out.scatter(0, 0, 0, 0, tile, nr); };
   const int64_t kc = depth.size(), panels = blocks(rows.size(), Tile<T, Bytes>::mr);
   T* const a_panel = static_cast<T*>(scratch(Scratch::gemm_a, max_mr * row_step<T> * sizeof(T)));
   alignas(64) T tile[max_mr * nr];
@@ -218,7 +227,9 @@ void multiply_block(const Operand<A>& a, const T* b_panels, Range rows, Range co
   for (int64_t panel = 0; panel < panels; panel++) {
     const Range mine = rows.part(panel, panels);
     const int mr = static_cast<int>(mine.size());
-    if (a.transposed) {
+    if (kc == 0) {
+      // nothing to pack: the tile becomes zero
+    } else if (a.transposed) {
       pack_by_depth(a.source, mine.begin, mr, depth.begin, kc, a_panel);
     } else {
       pack_by_rows(a.source, mine.begin, mr, depth.begin, kc, a_panel);
@@ -237,7 +248,7 @@ void multiply_block(const Operand<A>& a, const T* b_panels, Range rows, Range co
       const bool narrow = count <= nr / 2;
       (narrow ? find_kernel<T, Bytes>(mr, !a.transposed, true) : full)(kc, a_panel, b, tile_rows, 0, false);
       if constexpr (scattered) {
-        out.scatter(mine.begin, mr, col, count, tile);
+        out.scatter(mine.begin, mr, col, count, tile, nr);
       } else {
         for (int i = 0; i < mr; i++) {
           T* const c = out_rows[i] + col;
@@ -261,7 +272,9 @@ void multiply_share(const Team& team, const Operand<A>& a, const Operand<B>& b, 
       T* const panels = reinterpret_cast<T*>(static_cast<char*>(team.b) + (second ? b_block_bytes<T> : 0));
       second = !second;
       const Range packed = Range{0, d.size()}.part(team.rank, team.size);
-      if (b.transposed) {
+      if (d.size() == 0) {
+        // nothing to pack
+      } else if (b.transposed) {
         pack_b_transposed<T, nr>(b.source, d.begin, d.size(), packed.begin, packed.end, c.begin, c.size(), panels);
       } else {
         pack_b<T, nr>(b.source, d.begin, d.size(), packed.begin, packed.end, c.begin, c.size(), panels);

@@ -10,7 +10,7 @@
 //   log     x = 2^e m, sqrt(1/2) <= m < sqrt 2  f = m - 1:  f - f^2/2 + f^3 Q(f), degree 7       + e ln2
 //   sin/cos x = q pi/2 + r, |r| <= pi/4        r + r^3 S(r^2) and 1 - r^2/2 + r^4 C(r^2), chosen by q mod 4; the
 //                                              reduction in double, past 2^20 by std::
-//   tanh    -t / (t + 2), t = expm1(-2|x|)     (fdlibm's form: right to the last digits both near 0 and near 1)
+//   tanh    e = e^(-2|x|):  (1 - e)/(1 + e) near 0, with expm1 for 1 - e;  1 - 2e/(1 + e) past 3/4
 //   sigmoid 1/(1 + t) or t/(1 + t), t = e^-|x|
 //   softplus  max(x, 0) + log1p(t), t = e^-|x|; log1p(t) = log(u) + (t - (u - 1))/u with u = 1 + t rounded
 //
@@ -215,8 +215,12 @@ inline V tanh(V x) {
   if constexpr (std::is_same_v<Element<V>, double>) {
     return each(x, [](double v) { return std::tanh(v); });
   } else {
-    const V t = expm1_nonpositive<V>(-2.0f * abs(x));
-    return copysign<V>(t / (t + 2.0f), x);
+    const V size = abs(x);
+    const auto [p, n] = reduce_exp<V>(size > 20.0f ? splat<V>(-40.0f) : -2.0f * size);
+    const V scale = power_of_two<V>(n), e = p * scale + scale, em1 = p * scale + (scale - 1.0f);
+    const Mask<V> near_one = size > 0.75f;
+    const V quotient = (near_one ? 2.0f * e : -em1) / (e + 1.0f);
+    return copysign<V>(near_one ? 1.0f - quotient : quotient, x);
   }
 }
 

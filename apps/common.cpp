@@ -1,0 +1,59 @@
+#include "apps/common.h"
+
+#include <unistd.h>
+
+#include <csignal>
+#include <cstring>
+#include <iomanip>
+
+#include "core/ops.h"
+
+namespace forger::apps {
+namespace {
+
+std::atomic<bool> stop_asked{false};
+static_assert(std::atomic<bool>::is_always_lock_free, "a signal handler may only touch lock-free atomics");
+
+extern "C" void on_stop_signal(int) {
+  if (stop_asked.exchange(true)) _exit(exit_interrupted);
+}
+
+}  // namespace
+
+const std::atomic<bool>& watch_signals() {
+  struct sigaction action {};
+  action.sa_handler = on_stop_signal;
+  action.sa_flags = SA_RESTART;  // a checkpoint being written is not cut short
+  sigaction(SIGINT, &action, nullptr);
+  sigaction(SIGTERM, &action, nullptr);
+  return stop_asked;
+}
+
+std::vector<DeviceLine> device_lines() {
+  return {{"cpu", text(kernels::threads(), kernels::threads() == 1 ? " thread, " : " threads, ", kernels::simd_level())}};
+}
+
+Tensor generate_all(gan::Recipe& recipe, const Tensor& latent) {
+  std::vector<Tensor> parts;
+  for (int64_t i = 0; i < latent.size(0); i += generated_at_once)
+    parts.push_back(recipe.generate(slice(latent, 0, i, std::min(i + generated_at_once, latent.size(0)))));
+  return concat(parts, 0);
+}
+
+gan::Image picture(const Tensor& samples, int64_t columns) {
+  constexpr double extent = 3;  // the synthetic point sets lie within
+  return samples.rank() == 4 ? gan::grid(samples, columns) : gan::scatter(samples, extent);
+}
+
+gan::Image single(const Tensor& images, int64_t i) {
+  check<UsageError>(images.rank() == 4, "this run makes points, not images: there are no single pictures to write");
+  return gan::grid(slice(images, 0, i, i + 1), 1);
+}
+
+std::string numbered(const std::string& folder, const std::string& name, int64_t i) {
+  std::ostringstream path;
+  path << folder << '/' << name << '-' << std::setfill('0') << std::setw(6) << i << ".png";
+  return path.str();
+}
+
+}  // namespace forger::apps

@@ -1,0 +1,121 @@
+// forger: the command line. Parses, runs one command, and turns whatever goes wrong into one line and an exit code.
+#include <filesystem>
+#include <iostream>
+#include <new>
+
+#include "apps/common.h"
+
+namespace forger::apps {
+namespace {
+
+// Edits (insert, delete, replace one letter) that turn a into b.
+size_t edit_distance(const std::string& a, const std::string& b) {
+  std::vector<size_t> row(b.size() + 1);
+  for (size_t j = 0; j <= b.size(); j++) row[j] = j;
+  for (size_t i = 1; i <= a.size(); i++) {
+    size_t diagonal = row[0]++;
+    for (size_t j = 1; j <= b.size(); j++) {
+      const size_t replace = diagonal + (a[i - 1] != b[j - 1]);
+      diagonal = row[j];
+      row[j] = std::min({row[j - 1] + 1, row[j] + 1, replace});
+    }
+  }
+  return row[b.size()];
+}
+
+// ": did you mean --steps?", or nothing when no name is near.
+std::string suggestion(const std::string& typed, const std::vector<std::string>& names) {
+  const std::string* nearest = nullptr;
+  size_t least = std::max<size_t>(typed.size() / 3, 2) + 1;
+  for (const std::string& name : names)
+    if (const size_t distance = edit_distance(typed, name); distance < least) {
+      least = distance;
+      nearest = &name;
+    }
+  return nearest ? "; did you mean " + *nearest + "?" : "";
+}
+
+const CLI::App& chosen_command(const CLI::App& root) {
+  const auto parsed = root.get_subcommands();
+  return parsed.empty() ? root : *parsed.front();
+}
+
+std::string about_unexpected(const CLI::App& command) {
+  const std::vector<std::string> left = command.remaining(/*recurse=*/true);
+  const std::string word = left.empty() ? "" : left.front().substr(0, left.front().find('='));
+  std::vector<std::string> names;
+  if (word.starts_with("-")) {
+    for (const CLI::Option* option : command.get_options())
+      for (const std::string& name : option->get_lnames()) names.push_back("--" + name);
+    return "unknown option '" + word + "'" + suggestion(word, names);
+  }
+  for (const CLI::App* each : command.get_subcommands([](const CLI::App*) { return true; }))
+    names.push_back(each->get_name());
+  return (names.empty() ? "unexpected argument '" : "unknown command '") + word + "'" + suggestion(word, names);
+}
+
+std::string one_line(std::string message) {
+  while (!message.empty() && message.back() == '\n') message.pop_back();
+  std::replace(message.begin(), message.end(), '\n', ' ');
+  return message;
+}
+
+int report(const std::string& message, int code) {
+  std::cerr << "forger: " << one_line(message) << std::endl;
+  return code;
+}
+
+int bad_command_line(const CLI::App& root, const CLI::ParseError& error) {
+  const CLI::App& command = chosen_command(root);
+  const bool unexpected = dynamic_cast<const CLI::ExtrasError*>(&error) != nullptr;
+  const std::string message = unexpected ? about_unexpected(command) : error.what();
+  const std::string words = &command == &root ? "forger" : "forger " + command.get_name();
+  return report(message + " (see: " + words + " --help)", exit_bad_usage);
+}
+
+constexpr const char* overview = R"(Forger trains generative adversarial networks on its own tensors, autodiff and kernels.
+
+Examples:
+  forger train                                   DCGAN on Fashion-MNIST, with the settings that suit it
+  forger train wgan-gp --steps 2000 --out runs/w another system, another length, a folder of your choice
+  forger train --resume runs/w --steps 4000      goes on where it stopped
+  forger sample runs/w --count 64 --seed 7       64 pictures from the trained generator
+  forger train --help                            every setting, with its default
+)";
+
+int run(int argc, char** argv) {
+  CLI::App root(overview, "forger");
+  root.set_version_flag("--version", std::string("forger ") + FORGER_VERSION);
+  root.get_formatter()->column_width(28);
+  const std::vector<Command> commands{train_command(root), sample_command(root), interpolate_command(root),
+                                      list_command(root), info_command(root)};
+  try {
+    root.parse(argc, argv);
+  } catch (const CLI::ParseError& error) {
+    if (error.get_exit_code() == 0) return root.exit(error);  // --help, --version
+    return bad_command_line(root, error);
+  }
+  for (const Command& command : commands)
+    if (command.app->parsed()) return command.run();
+  std::cerr << root.help();
+  return exit_bad_usage;
+}
+
+int guarded(int argc, char** argv) {
+  try {
+    const int code = run(argc, argv);
+    check<Error>(static_cast<bool>(std::cout.flush()), "cannot write to standard output");
+    return code;
+  } catch (const UsageError& error) {
+    return report(error.what(), exit_bad_usage);
+  } catch (const std::bad_alloc&) {
+    return report("out of memory: a smaller --batch, --size or --width needs less", exit_failed);
+  } catch (const std::exception& error) {  // forger::Error, filesystem errors
+    return report(error.what(), exit_failed);
+  }
+}
+
+}  // namespace
+}  // namespace forger::apps
+
+int main(int argc, char** argv) { return forger::apps::guarded(argc, argv); }

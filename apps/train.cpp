@@ -1,0 +1,236 @@
+// forger train: a run from its settings to its report.
+//
+// The flags are made from the recipes' own tables of settings, so a setting that a recipe declares is a flag, a line of
+// --help and a key of config.toml with no code here. Every flag of every recipe is known to the parser; which of them fit
+// is decided once the recipe is. What the user typed wins over --config, which wins over the recipe's defaults.
+#include <filesystem>
+#include <iostream>
+#include <nlohmann/json.hpp>
+#include <toml++/toml.h>
+
+#include "apps/common.h"
+#include "apps/terminal.h"
+#include "gan/report.h"
+
+namespace forger::apps {
+namespace {
+
+constexpr const char* default_recipe = "dcgan";
+
+struct TrainOptions {
+  std::string recipe, out, resume, config;
+  std::vector<std::string> assignments;  // of --set
+  bool force = false, json = false;
+  std::map<std::string, CLI::Option*> flags;  // by key, of the settings of all recipes
+};
+
+std::string flag_of(std::string key) {
+  std::replace(key.begin(), key.end(), '_', '-');
+  return "--" + key;
+}
+
+std::string type_name(const gan::Value& value) {
+  constexpr const char* names[] = {"", "N", "X", "TEXT"};
+  return names[value.index()];
+}
+
+std::string shown(const gan::Value& value) {
+  if (const auto* on = std::get_if<bool>(&value)) return *on ? "on" : "off";
+  return std::visit([](const auto& v) { return text(v); }, value);
+}
+
+void add_flag(CLI::App& app, TrainOptions& options, const gan::Setting& setting) {
+  if (setting.key == "recipe" || options.flags.count(setting.key)) return;
+  const std::string flag = flag_of(setting.key);
+  CLI::Option* option = std::holds_alternative<bool>(setting.value)
+                            ? app.add_flag(flag + ",!--no-" + flag.substr(2))
+                            : app.add_option(flag)->type_name(type_name(setting.value));
+  options.flags[setting.key] = option->take_last();
+}
+
+// The recipe that a config file names; empty when it names none. Whether the file is sound, read_toml says later.
+std::string recipe_in(const std::string& config) {
+  const toml::parse_result file = toml::parse_file(config);
+  return file["recipe"].value_or(std::string());
+}
+
+const gan::RecipeEntry& chosen_recipe(const TrainOptions& options) {
+  if (!options.recipe.empty()) return gan::find_recipe(options.recipe);
+  const std::string configured = options.config.empty() ? "" : recipe_in(options.config);
+  return gan::find_recipe(configured.empty() ? default_recipe : configured);
+}
+
+gan::Settings chosen_settings(const TrainOptions& options) {
+  const gan::RecipeEntry& recipe = chosen_recipe(options);
+  gan::Settings settings = gan::settings_for(recipe);
+  if (!options.config.empty()) gan::read_toml(settings, options.config);
+  settings.set("recipe", recipe.name);
+  for (const std::string& assignment : options.assignments) {
+    const size_t equals = assignment.find('=');
+    check<UsageError>(equals != assignment.npos, "--set takes key=value, got '", assignment, "'");
+    settings.set(assignment.substr(0, equals), assignment.substr(equals + 1));
+  }
+  for (const auto& [key, option] : options.flags)
+    if (option->count() > 0) settings.set(key, option->results().back());
+  return settings;
+}
+
+// runs/dcgan, or the next of runs/dcgan-2, runs/dcgan-3 ... that holds nothing yet.
+std::string free_run_folder(const std::string& recipe) {
+  namespace fs = std::filesystem;
+  const std::string first = "runs/" + recipe;
+  std::string folder = first;
+  for (int i = 2; fs::exists(folder) && !(fs::is_directory(folder) && fs::is_empty(folder)); i++)
+    folder = text(first, '-', i);
+  return folder;
+}
+
+int64_t steps_to_resume_to(const TrainOptions& options) {
+  const std::string rule = "--resume goes on with the run's own settings: only --steps can be given, not ";
+  check<UsageError>(options.recipe.empty(), rule, "the recipe '", options.recipe, "'");
+  check<UsageError>(options.out.empty() && options.config.empty() && options.assignments.empty() && !options.force, rule,
+                    "--out, --config, --set or --force");
+  for (const auto& [key, option] : options.flags)
+    check<UsageError>(key == "steps" || option->count() == 0, rule, flag_of(key));
+  const CLI::Option* steps = options.flags.at("steps");
+  if (steps->count() == 0) return 0;
+  gan::Settings parsed = gan::common_settings();
+  parsed.set("steps", steps->results().back());
+  return parsed.integer("steps");
+}
+
+// What a finished or interrupted run leaves to look at.
+struct Outcome {
+  std::string folder;
+  bool complete = false;
+  gan::Progress last;
+  std::string grid() const {
+    const auto previews = gan::preview_files(folder);
+    return previews.empty() ? "" : previews.back();
+  }
+  std::string report() const { return folder + "/report.html"; }
+};
+
+void print_text(const Outcome& outcome) {
+  if (outcome.complete)
+    std::cout << "done: " << outcome.last.step << " steps in " << duration(outcome.last.seconds) << '\n';
+  if (!outcome.grid().empty()) std::cout << "  samples  " << outcome.grid() << '\n';
+  if (std::filesystem::exists(outcome.report())) std::cout << "  report   " << outcome.report() << '\n';
+}
+
+void print_json(const Outcome& outcome) {
+  nlohmann::ordered_json out{{"run", outcome.folder},      {"complete", outcome.complete},
+                             {"step", outcome.last.step},  {"seconds", outcome.last.seconds},
+                             {"samples", outcome.grid()},  {"report", outcome.report()},
+                             {"scalars", nlohmann::ordered_json::object()}};
+  for (const gan::Scalar& scalar : outcome.last.scalars) out["scalars"][scalar.name] = scalar.value;
+  std::cout << out.dump() << '\n';
+}
+
+int train(const TrainOptions& options) {
+  const std::atomic<bool>& stop = watch_signals();
+  Terminal terminal;
+  Outcome outcome;
+  gan::Observer observer = terminal.observer();
+  observer.on_step = [&](const gan::Progress& progress) {
+    terminal.progress(progress);
+    outcome.last = progress;
+  };
+
+  const bool resuming = !options.resume.empty();
+  const gan::Settings settings = resuming ? gan::Settings() : chosen_settings(options);
+  outcome.folder = resuming               ? options.resume
+                   : !options.out.empty() ? options.out
+                                          : free_run_folder(settings.text("recipe"));
+  gan::Trainer trainer = resuming ? gan::Trainer::resume(outcome.folder, steps_to_resume_to(options), observer)
+                                  : gan::Trainer::start(settings, outcome.folder, options.force, observer);
+  outcome.complete = trainer.run(stop);
+  outcome.last.step = trainer.step();
+  terminal.finish();
+
+  options.json ? print_json(outcome) : print_text(outcome);
+  if (outcome.complete) return exit_done;
+  std::cerr << "forger: interrupted after step " << trainer.step() << "; go on with: forger train --resume "
+            << outcome.folder << std::endl;
+  return exit_interrupted;
+}
+
+// ---- --help -----------------------------------------------------------------------------------------------------------
+
+constexpr const char* examples = R"(Examples:
+  forger train
+      DCGAN on Fashion-MNIST into runs/dcgan; minutes on two cores.
+  forger train wgan-gp --data folder:photos --size 64 --batch 32 --out runs/photos
+      Another system on a folder of your own pictures. Settings of wgan-gp: forger train wgan-gp --help
+  forger train --config runs/photos/config.toml --seed 2 --out runs/photos-2
+      The same settings again, but for the seed.
+  forger train --resume runs/photos --steps 20000
+      Goes on from the newest checkpoint, as if it had never stopped.
+
+Ctrl-C writes a checkpoint and ends with exit code 130; a second one ends at once.
+Exit codes: 0 done, 1 failed, 2 bad usage, 130 interrupted.)";
+
+// Each flag's help and default as they are for this recipe; those of other recipes only are hidden.
+void describe_flags(const TrainOptions& options) {
+  const gan::RecipeEntry& recipe = chosen_recipe(options);
+  const gan::Settings settings = gan::settings_for(recipe), common = gan::common_settings();
+  for (const auto& [key, option] : options.flags) option->group("");
+  for (const gan::Setting& setting : settings.table()) {
+    const auto found = options.flags.find(setting.key);
+    if (found == options.flags.end()) continue;
+    const bool toggle = std::holds_alternative<bool>(setting.value);
+    found->second->description(setting.help)
+        ->option_text((toggle ? "[" : type_name(setting.value) + " [") + shown(setting.value) + "]")
+        ->group(common.has(setting.key) ? "Settings of every recipe, with the defaults of " + recipe.name
+                                        : "Settings of " + recipe.name);
+  }
+}
+
+// CLI11 asks for the help text after it has parsed, so the recipe that was typed is known.
+class TrainHelp : public CLI::Formatter {
+ public:
+  explicit TrainHelp(std::shared_ptr<const TrainOptions> options) : options_(std::move(options)) { column_width(36); }
+  std::string make_help(const CLI::App* app, std::string name, CLI::AppFormatMode mode) const override {
+    describe_flags(*options_);
+    return Formatter::make_help(app, std::move(name), mode);
+  }
+  std::string make_option_name(const CLI::Option* option, bool positional) const override {
+    const std::string name = Formatter::make_option_name(option, positional);
+    return name.substr(0, name.find('{'));  // "--fused,--no-fused{false}"
+  }
+
+ private:
+  std::shared_ptr<const TrainOptions> options_;
+};
+
+}  // namespace
+
+Command train_command(CLI::App& root) {
+  const auto options = std::make_shared<TrainOptions>();
+  CLI::App* app = root.add_subcommand("train", "Train a generative adversarial network");
+  app->formatter(std::make_shared<TrainHelp>(options))->footer(examples);
+  app->add_option("RECIPE", options->recipe, "The system to train (forger list); dcgan when left out");
+  const auto group = "The run";
+  app->add_option("--out", options->out, "Folder of the run; runs/RECIPE, or the next free number, when left out")
+      ->option_text("DIR")
+      ->group(group);
+  app->add_flag("--force", options->force, "Replace the run that --out holds")->group(group);
+  app->add_option("--resume", options->resume, "Go on with the run in this folder; --steps makes it longer")
+      ->option_text("DIR")
+      ->group(group);
+  app->add_option("--config", options->config, "Settings from a file, such as another run's config.toml")
+      ->option_text("FILE.toml")
+      ->group(group);
+  app->add_option("--set", options->assignments, "Any setting by its key; can be given again")
+      ->option_text("KEY=VALUE")
+      ->allow_extra_args(false)
+      ->group(group);
+  app->add_flag("--json", options->json, "End with a line of JSON on standard output")->group(group);
+  const gan::Settings common = gan::common_settings();
+  for (const gan::Setting& setting : common.table()) add_flag(*app, *options, setting);
+  for (const gan::RecipeEntry& recipe : gan::recipes())
+    for (const gan::Setting& setting : recipe.settings) add_flag(*app, *options, setting);
+  return {app, [options] { return train(*options); }};
+}
+
+}  // namespace forger::apps

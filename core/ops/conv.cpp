@@ -1,0 +1,141 @@
+// The convolution triangle: three bilinear ops that are each other's gradients, so that every derivative of any order
+// is one of the three.
+//
+//   image (N, H, W, C)    map (N, OH, OW, O)    weight (O, KH, KW, C)
+//
+//   op                                 gradient to its first input     gradient to its second input
+//   conv(image, weight) -> map         conv_transpose(gy, weight)      conv_weight_grad(image, gy)
+//   conv_transpose(map, weight)        conv(gy, weight)                conv_weight_grad(gy, map)
+//       -> image
+//   conv_weight_grad(image, map)       conv_transpose(map, gy)         conv(image, gy)
+//       -> weight
+//
+// They are the three partial derivatives of the one trilinear form <conv(image, weight), map>.
+//
+// One ConvShape travels through all closures. It holds both spatial sizes, because with a stride of 2 an image of 7 and
+// one of 8 rows give the same map: the transposed convolution has to know which of them it returns to, and the row
+// under no window gets a zero gradient.
+#include "core/ops/common.h"
+
+namespace forger {
+namespace {
+
+using kernels::ConvShape;
+using namespace ops;
+
+Tensor conv(const ConvShape& s, const Tensor& image, const Tensor& weight);
+Tensor conv_transpose(const ConvShape& s, const Tensor& map, const Tensor& weight);
+Tensor weight_grad(const ConvShape& s, const Tensor& image, const Tensor& map);
+
+Tensor conv(const ConvShape& s, const Tensor& image, const Tensor& weight) {
+  Tensor map = fresh(image, {s.n, s.oh, s.ow, s.oc});
+  dispatch(image, [&]<class K>() {
+    using T = typename K::Scalar;
+    K::conv2d(s, image.data<T>(), weight.data<T>(), map.data<T>());
+  });
+  return record("conv2d", map, {image, weight},
+                [s, image_ = save_if(weight.requires_grad(), image),
+                 weight_ = save_if(image.requires_grad(), weight)](const Incoming& in) {
+                  return Gradients{in.needs(0) ? conv_transpose(s, in.gy, *weight_) : Tensor(),
+                                   in.needs(1) ? weight_grad(s, *image_, in.gy) : Tensor()};
+                });
+}
+
+Tensor conv_transpose(const ConvShape& s, const Tensor& map, const Tensor& weight) {
+  Tensor image = fresh(map, {s.n, s.h, s.w, s.c});
+  dispatch(map, [&]<class K>() {
+    using T = typename K::Scalar;
+    K::conv_transpose2d(s, map.data<T>(), weight.data<T>(), image.data<T>());
+  });
+  return record("conv_transpose2d", image, {map, weight},
+                [s, map_ = save_if(weight.requires_grad(), map),
+                 weight_ = save_if(map.requires_grad(), weight)](const Incoming& in) {
+                  return Gradients{in.needs(0) ? conv(s, in.gy, *weight_) : Tensor(),
+                                   in.needs(1) ? weight_grad(s, in.gy, *map_) : Tensor()};
+                });
+}
+
+Tensor weight_grad(const ConvShape& s, const Tensor& image, const Tensor& map) {
+  Tensor weight = fresh(image, {s.oc, s.kh, s.kw, s.c});
+  dispatch(image, [&]<class K>() {
+    using T = typename K::Scalar;
+    K::conv_weight_grad(s, image.data<T>(), map.data<T>(), weight.data<T>());
+  });
+  return record("conv_weight_grad", weight, {image, map},
+                [s, image_ = save_if(map.requires_grad(), image),
+                 map_ = save_if(image.requires_grad(), map)](const Incoming& in) {
+                  return Gradients{in.needs(0) ? conv_transpose(s, *map_, in.gy) : Tensor(),
+                                   in.needs(1) ? conv(s, *image_, in.gy) : Tensor()};
+                });
+}
+
+// The geometry of a triangle from its image side. `oc` maps.
+ConvShape geometry(const char* op, const Shape& image, int64_t oc, int64_t kh, int64_t kw,
+                   const Conv2dOptions& options) {
+  return {.n = image[0],
+          .h = image[1],
+          .w = image[2],
+          .c = image[3],
+          .oh = count_windows(op, image[1], kh, options.stride, options.padding),
+          .ow = count_windows(op, image[2], kw, options.stride, options.padding),
+          .oc = oc,
+          .kh = kh,
+          .kw = kw,
+          .stride_h = options.stride,
+          .stride_w = options.stride,
+          .pad_h = options.padding,
+          .pad_w = options.padding};
+}
+
+void check_ranks(const char* op, const Tensor& x, const char* other_name, const Tensor& other) {
+  check_operands(op, x, other);
+  check<ShapeError>(x.rank() == 4 && other.rank() == 4, "[", op, "] x and ", other_name,
+                    " need four axes (x: ", x.shape(), ", ", other_name, ": ", other.shape(), ")");
+}
+
+void check_no_output_padding(const char* op, const Conv2dOptions& options) {
+  check<ShapeError>(options.output_padding == 0, "[", op, "] output_padding belongs to conv_transpose2d, got ",
+                    options.output_padding);
+}
+
+}  // namespace
+
+Tensor conv2d(const Tensor& x, const Tensor& weight, Conv2dOptions options) {
+  check_ranks("conv2d", x, "weight", weight);
+  check_no_output_padding("conv2d", options);
+  check<ShapeError>(weight.size(3) == x.size(3), "[conv2d] weight expects ", weight.size(3), " input channels, x has ",
+                    x.size(3), " (x: ", x.shape(), ", weight: ", weight.shape(), ")");
+  return conv(geometry("conv2d", x.shape(), weight.size(0), weight.size(1), weight.size(2), options), x, weight);
+}
+
+Tensor conv_transpose2d(const Tensor& x, const Tensor& weight, Conv2dOptions options) {
+  check_ranks("conv_transpose2d", x, "weight", weight);
+  check<ShapeError>(weight.size(0) == x.size(3), "[conv_transpose2d] weight expects ", weight.size(0),
+                    " input channels, x has ", x.size(3), " (x: ", x.shape(), ", weight: ", weight.shape(), ")");
+  check<ShapeError>(options.stride > 0, "[conv_transpose2d] stride must be positive, got ", options.stride);
+  check<ShapeError>(options.padding >= 0, "[conv_transpose2d] padding cannot be negative, got ", options.padding);
+  check<ShapeError>(options.output_padding >= 0 && options.output_padding < options.stride,
+                    "[conv_transpose2d] output_padding must be at least 0 and below the stride ", options.stride,
+                    ", got ", options.output_padding);
+  const auto grown = [&](int64_t size, int64_t kernel) {
+    return (size - 1) * options.stride - 2 * options.padding + kernel + options.output_padding;
+  };
+  const int64_t h = grown(x.size(1), weight.size(1)), w = grown(x.size(2), weight.size(2));
+  check<ShapeError>(x.size(1) > 0 && x.size(2) > 0 && h > 0 && w > 0, "[conv_transpose2d] the output would be ", h, "x",
+                    w, " pixels (x: ", x.shape(), ", weight: ", weight.shape(), ", padding ", options.padding, ")");
+  const ConvShape s = geometry("conv_transpose2d", {x.size(0), h, w, weight.size(3)}, weight.size(0), weight.size(1),
+                               weight.size(2), options);
+  return conv_transpose(s, x, weight);
+}
+
+Tensor conv_weight_grad(const Tensor& x, const Tensor& gy, int64_t kh, int64_t kw, Conv2dOptions options) {
+  check_ranks("conv_weight_grad", x, "gy", gy);
+  check_no_output_padding("conv_weight_grad", options);
+  const ConvShape s = geometry("conv_weight_grad", x.shape(), gy.size(3), kh, kw, options);
+  check<ShapeError>(gy.shape() == Shape{s.n, s.oh, s.ow, s.oc}, "[conv_weight_grad] gy should be ",
+                    Shape{s.n, s.oh, s.ow, s.oc}, " (x: ", x.shape(), ", gy: ", gy.shape(), ", kernel ", kh, "x", kw,
+                    ", stride ", options.stride, ", padding ", options.padding, ")");
+  return weight_grad(s, x, gy);
+}
+
+}  // namespace forger

@@ -1,0 +1,250 @@
+// Normalisation: y = act((x - mean) * rstd * gamma + beta), rstd = 1/sqrt(variance + eps), biased variance.
+//
+//   op                     x                  statistics per      gamma, beta
+//   batch_norm             (..., C)           channel             (C)         Ioffe and Szegedy 2015
+//   instance_norm          (N, H, W, C)       sample and channel  (C)         Ulyanov et al. 2016
+//   layer_norm             (N, ...)           sample              (...)       Ba et al. 2016
+//   batch_norm_inference   (..., C)           given (C)           (C)
+//
+// The first two are one case: x seen as (groups, rows, C) with statistics over the rows, where groups is 1 or N.
+//
+// Each is `fused`: kernels serve the value and the first gradient, a reference in plain ops serves create_graph. Mean
+// and variance are functions of x in both. Mean and rstd are computed once and shared with the gradient's closure.
+//
+// The gradient of the kernels, with xhat = (x - mean)*rstd, g = gy*act'(.), and <.> the mean over the statistics' axis:
+//   gbeta = sum g,  ggamma = sum g*xhat,  gx = gamma*rstd*(g - <g> - xhat*<g*xhat>)   (gamma inside <.> in layer_norm)
+#include <array>
+
+#include "core/ops/common.h"
+
+namespace forger {
+namespace {
+
+using kernels::Activation;
+using kernels::NormShape;
+using namespace ops;
+
+struct Statistics {
+  Tensor mean, rstd;
+};
+
+template <class T>
+T* data_or_null(const Tensor& x) {
+  return x.defined() ? x.data<T>() : nullptr;
+}
+
+Tensor activate(const Tensor& x, const NormOptions& options) {
+  switch (options.activation) {
+    case Activation::none:
+      break;
+    case Activation::relu:
+      return relu(x);
+    case Activation::leaky_relu:
+      return leaky_relu(x, options.slope);
+  }
+  return x;
+}
+
+void check_options(const char* op, const NormOptions& options) {
+  check<ShapeError>(options.eps >= 0, "[", op, "] eps cannot be negative, got ", options.eps);
+  check<ShapeError>(options.activation != Activation::leaky_relu || options.slope >= 0, "[", op,
+                    "] slope cannot be negative, got ", options.slope);
+}
+
+void check_per_channel(const char* op, const Tensor& x, const char* name, const Tensor& parameter) {
+  check_operands(op, x, parameter);
+  check<ShapeError>(parameter.shape() == Shape{x.size(-1)}, "[", op, "] ", name, " must have one value for each of ",
+                    x.size(-1), " channels (x: ", x.shape(), ", ", name, ": ", parameter.shape(), ")");
+}
+
+// ---- kernel calls, unrecorded ----
+
+Statistics statistics(const NormShape& s, const Tensor& x, double eps) {
+  const Shape shape{s.groups, s.channels};
+  Statistics result{fresh(x, shape), fresh(x, shape)};
+  dispatch(x, [&]<class K>() {
+    using T = typename K::Scalar;
+    K::norm_stats(s, x.data<T>(), static_cast<T>(eps), result.mean.data<T>(), result.rstd.data<T>());
+  });
+  return result;
+}
+
+Tensor apply(const NormShape& s, const Tensor& x, const Statistics& stats, const Tensor& gamma, const Tensor& beta,
+             const NormOptions& options) {
+  Tensor y = fresh(x);
+  dispatch(x, [&]<class K>() {
+    using T = typename K::Scalar;
+    K::norm_apply(s, x.data<T>(), stats.mean.data<T>(), stats.rstd.data<T>(), gamma.data<T>(), beta.data<T>(),
+                  options.activation, static_cast<T>(options.slope), y.data<T>());
+  });
+  return y;
+}
+
+// ---- batch norm and instance norm ----
+
+// Statistics over the rows of x (groups, rows, C).
+Tensor grouped_reference(const NormShape& s, std::span<const Tensor> inputs, const NormOptions& options) {
+  const Tensor &x = inputs[0], &gamma = inputs[1], &beta = inputs[2];
+  const Tensor rows = reshape(x, {s.groups, s.rows, s.channels});
+  const Tensor centred = sub(rows, mean(rows, {1}, true));
+  const Tensor rstd = reciprocal(sqrt(affine(mean(square(centred), {1}, true), 1, options.eps)));
+  return reshape(activate(add(mul(mul(centred, rstd), gamma), beta), options), x.shape());
+}
+
+Tensor grouped_norm(const char* op, const NormShape& s, const Tensor& x, const Tensor& gamma, const Tensor& beta,
+                    const NormOptions& options, const Statistics& stats) {
+  const auto gradient = [s, options, stats, x_ = Saved(x), gamma_ = Saved(gamma),
+                         beta_ = Saved(beta)](const Incoming& in) {
+    const Tensor &input = *x_, &scale = *gamma_, &shift = *beta_;
+    Gradients g{in.needs(0) ? fresh(input) : Tensor(), in.needs(1) ? fresh(scale) : Tensor(),
+                in.needs(2) ? fresh(shift) : Tensor()};
+    dispatch(in.gy, [&]<class K>() {
+      using T = typename K::Scalar;
+      K::norm_backward(s, input.data<T>(), in.gy.data<T>(), stats.mean.data<T>(), stats.rstd.data<T>(), scale.data<T>(),
+                       shift.data<T>(), options.activation, static_cast<T>(options.slope), data_or_null<T>(g[0]),
+                       data_or_null<T>(g[1]), data_or_null<T>(g[2]));
+    });
+    return g;
+  };
+  return fused(
+      op, std::array{x, gamma, beta}, [&] { return apply(s, x, stats, gamma, beta, options); }, gradient,
+      [s, options](std::span<const Tensor> inputs) { return grouped_reference(s, inputs, options); });
+}
+
+// r += momentum*(statistic - r)
+void move_towards(const Tensor& running, const Tensor& statistic, double momentum) {
+  copy_into(running, add(affine(running, 1 - momentum, 0), affine(statistic, momentum, 0)), "batch_norm");
+}
+
+void update_running(const RunningStats& running, const Statistics& stats, const NormShape& s, double eps) {
+  const NoGrad no_grad;
+  const Shape shape{s.channels};
+  const double n = static_cast<double>(s.rows), unbiased = n / (n - 1);
+  const Tensor biased = affine(reciprocal(square(reshape(stats.rstd, shape))), 1, -eps);
+  move_towards(running.mean, reshape(stats.mean, shape), running.momentum);
+  move_towards(running.variance, affine(relu(biased), unbiased, 0), running.momentum);
+}
+
+}  // namespace
+
+Tensor batch_norm(const Tensor& x, const Tensor& gamma, const Tensor& beta, const NormOptions& options,
+                  const RunningStats* running) {
+  check_operand("batch_norm", x);
+  check_options("batch_norm", options);
+  check<ShapeError>(x.rank() >= 2 && x.size(-1) > 0, "[batch_norm] expects x (..., C), got ", x.shape());
+  check_per_channel("batch_norm", x, "gamma", gamma);
+  check_per_channel("batch_norm", x, "beta", beta);
+  const NormShape s{.groups = 1, .rows = x.numel() / x.size(-1), .channels = x.size(-1)};
+  check<ShapeError>(s.rows > 1, "[batch_norm] needs more than one value per channel (x: ", x.shape(), ")");
+
+  if (running) {
+    check_per_channel("batch_norm", x, "running mean", running->mean);
+    check_per_channel("batch_norm", x, "running variance", running->variance);
+  }
+
+  const Statistics stats = statistics(s, x, options.eps);
+  const Tensor y = grouped_norm("batch_norm", s, x, gamma, beta, options, stats);
+  if (running) update_running(*running, stats, s, options.eps);
+  return y;
+}
+
+Tensor instance_norm(const Tensor& x, const Tensor& gamma, const Tensor& beta, const NormOptions& options) {
+  check_operand("instance_norm", x);
+  check_options("instance_norm", options);
+  check<ShapeError>(x.rank() == 4 && x.size(-1) > 0, "[instance_norm] expects images (N, H, W, C), got ", x.shape());
+  check_per_channel("instance_norm", x, "gamma", gamma);
+  check_per_channel("instance_norm", x, "beta", beta);
+  const NormShape s{.groups = x.size(0), .rows = x.size(1) * x.size(2), .channels = x.size(3)};
+  check<ShapeError>(s.rows > 1, "[instance_norm] needs more than one pixel per sample (x: ", x.shape(), ")");
+  return grouped_norm("instance_norm", s, x, gamma, beta, options, statistics(s, x, options.eps));
+}
+
+// With given statistics the op is affine in x: y = act(scale*x + shift), scale = gamma*rstd, shift = beta - mean*scale.
+Tensor batch_norm_inference(const Tensor& x, const Tensor& gamma, const Tensor& beta, const Tensor& mean,
+                            const Tensor& variance, const NormOptions& options) {
+  constexpr const char* op = "batch_norm_inference";
+  check_operand(op, x);
+  check_options(op, options);
+  check<ShapeError>(x.rank() >= 2 && x.size(-1) > 0, "[", op, "] expects x (..., C), got ", x.shape());
+  check_per_channel(op, x, "gamma", gamma);
+  check_per_channel(op, x, "beta", beta);
+  check_per_channel(op, x, "mean", mean);
+  check_per_channel(op, x, "variance", variance);
+  const NormShape s{.groups = 1, .rows = x.numel() / x.size(-1), .channels = x.size(-1)};
+
+  const auto forward = [&] {
+    const Tensor rstd = reciprocal(sqrt(affine(variance, 1, options.eps)));
+    return apply(s, x, {mean, rstd}, gamma, beta, options);
+  };
+  const auto reference = [options](std::span<const Tensor> in) {
+    const Tensor rstd = reciprocal(sqrt(affine(in[4], 1, options.eps)));
+    return activate(add(mul(mul(sub(in[0], in[3]), rstd), in[1]), in[2]), options);
+  };
+  const auto gradient = [options, x_ = Saved(x), gamma_ = Saved(gamma), beta_ = Saved(beta), mean_ = Saved(mean),
+                         variance_ = Saved(variance)](const Incoming& in) {
+    const Shape channels = (*gamma_).shape();
+    const Tensor rstd = reciprocal(sqrt(affine(*variance_, 1, options.eps)));
+    const Tensor scale = mul(*gamma_, rstd);
+    Tensor g = in.gy;
+    if (options.activation != Activation::none) {
+      const Tensor before = add(mul(*x_, scale), sub(*beta_, mul(*mean_, scale)));
+      g = leaky_relu_grad(g, before, options.activation == Activation::relu ? 0 : options.slope);
+    }
+    Gradients result(5);
+    if (in.needs(0)) result[0] = mul(g, scale);
+    if (in.needs(1) || in.needs(4)) {
+      const Tensor centred = sum_to(mul(g, sub(*x_, *mean_)), channels);
+      if (in.needs(1)) result[1] = mul(centred, rstd);
+      if (in.needs(4)) result[4] = affine(mul(centred, mul(scale, square(rstd))), -0.5, 0);
+    }
+    if (in.needs(2) || in.needs(3)) result[2] = sum_to(g, channels);
+    if (in.needs(3)) result[3] = neg(mul(result[2], scale));
+    return result;
+  };
+  return fused(op, std::array{x, gamma, beta, mean, variance}, forward, gradient, reference);
+}
+
+// ---- layer norm ----
+
+Tensor layer_norm(const Tensor& x, const Tensor& gamma, const Tensor& beta, double eps) {
+  check_operands("layer_norm", x, gamma, beta);
+  check_options("layer_norm", {.eps = eps});
+  check<ShapeError>(x.rank() >= 2 && x.numel() > 0, "[layer_norm] expects x (N, ...), got ", x.shape());
+  const Shape sample(std::span(x.shape().begin() + 1, x.shape().end()));
+  check<ShapeError>(gamma.shape() == sample && beta.shape() == sample,
+                    "[layer_norm] gamma and beta must have the shape ", sample, " of one sample, got ", gamma.shape(),
+                    " and ", beta.shape());
+  const int64_t rows = x.size(0), cols = sample.numel();
+  const Statistics stats{fresh(x, {rows}), fresh(x, {rows})};
+
+  const auto forward = [&] {
+    Tensor y = fresh(x);
+    dispatch(x, [&]<class K>() {
+      using T = typename K::Scalar;
+      K::layer_norm(rows, cols, x.data<T>(), gamma.data<T>(), beta.data<T>(), static_cast<T>(eps), y.data<T>(),
+                    stats.mean.data<T>(), stats.rstd.data<T>());
+    });
+    return y;
+  };
+  const auto gradient = [rows, cols, stats, x_ = Saved(x), gamma_ = Saved(gamma)](const Incoming& in) {
+    const Tensor &input = *x_, &scale = *gamma_;
+    Gradients g{in.needs(0) ? fresh(input) : Tensor(), in.needs(1) ? fresh(scale) : Tensor(),
+                in.needs(2) ? fresh(scale) : Tensor()};
+    dispatch(in.gy, [&]<class K>() {
+      using T = typename K::Scalar;
+      K::layer_norm_backward(rows, cols, input.data<T>(), in.gy.data<T>(), stats.mean.data<T>(), stats.rstd.data<T>(),
+                             scale.data<T>(), data_or_null<T>(g[0]), data_or_null<T>(g[1]), data_or_null<T>(g[2]));
+    });
+    return g;
+  };
+  const auto reference = [rows, cols, eps](std::span<const Tensor> in) {
+    const Tensor flat = reshape(in[0], {rows, cols});
+    const Tensor centred = sub(flat, mean(flat, {1}, true));
+    const Tensor rstd = reciprocal(sqrt(affine(mean(square(centred), {1}, true), 1, eps)));
+    const Tensor y = add(mul(mul(centred, rstd), reshape(in[1], {cols})), reshape(in[2], {cols}));
+    return reshape(y, in[0].shape());
+  };
+  return fused("layer_norm", std::array{x, gamma, beta}, forward, gradient, reference);
+}
+
+}  // namespace forger

@@ -1,0 +1,257 @@
+// Images as files and as tensors.
+//
+// Files go through stb_image and stb_image_write, which do not look at PNG checksums and which fill the missing part of
+// a cut JPEG with grey; `whole` checks for both before a byte is decoded.
+//
+// Resizing is separable, rows then columns. Output pixel o looks at the input around its centre c = (o + 1/2) * in/out
+// with a triangle of half-width r = max(1, in/out), so that shrinking averages all it covers (no aliasing) and growing
+// is plain bilinear interpolation:
+//
+//   weight(i) = max(0, 1 - |i + 1/2 - c| / r), normalised to sum 1 over the pixels inside the image
+#include "gan/image.h"
+
+#include <zlib.h>
+
+#include <algorithm>
+#include <cmath>
+#include <fstream>
+#include <memory>
+#include <span>
+#include <sstream>
+
+#include "nn/checkpoint.h"
+
+#pragma GCC diagnostic push
+#pragma GCC diagnostic ignored "-Wconversion"
+#pragma GCC diagnostic ignored "-Wmissing-field-initializers"
+#pragma GCC diagnostic ignored "-Wshadow"
+#pragma GCC diagnostic ignored "-Wunused-function"
+#define STB_IMAGE_STATIC
+#define STB_IMAGE_IMPLEMENTATION
+#define STBI_ONLY_PNG
+#define STBI_ONLY_JPEG
+#define STBI_NO_STDIO
+#define STBI_NO_LINEAR
+#define STBI_MAX_DIMENSIONS 16384
+#include <stb/stb_image.h>
+#define STB_IMAGE_WRITE_STATIC
+#define STB_IMAGE_WRITE_IMPLEMENTATION
+#define STBI_WRITE_NO_STDIO
+#include <stb/stb_image_write.h>
+#pragma GCC diagnostic pop
+
+namespace forger::gan {
+namespace {
+
+constexpr int64_t max_pixels = int64_t{1} << 26;  // 8192 x 8192: more is a mistake, or a bomb
+
+// ---- files ----
+
+uint32_t big_endian(const std::string& bytes, size_t at) {
+  uint32_t value = 0;
+  for (size_t i = 0; i < 4; i++) value = value << 8 | static_cast<uint8_t>(bytes[at + i]);
+  return value;
+}
+
+// A PNG is a signature and chunks {length, type, data, crc of type and data}, IEND the last. "" when all are there and
+// right.
+std::string png_fault(const std::string& bytes) {
+  for (size_t at = 8; bytes.size() - at >= 12;) {
+    const size_t length = big_endian(bytes, at);
+    if (length > bytes.size() - at - 12) break;
+    const auto* type = reinterpret_cast<const Bytef*>(bytes.data() + at + 4);
+    const uLong crc = crc32(0, type, static_cast<uInt>(length + 4));
+    if (crc != big_endian(bytes, at + 8 + length)) return "damaged PNG, a checksum does not match";
+    if (bytes.compare(at + 4, 4, "IEND") == 0) return "";
+    at += length + 12;
+  }
+  return "truncated PNG";
+}
+
+// Scan data never contains the end marker, so a whole JPEG has one behind its last start of scan.
+std::string jpeg_fault(const std::string& bytes) {
+  const size_t scan = bytes.rfind("\xff\xda"), end = bytes.rfind("\xff\xd9");
+  return scan != bytes.npos && end != bytes.npos && end > scan ? "" : "truncated JPEG";
+}
+
+std::string fault(const std::string& bytes) {
+  if (bytes.starts_with("\x89PNG\r\n\x1a\n")) return png_fault(bytes);
+  if (bytes.starts_with("\xff\xd8\xff")) return jpeg_fault(bytes);
+  return "not a PNG or JPEG";
+}
+
+std::string read_bytes(const std::string& path) {
+  std::ifstream file(path, std::ios::binary);
+  std::ostringstream bytes;
+  bytes << file.rdbuf();
+  check<DataError>(file.good() && bytes.good(), "cannot read '", path, "': no such file, empty, or not readable");
+  return bytes.str();
+}
+
+// ---- resizing ----
+
+struct Taps {
+  int64_t first = 0;           // the first input pixel that counts
+  std::vector<float> weights;  // of it and the following ones
+};
+
+std::vector<Taps> triangle_taps(int64_t in, int64_t out) {
+  const double scale = static_cast<double>(in) / static_cast<double>(out), radius = std::max(1.0, scale);
+  std::vector<Taps> taps(static_cast<size_t>(out));
+  for (int64_t o = 0; o < out; o++) {
+    const double centre = (static_cast<double>(o) + 0.5) * scale;
+    const auto weight = [&](int64_t i) {
+      return std::max(0.0, 1 - std::abs(static_cast<double>(i) + 0.5 - centre) / radius);
+    };
+    const int64_t first = std::max<int64_t>(0, static_cast<int64_t>(std::floor(centre - radius)));
+    const int64_t last = std::min(in - 1, static_cast<int64_t>(std::ceil(centre + radius)));
+    double sum = 0;
+    for (int64_t i = first; i <= last; i++) sum += weight(i);
+    Taps& tap = taps[static_cast<size_t>(o)];
+    tap.first = first;
+    for (int64_t i = first; i <= last; i++) tap.weights.push_back(static_cast<float>(weight(i) / sum));
+  }
+  return taps;
+}
+
+// x (outer, in, inner) -> (outer, out, inner)
+std::vector<float> resize_axis(const std::vector<float>& x, int64_t outer, int64_t in, int64_t inner, int64_t out) {
+  const std::vector<Taps> taps = triangle_taps(in, out);
+  std::vector<float> y(static_cast<size_t>(outer * out * inner), 0.0f);
+  for (int64_t n = 0; n < outer; n++) {
+    for (int64_t o = 0; o < out; o++) {
+      const Taps& tap = taps[static_cast<size_t>(o)];
+      float* row = &y[static_cast<size_t>((n * out + o) * inner)];
+      const float* source = &x[static_cast<size_t>((n * in + tap.first) * inner)];
+      for (const float weight : tap.weights) {
+        for (int64_t k = 0; k < inner; k++) row[k] += weight * source[k];
+        source += inner;
+      }
+    }
+  }
+  return y;
+}
+
+// ---- tensors ----
+
+// [-1, 1] -> 0 ... 255, the nearest; NaN is shown as black.
+uint8_t to_byte(double value) {
+  if (!(value > -1)) return 0;
+  return value < 1 ? static_cast<uint8_t>((value + 1) * 127.5 + 0.5) : 255;
+}
+
+Image blank(int64_t height, int64_t width, int64_t channels) {
+  constexpr uint8_t white = 255;
+  return {height, width, channels, std::vector<uint8_t>(static_cast<size_t>(height * width * channels), white)};
+}
+
+uint8_t* pixel(Image& image, int64_t row, int64_t column) {
+  return &image.pixels[static_cast<size_t>((row * image.width + column) * image.channels)];
+}
+
+}  // namespace
+
+Image read_image(const std::string& path, int channels) {
+  const std::string bytes = read_bytes(path);
+  const std::string problem = fault(bytes);
+  check<DataError>(problem.empty(), "cannot read '", path, "': ", problem);
+  check<DataError>(bytes.size() < INT32_MAX, "cannot read '", path, "': the file has ", bytes.size(), " bytes");
+
+  const auto* data = reinterpret_cast<const stbi_uc*>(bytes.data());
+  const int size = static_cast<int>(bytes.size());
+  int width = 0, height = 0, own_channels = 0;
+  const bool known = stbi_info_from_memory(data, size, &width, &height, &own_channels) != 0;
+  check<DataError>(known, "cannot read '", path, "': ", stbi_failure_reason());
+  check<DataError>(int64_t{width} * height <= max_pixels, "cannot read '", path, "': ", width, "x", height,
+                   " pixels are too many");
+  const std::unique_ptr<stbi_uc, void (*)(void*)> pixels(
+      stbi_load_from_memory(data, size, &width, &height, &own_channels, channels), stbi_image_free);
+  check<DataError>(pixels != nullptr, "cannot read '", path, "': ", stbi_failure_reason());
+  const size_t count = static_cast<size_t>(width) * static_cast<size_t>(height) * static_cast<size_t>(channels);
+  return {height, width, channels, std::vector<uint8_t>(pixels.get(), pixels.get() + count)};
+}
+
+std::string encode_png(const Image& image) {
+  check<Error>(image.height > 0 && image.width > 0 && (image.channels == 1 || image.channels == 3) &&
+                   static_cast<int64_t>(image.pixels.size()) == image.height * image.width * image.channels,
+               "[encode_png] ", image.height, "x", image.width, "x", image.channels, " with ", image.pixels.size(),
+               " bytes is not an image");
+  std::string bytes;
+  const auto append = [](void* out, void* data, int size) {
+    static_cast<std::string*>(out)->append(static_cast<const char*>(data), static_cast<size_t>(size));
+  };
+  const int ok = stbi_write_png_to_func(append, &bytes, static_cast<int>(image.width), static_cast<int>(image.height),
+                                        static_cast<int>(image.channels), image.pixels.data(), 0);
+  check<Error>(ok != 0, "[encode_png] out of memory");
+  return bytes;
+}
+
+void write_png(const std::string& path, const Image& image) { nn::write_file_atomically(path, encode_png(image)); }
+
+Image centre_crop(const Image& image) {
+  if (image.height == image.width) return image;
+  const int64_t side = std::min(image.height, image.width);
+  const int64_t top = (image.height - side) / 2, left = (image.width - side) / 2;
+  Image square{side, side, image.channels, {}};
+  square.pixels.reserve(static_cast<size_t>(side * side * image.channels));
+  for (int64_t row = top; row < top + side; row++) {
+    const uint8_t* from = &image.pixels[static_cast<size_t>((row * image.width + left) * image.channels)];
+    square.pixels.insert(square.pixels.end(), from, from + side * image.channels);
+  }
+  return square;
+}
+
+Image resize(const Image& image, int64_t height, int64_t width) {
+  check<ShapeError>(height > 0 && width > 0, "[resize] to ", height, "x", width);
+  if (image.height == height && image.width == width) return image;
+  std::vector<float> x(image.pixels.begin(), image.pixels.end());        // (h, w, c)
+  x = resize_axis(x, image.height, image.width, image.channels, width);  // (h, width, c)
+  x = resize_axis(x, 1, image.height, width * image.channels, height);   // (height, width, c)
+  Image out{height, width, image.channels, std::vector<uint8_t>(x.size())};
+  std::transform(x.begin(), x.end(), out.pixels.begin(),
+                 [](float value) { return static_cast<uint8_t>(std::clamp(value + 0.5f, 0.0f, 255.0f)); });
+  return out;
+}
+
+Image grid(const Tensor& images, int64_t columns) {
+  check<ShapeError>(images.rank() == 4 && images.size(0) > 0 && (images.size(3) == 1 || images.size(3) == 3),
+                    "[grid] expects images (N, H, W, 1 or 3), got ", images.shape());
+  check<ShapeError>(columns > 0, "[grid] needs at least one column, got ", columns);
+  constexpr int64_t border = 2;
+  const int64_t n = images.size(0), h = images.size(1), w = images.size(2), c = images.size(3);
+  const int64_t across = std::min(columns, n), down = (n + across - 1) / across;
+  Image picture = blank(down * (h + border) - border, across * (w + border) - border, c);
+  const std::vector<double> values = images.to_vector();
+  const double* value = values.data();
+  for (int64_t i = 0; i < n; i++) {
+    const int64_t top = i / across * (h + border), left = i % across * (w + border);
+    for (int64_t row = 0; row < h; row++, value += w * c)
+      std::transform(value, value + w * c, pixel(picture, top + row, left), to_byte);
+  }
+  return picture;
+}
+
+Image scatter(const Tensor& points, double extent, int64_t side) {
+  check<ShapeError>(points.rank() == 2 && points.size(1) == 2, "[scatter] expects points (N, 2), got ", points.shape());
+  check<ShapeError>(extent > 0 && side > 0, "[scatter] extent ", extent, " and side ", side, " must be positive");
+  // A point tints a dot of 3x3 pixels, and each further point on them tints them more: density shows.
+  constexpr double tint[3] = {0.55, 0.7, 0.9};
+  Image picture = blank(side, side, 3);
+  const std::vector<double> values = points.to_vector();
+  for (size_t i = 0; i + 1 < values.size(); i += 2) {
+    const double x = (values[i] / extent + 1) / 2 * static_cast<double>(side);
+    const double y = (1 - values[i + 1] / extent) / 2 * static_cast<double>(side);  // upwards
+    const auto inside = [&](double at) { return at >= 0 && at < static_cast<double>(side); };
+    if (!inside(x) || !inside(y)) continue;
+    const auto column = static_cast<int64_t>(x), row = static_cast<int64_t>(y);
+    for (int64_t r = std::max<int64_t>(0, row - 1); r <= std::min(side - 1, row + 1); r++)
+      for (int64_t k = std::max<int64_t>(0, column - 1); k <= std::min(side - 1, column + 1); k++)
+        for (int64_t channel = 0; channel < 3; channel++) {
+          uint8_t& level = pixel(picture, r, k)[channel];
+          level = static_cast<uint8_t>(level * tint[channel]);
+        }
+  }
+  return picture;
+}
+
+}  // namespace forger::gan

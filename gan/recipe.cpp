@@ -1,0 +1,39 @@
+#include "gan/recipe.h"
+
+#include <algorithm>
+
+namespace forger::gan {
+namespace {
+
+std::vector<RecipeEntry>& registry() {
+  static std::vector<RecipeEntry> entries;
+  return entries;
+}
+
+}  // namespace
+
+RegisterRecipe::RegisterRecipe(RecipeEntry entry) {
+  auto& entries = registry();
+  entries.push_back(std::move(entry));
+  std::sort(entries.begin(), entries.end(), [](const auto& a, const auto& b) { return a.name < b.name; });
+}
+
+const std::vector<RecipeEntry>& recipes() { return registry(); }
+
+const RecipeEntry& find_recipe(const std::string& name) {
+  std::string known;
+  for (const RecipeEntry& entry : registry()) {
+    if (entry.name == name) return entry;
+    known += (known.empty() ? "" : ", ") + entry.name;
+  }
+  throw UsageError(text("recipe '", name, "' is not known; there are: ", known));
+}
+
+Settings settings_for(const RecipeEntry& recipe) {
+  Settings settings = common_settings();
+  settings.add({"recipe", recipe.name, "the system that is trained"});
+  for (const Setting& setting : recipe.settings) settings.add(setting);
+  return settings;
+}
+
+}  // namespace forger::gan

@@ -1,0 +1,15 @@
+// The report of a run: one HTML file that needs nothing beside it, to keep, to send, to open on a phone.
+#pragma once
+#include <string>
+#include <vector>
+
+namespace forger::gan {
+
+// Reads config.toml, metrics.csv and samples/ of the run folder and writes report.html into it, atomically. What is
+// missing or cut short (no previews yet, half a last row) is left out. DataError when the file cannot be written.
+void write_report(const std::string& run_folder);
+
+// The preview pictures of a run folder (samples/step-*.png), in the order of their steps.
+std::vector<std::string> preview_files(const std::string& run_folder);
+
+}  // namespace forger::gan

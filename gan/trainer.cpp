@@ -1,0 +1,349 @@
+#include "gan/trainer.h"
+
+#include <chrono>
+#include <deque>
+#include <filesystem>
+#include <thread>
+
+#include "core/autograd.h"
+#include "gan/image.h"
+#include "gan/report.h"
+#include "gan/run_folder.h"
+#include "gan/watch.h"
+#include "nn/checkpoint.h"
+
+namespace forger::gan {
+namespace {
+
+namespace fs = std::filesystem;
+using Clock = std::chrono::steady_clock;
+
+constexpr uint64_t preview_stream = 2;  // of the run's seed; stream 0 is the training's, the loader has its own
+
+// Threads, fused paths: what a run's settings say of the machine. `threads` is resolved to a number, because results
+// are reproducible for a given one.
+void apply_machine_settings(Settings& settings) {
+  if (settings.integer("threads") == 0) {
+    settings.set("threads", Value(static_cast<int64_t>(std::max(1u, std::thread::hardware_concurrency()))));
+  }
+  kernels::set_threads(static_cast<int>(settings.integer("threads")));
+  set_fused(settings.flag("fused"));
+}
+
+// The settings that only the trainer writes: they describe the run in config.toml and are checked on resume.
+void add_provenance(Settings& settings, const std::string& version, const std::string& data_hash,
+                    const std::string& sample) {
+  settings.add({"version", version, "the Forger that started this run"});
+  settings.add({"data_hash", data_hash, "hash of the data set"});
+  settings.add({"sample_shape", sample, "of one sample of the data"});
+}
+
+Shape parse_shape(const std::string& written) {  // the inverse of text(shape): "32x32x1"
+  std::vector<int64_t> sizes;
+  std::istringstream in(written);
+  for (std::string part; std::getline(in, part, 'x');) sizes.push_back(std::atoll(part.c_str()));
+  return Shape(std::span<const int64_t>(sizes));
+}
+
+Settings read_config(const RunFolder& folder) {
+  check<UsageError>(fs::exists(folder.config()), "'", folder.path().string(),
+                    "' holds no run: there is no config.toml in it");
+  // The recipe's name decides which settings there are, so it is read first, with everything else let through.
+  Settings settings = settings_for(find_recipe(recipe_in_toml(folder.config())));
+  add_provenance(settings, "", "", "");
+  read_toml(settings, folder.config());
+  return settings;
+}
+
+// A recipe with the averages of its parts: all that a checkpoint holds, but for three counters.
+struct State {
+  std::string name;
+  std::unique_ptr<Recipe> recipe;
+  std::vector<Recipe::Part> parts;
+  std::vector<std::unique_ptr<nn::Ema>> averages;  // one per part, null where nothing is averaged
+
+  State(const Settings& settings, const Shape& sample)
+      : name(settings.text("recipe")), recipe(find_recipe(name).make(settings, sample)), parts(recipe->parts()) {
+    for (const auto& part : parts) {
+      averages.push_back(part.averaged ? std::make_unique<nn::Ema>(*part.module, settings.number("ema")) : nullptr);
+    }
+  }
+
+  void update_averages() {
+    for (const auto& average : averages) {
+      if (average) average->update();
+    }
+  }
+  void swap_averages() {
+    for (const auto& average : averages) {
+      if (average) average->swap();
+    }
+  }
+
+  // Handles to everything that training writes; loading copies into them.
+  nn::Checkpoint handles() const {
+    nn::Checkpoint result;
+    for (size_t i = 0; i < parts.size(); i++) {
+      result.add(parts[i].name, parts[i].module->state());
+      if (parts[i].optimizer) result.add(parts[i].name + "_optimizer", parts[i].optimizer->state());
+      if (averages[i]) result.add(parts[i].name + "_average", averages[i]->state());
+    }
+    return result;
+  }
+};
+
+struct Counters {
+  uint64_t step = 0;          // steps done
+  uint64_t random_block = 0;  // of the recipe's random numbers
+  uint64_t drawn = 0;         // samples taken from the loader
+};
+
+uint64_t read_counter(const nn::Checkpoint& checkpoint, const std::string& key, const std::string& path) {
+  const auto found = checkpoint.metadata.find(key);
+  const std::string digits = found == checkpoint.metadata.end() ? "" : found->second;
+  const bool number =
+      !digits.empty() && digits.size() < 19 && digits.find_first_not_of("0123456789") == std::string::npos;
+  check<DataError>(number, "'", path, "' is not a checkpoint of a run: its metadata has no counter '", key, "'");
+  return std::stoull(digits);
+}
+
+Counters load(State& state, const std::string& path) {
+  const nn::Checkpoint checkpoint = nn::load_checkpoint(path);
+  const auto recipe = checkpoint.metadata.find("recipe");
+  check<DataError>(recipe != checkpoint.metadata.end(), "'", path,
+                   "' is not a checkpoint of a run: it names no recipe");
+  check<DataError>(recipe->second == state.name, "'", path, "' is a checkpoint of '", recipe->second,
+                   "', this run trains '", state.name, "'");
+  try {
+    nn::load_state(state.handles().tensors, checkpoint.tensors);
+  } catch (const DataError& error) {
+    throw DataError(text("'", path, "' does not fit this run: ", error.what()));
+  }
+  const Counters counters{read_counter(checkpoint, "step", path), read_counter(checkpoint, "random_block", path),
+                          read_counter(checkpoint, "samples_drawn", path)};
+  state.recipe->random().block = counters.random_block;
+  return counters;
+}
+
+void save(const State& state, const Counters& counters, const std::string& path) {
+  nn::Checkpoint checkpoint = state.handles();
+  checkpoint.metadata = {{"format", "forger"},
+                         {"layout", "NHWC; convolution weights (O, KH, KW, C)"},
+                         {"recipe", state.name},
+                         {"step", std::to_string(counters.step)},
+                         {"random_block", std::to_string(counters.random_block)},
+                         {"samples_drawn", std::to_string(counters.drawn)}};
+  nn::save_checkpoint(path, checkpoint);
+}
+
+// Images per second over the last few seconds.
+class Speedometer {
+ public:
+  double add(double seconds, double images) {
+    marks_.push_back({seconds, images});
+    while (marks_.size() > 2 && seconds - marks_.front().first > window) marks_.pop_front();
+    const double span = seconds - marks_.front().first;
+    return span > 0 ? (images - marks_.front().second) / span : 0;
+  }
+
+ private:
+  static constexpr double window = 5;  // seconds
+  std::deque<std::pair<double, double>> marks_;
+};
+
+}  // namespace
+
+struct Trainer::Impl {
+  Settings settings;
+  RunFolder folder;
+  Observer observer;
+  DataSetPtr data;
+  State state;
+  int64_t steps;
+  Counters counters{};
+  std::unique_ptr<Loader> loader;
+  std::unique_ptr<MetricsFile> metrics;
+  std::ofstream log;
+  Tensor preview_latent, preview_reals;
+  std::vector<double> base_rates;  // one per part
+  FailureWatch watch;
+  double seconds_before = 0;  // of earlier sessions
+  int64_t saved_step = -1;
+
+  Impl(const Settings& s, const RunFolder& f, Observer o, DataSetPtr d)
+      : settings(s),
+        folder(f),
+        observer(std::move(o)),
+        data(std::move(d)),
+        state(settings, data->sample()),
+        steps(settings.integer("steps")) {
+    const int64_t count = settings.integer("previews");
+    Random noise(static_cast<uint64_t>(settings.integer("seed")), preview_stream);
+    preview_latent = state.recipe->latent(count, noise);
+    for (const auto& part : state.parts) base_rates.push_back(part.optimizer ? part.optimizer->lr : 0);
+  }
+
+  // Opens what is written to: called once nothing can be refused any more.
+  void open() {
+    loader = std::make_unique<Loader>(data, settings.integer("batch"), static_cast<uint64_t>(settings.integer("seed")),
+                                      counters.drawn);
+    metrics = std::make_unique<MetricsFile>(folder.metrics(), static_cast<int64_t>(counters.step));
+    seconds_before = metrics->seconds();
+    log.open(folder.log(), std::ios::app);
+    const int64_t shown = std::min<int64_t>(settings.integer("previews"), data->count());
+    Shape shape{shown};
+    std::vector<int64_t> sizes{shown};
+    sizes.insert(sizes.end(), data->sample().begin(), data->sample().end());
+    preview_reals = Tensor(Shape(std::span<const int64_t>(sizes)), DType::f32);
+    for (int64_t i = 0; i < shown; i++) data->read(i, preview_reals.data<float>() + i * data->sample().numel());
+  }
+
+  void note(const std::string& line) {
+    log << line << std::endl;
+    observer.on_note(line);
+  }
+  void warn(const std::string& line) {
+    log << "warning: " << line << std::endl;
+    observer.on_warning(line);
+  }
+
+  void checkpoint() {
+    const auto step = static_cast<int64_t>(counters.step);
+    if (saved_step == step) return;
+    counters.drawn = loader->drawn();
+    counters.random_block = state.recipe->random().block;
+    save(state, counters, folder.checkpoint(step));
+    saved_step = step;
+    folder.keep_newest_checkpoints(settings.integer("keep_checkpoints"));
+    write_report(folder.path().string());
+    note(text("step ", step, ": checkpoint ", folder.checkpoint(step)));
+  }
+
+  void preview() {
+    state.swap_averages();
+    const Tensor fakes = state.recipe->generate(preview_latent);
+    state.swap_averages();
+    const auto step = static_cast<int64_t>(counters.step);
+    write_png(folder.sample(step), picture(fakes));
+    note(text("step ", step, ": samples ", folder.sample(step)));
+    if (const auto warning = watch.look_at_samples(fakes, preview_reals)) warn(text("step ", step, ": ", *warning));
+  }
+
+  bool run(const std::atomic<bool>& stop) {
+    const Schedule schedule = nn::find_schedule(settings.text("schedule"));
+    const auto start = Clock::now();
+    Speedometer speed;
+    auto due = [&](const char* key) {
+      const int64_t every = settings.integer(key);
+      return every > 0 && counters.step % static_cast<uint64_t>(every) == 0;
+    };
+    if (counters.step == 0) checkpoint();  // from here on there is always one to resume
+    while (counters.step < static_cast<uint64_t>(steps)) {
+      if (stop) {
+        checkpoint();
+        return false;
+      }
+      const double factor = schedule(static_cast<int64_t>(counters.step), steps);
+      for (size_t i = 0; i < state.parts.size(); i++) {
+        if (state.parts[i].optimizer) state.parts[i].optimizer->lr = base_rates[i] * factor;
+      }
+      Progress progress;
+      try {
+        progress.scalars = state.recipe->step([&] { return loader->next(); });
+      } catch (const NonFiniteError& error) {
+        throw NonFiniteError(text("stopped in step ", counters.step + 1, ": ", error.what(),
+                                  "; the newest checkpoint is ", folder.checkpoint(folder.checkpoint_steps().back()),
+                                  "; a lower learning rate usually helps"));
+      }
+      state.update_averages();
+      counters.step++;
+      const double elapsed = std::chrono::duration<double>(Clock::now() - start).count();
+      progress.step = static_cast<int64_t>(counters.step);
+      progress.steps = steps;
+      progress.seconds = seconds_before + elapsed;
+      progress.images_per_second = speed.add(elapsed, static_cast<double>(loader->drawn()));
+      append_metrics(progress);
+      observer.on_step(progress);
+      if (const auto warning = watch.look(progress.scalars)) warn(text("step ", counters.step, ": ", *warning));
+      const bool last = progress.step == steps;
+      if (last || due("preview_every")) preview();
+      if (last || due("checkpoint_every")) checkpoint();
+    }
+    return true;
+  }
+
+  void append_metrics(const Progress& progress) {
+    std::vector<std::pair<const char*, double>> values;
+    for (const auto& [name, value] : progress.scalars) values.emplace_back(name, value);
+    metrics->append(progress.step, progress.seconds, values);
+  }
+
+  Image picture(const Tensor& fakes) const {
+    if (fakes.rank() == 2) return scatter(fakes, point_extent);
+    return grid(fakes, static_cast<int64_t>(std::ceil(std::sqrt(static_cast<double>(fakes.size(0))))));
+  }
+  static constexpr double point_extent = 5;  // the 2-D mixtures lie within +-4.2
+};
+
+Trainer::Trainer(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
+Trainer::Trainer(Trainer&&) noexcept = default;
+Trainer::~Trainer() = default;
+int64_t Trainer::step() const { return static_cast<int64_t>(impl_->counters.step); }
+const Settings& Trainer::settings() const { return impl_->settings; }
+bool Trainer::run(const std::atomic<bool>& stop) { return impl_->run(stop); }
+
+Trainer Trainer::start(const Settings& given, const std::string& out, bool force, Observer observer) {
+  const RunFolder folder(out);
+  check<UsageError>(force || !folder.holds_run(), "--out '", out,
+                    "' already holds a run; continue it with: forger train --resume ", out,
+                    ", replace it with --force, or name another folder");
+  Settings settings = given;
+  apply_machine_settings(settings);
+  const DataSetPtr data = open_data(settings.text("data"), settings.integer("size"));
+  check<UsageError>(settings.integer("batch") <= data->count(), "--batch ", settings.integer("batch"),
+                    " is larger than the data: ", data->name(), " has ", data->count(), " samples");
+  add_provenance(settings, FORGER_VERSION, data->hash(), text(data->sample()));
+  auto impl = std::make_unique<Impl>(settings, folder, std::move(observer), data);
+  if (force) folder.clear();
+  folder.create();
+  nn::write_file_atomically(folder.config(), to_toml(settings, "A run of Forger: forger train --resume continues it."));
+  impl->open();
+  return Trainer(std::move(impl));
+}
+
+Trainer Trainer::resume(const std::string& out, int64_t steps, Observer observer) {
+  const RunFolder folder(out);
+  Settings settings = read_config(folder);
+  if (steps > 0) settings.set("steps", Value(steps));
+  apply_machine_settings(settings);
+  const DataSetPtr data = open_data(settings.text("data"), settings.integer("size"));
+  check<DataError>(data->hash() == settings.text("data_hash"), "the data '", settings.text("data"),
+                   "' has changed since the run began (", settings.text("data_hash"), " then, ", data->hash(), " now)");
+  auto impl = std::make_unique<Impl>(settings, folder, std::move(observer), data);
+  folder.create();
+  if (const auto found = folder.checkpoint_steps(); !found.empty()) {
+    impl->counters = load(impl->state, folder.checkpoint(found.back()));
+    impl->saved_step = found.back();
+  }
+  if (steps > 0)
+    nn::write_file_atomically(folder.config(),
+                              to_toml(settings, "A run of Forger: forger train --resume continues it."));
+  impl->open();
+  return Trainer(std::move(impl));
+}
+
+Trained load_trained(const std::string& path, bool averaged) {
+  const bool file = fs::is_regular_file(path);
+  const RunFolder folder(file ? fs::absolute(path).parent_path().parent_path() : fs::path(path));
+  Settings settings = read_config(folder);
+  apply_machine_settings(settings);
+  State state(settings, parse_shape(settings.text("sample_shape")));
+  const auto steps = folder.checkpoint_steps();
+  check<DataError>(file || !steps.empty(), "'", path, "' holds no checkpoint; train it first: forger train --resume ",
+                   path);
+  const Counters counters = load(state, file ? path : folder.checkpoint(steps.back()));
+  if (averaged) state.swap_averages();
+  return {settings, std::move(state.recipe), static_cast<int64_t>(counters.step)};
+}
+
+}  // namespace forger::gan

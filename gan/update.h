@@ -1,0 +1,20 @@
+// One optimiser step, guarded: no parameter is ever written from a loss or gradient that is not finite.
+#pragma once
+#include <functional>
+#include <initializer_list>
+
+#include "nn/optim.h"
+
+namespace forger::gan {
+
+struct Update {
+  double loss;       // the sum of the terms
+  double grad_norm;  // L2 over all of the optimiser's parameters
+};
+
+// Steps `optimizer` on the sum of the terms, each back-propagated before the next is computed, so that only one graph
+// lives at a time. Terms are functions without random draws: when the loss or the gradient turns out not to be finite
+// they are run again under a FiniteWatch, and NonFiniteError names the op that made the first NaN or infinity.
+Update minimise(nn::Optimizer& optimizer, std::initializer_list<std::function<Tensor()>> terms);
+
+}  // namespace forger::gan

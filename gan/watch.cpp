@@ -1,0 +1,63 @@
+#include "gan/watch.h"
+
+#include <cmath>
+#include <string_view>
+
+namespace forger::gan {
+namespace {
+
+constexpr double zero_loss = 1e-3;        // |loss_d| below this counts as 0 ...
+constexpr int64_t zero_loss_steps = 100;  // ... and this many in a row as an episode
+constexpr double steep_gradient = 100;
+constexpr double alike_share = 0.05;  // of the data's own mean distance
+
+}  // namespace
+
+std::optional<std::string> FailureWatch::look(const Scalars& scalars) {
+  bool steep = false;
+  const char* whose = "";
+  for (const auto& [name, value] : scalars) {
+    const std::string_view key = name;
+    if (key == "loss_d") steps_at_zero_ = std::abs(value) < zero_loss ? steps_at_zero_ + 1 : 0;
+    if (key.starts_with("grad_norm") && value > steep_gradient) {
+      steep = true;
+      whose = name;
+    }
+  }
+  const bool newly_steep = steep && !steep_;
+  steep_ = steep;
+  if (newly_steep) {
+    return text(whose, " is over ", steep_gradient,
+                ": the training is becoming unstable; a lower learning rate or a gradient ", "penalty helps");
+  }
+  if (steps_at_zero_ == zero_loss_steps) {
+    return text("the discriminator's loss has been 0 for ", zero_loss_steps,
+                " steps: it tells real from fake without effort and ",
+                "the generator learns nothing; lower --lr-d or raise --lr-g");
+  }
+  return {};
+}
+
+std::optional<std::string> FailureWatch::look_at_samples(const Tensor& fakes, const Tensor& reals) {
+  const double fake = mean_pair_distance(fakes), real = mean_pair_distance(reals);
+  const bool alike = fake < alike_share * real, newly = alike && !alike_;
+  alike_ = alike;
+  if (!newly) return {};
+  return text("the samples are all alike: their mean distance is ", fake, ", the data's is ", real,
+              "; the generator has collapsed onto few images");
+}
+
+double mean_pair_distance(const Tensor& batch) {
+  const int64_t n = batch.size(0), width = n ? batch.numel() / n : 0;
+  if (n < 2) return 0;
+  const float* x = batch.data<float>();
+  double total = 0;
+  for (int64_t i = 0; i + 1 < n; i++) {
+    double squares = 0;
+    for (int64_t k = 0; k < width; k++) squares += std::pow(x[i * width + k] - x[(i + 1) * width + k], 2);
+    total += std::sqrt(squares);
+  }
+  return total / static_cast<double>(n - 1);
+}
+
+}  // namespace forger::gan

@@ -1,0 +1,256 @@
+// The convolution triangle as implicit matrix products on the packed core of gemm.h.
+//
+//   image (n, h, w, c)   map (n, oh, ow, oc)   weight (oc, kh, kw, c)   K = kh*kw*c
+//
+//   conv2d             map    (n*oh*ow, oc) = patches (n*oh*ow, K) x weight^T          patches gathered while packing A
+//   conv_weight_grad   weight (oc, K)       = map^T x patches (n*oh*ow, K)             patches gathered while packing B
+//   conv_transpose2d   image, one of two ways:
+//     by phase    The pixels (y, x) with the same (y + pad_h) mod stride_h and (x + pad_w) mod stride_w see the same taps of the
+//                 kernel, so each of these stride_h*stride_w phases is a stride-1 convolution of the map with those taps. No
+//                 multiplication by an inserted zero, and every pixel is written once:
+//                 pixels of the phase (rows, c) = patches of the map (rows, taps*oc) x weights of the taps (taps*oc, c)
+//     scattered   map (n*oh*ow, oc) x weight (oc, K), each row added to its window of the image. For few channels, where a row of
+//                 tiles would be mostly empty by phase; each thread owns whole images, so the order of additions is fixed.
+//
+// In NHWC a row of a window is one contiguous run of kw*c numbers, which is why patches cost little more than a copy.
+// Where the window covers the whole image (first layer of a generator, last of a discriminator), a patch *is* the image and
+// all three are plain matrix products.
+#include "kernels/cpu/gemm.h"
+
+namespace forger::kernels {
+namespace {
+
+using gemm::Matrix;
+using gemm::MatrixOut;
+using gemm::Operand;
+using gemm::Range;
+
+// Windows of (kh, kw) pixels over images (n, h, w, c), the first at pixel (top, left); a grid of (rows, cols) per image.
+struct Windows {
+  int64_t h, w, c;
+  int64_t rows, cols;
+  int64_t kh, kw, stride_h, stride_w;
+  int64_t top, left;
+};
+
+// The virtual matrix of gathered patches: row (n, p, q), column (i, j, c). Pixels outside of the image are zeros.
+template <class T>
+struct Patches {
+  T* image;
+  Windows s;
+
+  struct Cursor {
+    const Patches& patches;
+    int64_t n, p, q;
+
+    void next() {
+      if (++q < patches.s.cols) return;
+      q = 0;
+      if (++p < patches.s.rows) return;
+      p = 0;
+      n++;
+    }
+
+    // Each row of the window is a run of zeros, a run of the image and a run of zeros, the outer two mostly empty.
+    template <class Emit>
+    void runs(int64_t col, int64_t count, const Emit& emit) const {
+      const Windows& s = patches.s;
+      const int64_t width = s.kw * s.c, y0 = s.top + p * s.stride_h, x0 = s.left + q * s.stride_w;
+      const int64_t inside_begin = std::clamp<int64_t>(-x0, 0, s.kw) * s.c;
+      const int64_t inside_end = std::clamp<int64_t>(s.w - x0, 0, s.kw) * s.c;
+      int64_t i = col / width, begin = col % width;
+      for (int64_t offset = 0; offset < count; i++, begin = 0) {
+        const int64_t end = std::min(width, begin + count - offset), y = y0 + i;
+        const bool row_inside = y >= 0 && y < s.h;
+        const int64_t first = row_inside ? std::clamp(inside_begin, begin, end) : end;
+        const int64_t last = std::clamp(inside_end, first, end);
+        if (begin < first) emit(offset, static_cast<T*>(nullptr), first - begin);
+        if (first < last) emit(offset + first - begin, patches.image + ((n * s.h + y) * s.w + x0) * s.c + first, last - first);
+        if (last < end) emit(offset + last - begin, static_cast<T*>(nullptr), end - last);
+        offset += end - begin;
+      }
+    }
+  };
+  Cursor at(int64_t row) const {
+    const int64_t line = row / s.cols;
+    return {*this, line / s.rows, line % s.rows, row % s.cols};
+  }
+};
+
+template <class T>
+Patches<T> patches_of(const ConvShape& s, T* image) {
+  return {image, {s.h, s.w, s.c, s.oh, s.ow, s.kh, s.kw, s.stride_h, s.stride_w, -s.pad_h, -s.pad_w}};
+}
+
+// Adds rows of map x weight to the windows they belong to.
+template <class T>
+struct ScatterOut {
+  Patches<T> windows;
+  void scatter(int64_t row, int64_t count, int64_t col, int64_t cols, const T* tile, int64_t tile_step) const {
+    auto cursor = windows.at(row);
+    for (int64_t r = 0; r < count; r++, cursor.next(), tile += tile_step) {
+      cursor.runs(col, cols, [&](int64_t offset, T* pixels, int64_t n) {
+        if (pixels) gemm::add_run(pixels, tile + offset, n);
+      });
+    }
+  }
+};
+
+// ---- phases of the transposed convolution ---------------------------------------------------------------------------
+
+// One axis of one phase. An image coordinate x and a tap i meet at the map coordinate p where x + pad = p*stride + i.
+struct Phase {
+  int64_t first, count;  // image coordinates first, first + stride, ...
+  int64_t tap, taps;     // taps tap, tap + stride, ...
+  int64_t origin;        // map coordinate that the last tap meets at `first`; tap a meets origin + taps - 1 - a
+
+  Phase(int64_t index, int64_t size, int64_t kernel, int64_t stride, int64_t pad)
+      : first(index),
+        count((size - index + stride - 1) / stride),
+        tap((index + pad) % stride),
+        taps((kernel - tap + stride - 1) / stride),
+        origin((index + pad) / stride - taps + 1) {}
+};
+
+// The taps of a phase as a virtual matrix: row (a, b, o), column c. Taps run backwards, so that the map runs forwards.
+template <class T>
+struct PhaseWeight {
+  const T* weight;
+  int64_t oc, c, kh, kw, stride_h, stride_w;
+  Phase v, h;
+
+  struct Cursor {
+    const PhaseWeight& phase;
+    int64_t a, b, o;
+    void next() {
+      if (++o < phase.oc) return;
+      o = 0;
+      if (++b < phase.h.taps) return;
+      b = 0;
+      a++;
+    }
+    template <class Emit>
+    void runs(int64_t col, int64_t count, const Emit& emit) const {
+      const int64_t i = phase.v.tap + (phase.v.taps - 1 - a) * phase.stride_h;
+      const int64_t j = phase.h.tap + (phase.h.taps - 1 - b) * phase.stride_w;
+      emit(int64_t{0}, phase.weight + ((o * phase.kh + i) * phase.kw + j) * phase.c + col, count);
+    }
+  };
+  Cursor at(int64_t row) const {
+    const int64_t t = row / oc;
+    return {*this, t / h.taps, t % h.taps, row % oc};
+  }
+};
+
+// The pixels of a phase as rows of the product.
+template <class T>
+struct PhaseOut {
+  T* image;
+  int64_t height, width, c, stride_h, stride_w;
+  Phase v, h;
+  void rows(int64_t row, int64_t count, T** pointers) const {
+    int64_t x = row % h.count, y = row / h.count % v.count, n = row / h.count / v.count;
+    for (int64_t i = 0; i < count; i++) {
+      pointers[i] = image + ((n * height + v.first + y * stride_h) * width + h.first + x * stride_w) * c;
+      if (++x < h.count) continue;
+      x = 0;
+      if (++y < v.count) continue;
+      y = 0;
+      n++;
+    }
+  }
+};
+
+template <class T, int Bytes>
+void transpose_by_phase(const ConvShape& s, const T* map, const T* weight, T* image) {
+  for (int64_t y = 0; y < std::min(s.stride_h, s.h); y++) {
+    for (int64_t x = 0; x < std::min(s.stride_w, s.w); x++) {
+      const Phase v(y, s.h, s.kh, s.stride_h, s.pad_h), h(x, s.w, s.kw, s.stride_w, s.pad_w);
+      const Patches<const T> patches{
+          map, {s.oh, s.ow, s.oc, v.count, h.count, v.taps, h.taps, 1, 1, v.origin, h.origin}};
+      const PhaseWeight<T> taps{weight, s.oc, s.c, s.kh, s.kw, s.stride_h, s.stride_w, v, h};
+      gemm::multiply<T, Bytes>(s.n * v.count * h.count, s.c, v.taps * h.taps * s.oc, Operand<Patches<const T>>{patches},
+                               Operand<PhaseWeight<T>>{taps},
+                               PhaseOut<T>{image, s.h, s.w, s.c, s.stride_h, s.stride_w, v, h});
+    }
+  }
+}
+
+template <class T, int Bytes>
+void transpose_scattered(const ConvShape& s, const T* map, const T* weight, T* image) {
+  const int64_t k = s.kh * s.kw * s.c;
+  Cpu<T>::fill(s.n * s.h * s.w * s.c, T{0}, image);
+  gemm::multiply<T, Bytes>(s.n * s.oh * s.ow, k, s.oc, Operand<Matrix<const T>>{{map, s.oc}},
+                           Operand<Matrix<const T>>{{weight, k}}, ScatterOut<T>{patches_of(s, image)}, s.oh * s.ow);
+}
+
+// ---- the plain cases ------------------------------------------------------------------------------------------------
+
+bool window_is_image(const ConvShape& s) {
+  return s.oh == 1 && s.ow == 1 && s.pad_h == 0 && s.pad_w == 0 && s.kh == s.h && s.kw == s.w;
+}
+
+MatmulShape plain(int64_t m, int64_t n, int64_t k, bool trans_a, bool trans_b) {
+  MatmulShape s;
+  s.m = m, s.n = n, s.k = k, s.trans_a = trans_a, s.trans_b = trans_b;
+  return s;
+}
+
+}  // namespace
+
+template <class T>
+void Cpu<T>::conv2d(const ConvShape& s, const T* image, const T* weight, T* map) {
+  const int64_t k = s.kh * s.kw * s.c;
+  if (window_is_image(s)) return matmul(plain(s.n, s.oc, k, false, true), image, weight, map);
+  with_simd([&](auto bytes) {
+    gemm::multiply<T, bytes>(s.n * s.oh * s.ow, s.oc, k, Operand<Patches<const T>>{patches_of(s, image)},
+                             Operand<Matrix<const T>>{{weight, k}, true}, MatrixOut<T>{map, s.oc});
+  });
+}
+
+template <class T>
+void Cpu<T>::conv_transpose2d(const ConvShape& s, const T* map, const T* weight, T* image) {
+  if (window_is_image(s)) return matmul(plain(s.n, s.kh * s.kw * s.c, s.oc, false, false), map, weight, image);
+  with_simd([&](auto bytes) {
+    if (s.c < gemm::Tile<T, bytes>::lanes) {
+      transpose_scattered<T, bytes>(s, map, weight, image);
+    } else {
+      transpose_by_phase<T, bytes>(s, map, weight, image);
+    }
+  });
+}
+
+// The product is deep (a row per pixel) and often small, so where the rows of the map outnumber it, each thread sums a share of the
+// depth and the partial sums are added in the order of the threads.
+template <class T>
+void Cpu<T>::conv_weight_grad(const ConvShape& s, const T* image, const T* map, T* weight) {
+  const int64_t k = s.kh * s.kw * s.c, depth = s.n * s.oh * s.ow, size = s.oc * k;
+  if (window_is_image(s)) return matmul(plain(s.oc, k, s.n, true, false), map, image, weight);
+  const Operand<Matrix<const T>> a{{map, s.oc}, true};
+  const Operand<Patches<const T>> b{patches_of(s, image)};
+  const int count = gemm::useful_threads(double(size) * double(depth));
+  constexpr int64_t deep = 16;  // depth per output element from which a share each beats rows each
+  with_simd([&](auto bytes) {
+    if (count == 1 || depth * deep < size) {
+      return gemm::multiply<T, bytes>(s.oc, k, depth, a, b, MatrixOut<T>{weight, k});
+    }
+    T* const partial = static_cast<T*>(scratch(Scratch::partial_sums, static_cast<size_t>(size * (count - 1)) * sizeof(T)));
+#pragma omp parallel for num_threads(count) schedule(static, 1)
+    for (int t = 0; t < count; t++) {
+      MatrixOut<T> out{t == 0 ? weight : partial + size * (t - 1), k};
+      gemm::multiply_serial<T, bytes>(s.oc, k, Range{0, depth}.part(t, count), a, b, out);
+    }
+    parallel_for(size, 4096, [&](int64_t begin, int64_t end) {
+      for (int t = 1; t < count; t++) {
+        const T* const share = partial + size * (t - 1);
+        for (int64_t i = begin; i < end; i++) weight[i] += share[i];
+      }
+    });
+  });
+}
+
+FORGER_KERNEL(Cpu, conv2d);
+FORGER_KERNEL(Cpu, conv_transpose2d);
+FORGER_KERNEL(Cpu, conv_weight_grad);
+
+}  // namespace forger::kernels

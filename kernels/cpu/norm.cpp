@@ -1,0 +1,258 @@
+// Normalisation with a fused activation: batch norm, instance norm (groups > 1) and layer norm, forward and backward.
+//
+//   forward    xhat = (x - mean) * rstd,  pre = xhat*gamma + beta,  y = act(pre)
+//   backward   g = gy * act'(pre)         pre is computed again rather than kept: it costs no memory traffic
+//              gbeta = sum g,  ggamma = sum g*xhat
+//              gx = gamma * rstd * (g - mean(g) - xhat * mean(g*xhat))
+//
+// The backward formula treats mean and variance as functions of x (Ioffe and Szegedy 2015). The reductions run over the
+// rows of a group for batch and instance norm, over the columns of a row for layer norm.
+//
+// Statistics. sum x^2 - (sum x)^2 / n cancels when the mean is large; Welford's recurrence is one long chain of divisions.
+// Here every tile of rows is looked at twice, the second time in the cache: first its mean, then M2 = sum (x - mean)^2. Tiles
+// are merged in a fixed order and in double by the parallel-axis form of Chan, Golub and LeVeque (1979):
+//   mean = sum n_t mean_t / n,   M2 = sum (M2_t + n_t (mean_t - mean)^2),   var = M2 / n.
+//
+// Memory traffic in elements per element of x: stats 1, apply 2, backward 2 + 3 (sums; gx). Parameters stay in L1. The loops
+// over channels run on whole vectors; see fold.h for few or odd channel counts.
+#include <cmath>
+#include <vector>
+
+#include "kernels/cpu/fold.h"
+
+namespace forger::kernels {
+namespace {
+
+// ---- activations ----------------------------------------------------------------------------------------------------
+
+template <Activation act, class V>
+inline V activate(V pre, V slope) {
+  if constexpr (act == Activation::relu) return pre <= V{} ? V{} : pre;  // a NaN stays
+  if constexpr (act == Activation::leaky_relu) return pre > V{} ? pre : slope * pre;
+  return pre;
+}
+template <Activation act, class V>
+inline V through(V gy, V pre, V slope) {  // gy * act'(pre)
+  if constexpr (act == Activation::relu) return pre > V{} ? gy : V{};
+  if constexpr (act == Activation::leaky_relu) return pre > V{} ? gy : slope * gy;
+  return gy;
+}
+
+template <Activation act>
+struct Tag {
+  static constexpr Activation value = act;
+};
+template <class F>
+void with_activation(Activation act, const F& f) {
+  switch (act) {
+    case Activation::none: return f(Tag<Activation::none>{});
+    case Activation::relu: return f(Tag<Activation::relu>{});
+    case Activation::leaky_relu: return f(Tag<Activation::leaky_relu>{});
+  }
+}
+
+// ---- per-column parameters, as the wide rows of fold.h see them -----------------------------------------------------
+
+// gamma or beta, or constants in the place of a null.
+template <class T>
+struct OrConstant {
+  std::vector<T> constants;
+  const T* values;
+  OrConstant(const T* given, int64_t n, T constant)
+      : constants(static_cast<size_t>(given ? 0 : n), constant), values(given ? given : constants.data()) {}
+  OrConstant(const OrConstant&) = delete;
+};
+
+// mean, rstd, gamma*rstd and beta for every (group, wide column).
+template <class T>
+struct Columns {
+  int64_t width;
+  std::vector<T> mean, rstd, scale, shift;
+
+  Columns(const Tiles& t, const T* means, const T* rstds, const T* gamma, const T* beta)
+      : width(t.width), mean(repeat_columns(t, t.groups, means)), rstd(repeat_columns(t, t.groups, rstds)), scale(rstd),
+        shift(mean.size()) {
+    const OrConstant<T> weight(gamma, t.cols, 1), bias(beta, t.cols, 0);
+    for (int64_t i = 0; i < t.groups * t.width; i++) {
+      scale[i] *= weight.values[i % t.cols];
+      shift[i] = bias.values[i % t.cols];
+    }
+  }
+
+  template <class V>
+  struct At {
+    V centred, pre;
+  };
+  // The forward pass and the backward pass take this same expression, so that both see the same sign of pre.
+  template <class V>
+  At<V> at(const Place& place, const T* x) const {
+    const int64_t i = place.group * width + place.column;
+    const V centred = load<V>(x + place.offset) - load<V>(&mean[i]);
+    return {centred, centred * load<V>(&scale[i]) + load<V>(&shift[i])};
+  }
+};
+
+}  // namespace
+
+// ---- batch and instance norm ----------------------------------------------------------------------------------------
+
+template <class T>
+void Cpu<T>::norm_stats(const NormShape& s, const T* x, T eps, T* mean, T* rstd) {
+  const Tiles t(s.groups, s.rows, s.channels);
+  // (groups, row_tiles, {mean, M2}, width) of the tiles
+  std::vector<T> partial(static_cast<size_t>(t.groups * t.row_tiles * 2 * t.width));
+  const auto part = [&](int64_t group, int64_t tile, int k) {
+    return partial.data() + ((group * t.row_tiles + tile) * 2 + k) * t.width;
+  };
+  t.for_tiles([&](int64_t group, int64_t tile, int64_t r0, int64_t r1, int64_t c0, int64_t c1) {
+    T* const tile_mean = part(group, tile, 0);
+    const auto element = [=]<class V>(const Place& at) { return std::array<V, 1>{load<V>(x + at.offset)}; };
+    fold_any_tile<1, T>(t, group, r0, r1, c0, c1, T(0), Plus{}, element, {tile_mean + c0});
+    for (int64_t c = c0; c < c1; c++) tile_mean[c] /= static_cast<T>(r1 - r0);
+    const auto square = [=]<class V>(const Place& at) {
+      const V d = load<V>(x + at.offset) - load<V>(tile_mean + at.column);
+      return std::array<V, 1>{d * d};
+    };
+    fold_any_tile<1, T>(t, group, r0, r1, c0, c1, T(0), Plus{}, square, {part(group, tile, 1) + c0});
+  });
+  // Merges: every tile gives `copies` entries per channel, the shorter wide row at the end entries of one element.
+  const double n = static_cast<double>(s.rows);
+  parallel_for(t.groups * t.cols, 16384 / (t.row_tiles * t.copies) + 1, [&](int64_t begin, int64_t end) {
+    for (int64_t i = begin; i < end; i++) {
+      const int64_t group = i / t.cols, channel = i % t.cols;
+      const T* rest = x + group * t.group_size() + t.rows * t.width;
+      const auto for_entries = [&](const auto& entry) {  // entry(count, mean, M2)
+        for (int64_t tile = 0; tile < t.row_tiles; tile++) {
+          const double count = static_cast<double>(std::min(t.row_step, t.rows - tile * t.row_step));
+          for (int64_t c = channel; c < t.width; c += t.cols) entry(count, part(group, tile, 0)[c], part(group, tile, 1)[c]);
+        }
+        for (int64_t c = channel; c < t.rest; c += t.cols) entry(1.0, rest[c], T(0));
+      };
+      double sum = 0, m2 = 0;
+      for_entries([&](double count, T tile_mean, T) { sum += count * static_cast<double>(tile_mean); });
+      const double total_mean = sum / n;
+      for_entries([&](double count, T tile_mean, T tile_m2) {
+        const double d = static_cast<double>(tile_mean) - total_mean;
+        m2 += static_cast<double>(tile_m2) + count * d * d;
+      });
+      mean[i] = static_cast<T>(total_mean);
+      rstd[i] = static_cast<T>(1 / std::sqrt(m2 / n + static_cast<double>(eps)));
+    }
+  });
+}
+
+template <class T>
+void Cpu<T>::norm_apply(const NormShape& s, const T* x, const T* mean, const T* rstd, const T* gamma, const T* beta,
+                        Activation act, T slope, T* y) {
+  const Tiles t(s.groups, s.rows, s.channels);
+  const Columns<T> columns(t, mean, rstd, gamma, beta);
+  with_activation(act, [&]<Activation a>(Tag<a>) {
+    map_columns<T>(t, [&]<class V>(const Place& at) {
+      store(y + at.offset, activate<a>(columns.template at<V>(at, x).pre, vec::splat<V>(slope)));
+    });
+  });
+}
+
+template <class T>
+void Cpu<T>::norm_backward(const NormShape& s, const T* x, const T* gy, const T* mean, const T* rstd, const T* gamma,
+                           const T* beta, Activation act, T slope, T* gx, T* ggamma, T* gbeta) {
+  const Tiles t(s.groups, s.rows, s.channels);
+  const Columns<T> columns(t, mean, rstd, gamma, beta);
+  const int64_t n = t.groups * t.cols;
+  std::vector<T> sum_g(static_cast<size_t>(n)), sum_gx(static_cast<size_t>(n));  // of g and g*xhat, per group and channel
+  with_activation(act, [&]<Activation a>(Tag<a>) {
+    const auto sums = [&]<class V>(const Place& place) {
+      const auto [centred, pre] = columns.template at<V>(place, x);
+      const V g = through<a>(load<V>(gy + place.offset), pre, vec::splat<V>(slope));
+      return std::array<V, 2>{g, g * (centred * load<V>(&columns.rstd[place.group * t.width + place.column]))};
+    };
+    fold_columns<2, T>(t, T(0), Plus{}, sums, {sum_g.data(), sum_gx.data()});
+    const auto over_groups = [&](const std::vector<T>& per_group, T* out) {
+      const auto element = [&]<class V>(const Place& at) { return std::array<V, 1>{load<V>(&per_group[at.offset])}; };
+      if (out) fold_columns<1, T>(Tiles(1, t.groups, t.cols), T(0), Plus{}, element, {out});
+    };
+    over_groups(sum_g, gbeta);
+    over_groups(sum_gx, ggamma);
+    if (!gx) return;
+    // gx = scale * ((g - mean(g)) - centred * slant), slant = rstd * mean(g*xhat)
+    const T rows = static_cast<T>(s.rows);
+    for (int64_t i = 0; i < n; i++) {
+      sum_g[i] /= rows;
+      sum_gx[i] *= rstd[i] / rows;
+    }
+    const std::vector<T> mean_g = repeat_columns(t, t.groups, sum_g.data());
+    const std::vector<T> slant = repeat_columns(t, t.groups, sum_gx.data());
+    map_columns<T>(t, [&]<class V>(const Place& place) {
+      const int64_t i = place.group * t.width + place.column;
+      const auto [centred, pre] = columns.template at<V>(place, x);
+      const V g = through<a>(load<V>(gy + place.offset), pre, vec::splat<V>(slope));
+      store(gx + place.offset, load<V>(&columns.scale[i]) * ((g - load<V>(&mean_g[i])) - centred * load<V>(&slant[i])));
+    });
+  });
+}
+
+// ---- layer norm -----------------------------------------------------------------------------------------------------
+
+template <class T>
+void Cpu<T>::layer_norm(int64_t rows, int64_t cols, const T* x, const T* gamma, const T* beta, T eps, T* y, T* mean, T* rstd) {
+  const OrConstant<T> ones(gamma, cols, 1), zeros(beta, cols, 0);
+  const T *const weight = ones.values, *const bias = zeros.values;
+  const T n = static_cast<T>(cols);
+  parallel_for(rows, 16384 / (cols + 1) + 1, [&](int64_t begin, int64_t end) {
+    for (int64_t i = begin; i < end; i++) {
+      const T* row = x + i * cols;
+      const auto element = [=]<class V>(int64_t c) { return std::array<V, 1>{load<V>(row + c)}; };
+      const T m = fold_row<T, 1>(0, cols, T(0), Plus{}, element)[0] / n;
+      const auto square = [=]<class V>(int64_t c) {
+        const V d = load<V>(row + c) - vec::splat<V>(m);
+        return std::array<V, 1>{d * d};
+      };
+      const T r = 1 / std::sqrt(fold_row<T, 1>(0, cols, T(0), Plus{}, square)[0] / n + eps);
+      mean[i] = m;
+      rstd[i] = r;
+      T* out = y + i * cols;
+      for (int64_t c = 0; c < cols; c++) out[c] = (row[c] - m) * r * weight[c] + bias[c];
+    }
+  });
+}
+
+template <class T>
+void Cpu<T>::layer_norm_backward(int64_t rows, int64_t cols, const T* x, const T* gy, const T* mean, const T* rstd,
+                                 const T* gamma, T* gx, T* ggamma, T* gbeta) {
+  if (ggamma || gbeta) {
+    std::vector<T> unwanted(static_cast<size_t>(ggamma && gbeta ? 0 : cols));
+    const auto sums = [=]<class V>(const Place& at) {
+      const V xhat = (load<V>(x + at.offset) - vec::splat<V>(mean[at.row])) * vec::splat<V>(rstd[at.row]);
+      const V g = load<V>(gy + at.offset);
+      return std::array<V, 2>{g, g * xhat};
+    };
+    // Not widened: mean and rstd belong to a row.
+    fold_columns<2, T>(Tiles(1, rows, cols, false), T(0), Plus{}, sums,
+                       {gbeta ? gbeta : unwanted.data(), ggamma ? ggamma : unwanted.data()});
+  }
+  if (!gx) return;
+  const OrConstant<T> ones(gamma, cols, 1);
+  const T* const weight = ones.values;
+  parallel_for(rows, 16384 / (cols + 1) + 1, [&](int64_t begin, int64_t end) {
+    for (int64_t i = begin; i < end; i++) {
+      const T *row = x + i * cols, *g = gy + i * cols;
+      const T m = mean[i], r = rstd[i];
+      const auto sums = [=]<class V>(int64_t c) {
+        const V weighted = load<V>(g + c) * load<V>(weight + c);
+        return std::array<V, 2>{weighted, weighted * ((load<V>(row + c) - vec::splat<V>(m)) * vec::splat<V>(r))};
+      };
+      const auto [sum_g, sum_gx] = fold_row<T, 2>(0, cols, T(0), Plus{}, sums);
+      const T mean_g = sum_g / static_cast<T>(cols), slant = r * sum_gx / static_cast<T>(cols);
+      T* out = gx + i * cols;
+      for (int64_t c = 0; c < cols; c++) out[c] = r * ((g[c] * weight[c] - mean_g) - (row[c] - m) * slant);
+    }
+  });
+}
+
+FORGER_KERNEL(Cpu, norm_stats);
+FORGER_KERNEL(Cpu, norm_apply);
+FORGER_KERNEL(Cpu, norm_backward);
+FORGER_KERNEL(Cpu, layer_norm);
+FORGER_KERNEL(Cpu, layer_norm_backward);
+
+}  // namespace forger::kernels

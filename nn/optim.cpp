@@ -1,0 +1,263 @@
+// Optimisers collect raw pointers into slices and hand the whole list to one kernel (kernels/contract.h); what is here
+// is bookkeeping: which parameters take part, and what a resumed run needs.
+#include "nn/optim.h"
+
+#include <algorithm>
+#include <cmath>
+#include <limits>
+#include <numbers>
+#include <set>
+
+#include "core/autograd.h"
+#include "core/dispatch.h"
+
+namespace forger::nn {
+
+namespace {
+
+// What one kernel call over a list takes for granted.
+void check_alike(const NamedTensors& list, const char* who) {
+  std::set<std::string> names;
+  std::set<const Storage*> memory;
+  for (const auto& [name, tensor] : list) {
+    const Tensor& first = list.front().tensor;
+    check<UsageError>(tensor.dtype() == first.dtype() && tensor.device() == first.device(), "[", who, "] \"", name,
+                      "\" is ", name_of(tensor.dtype()), ", \"", list.front().name, "\" is ", name_of(first.dtype()),
+                      ": all parameters must be of one type and device");
+    check<UsageError>(names.insert(name).second, "[", who, "] two parameters are named \"", name, "\"");
+    check<UsageError>(memory.insert(tensor.storage().get()).second, "[", who, "] \"", name,
+                      "\" is in the list a second time, under another name");
+  }
+}
+
+void append(NamedTensors& all, const NamedTensors& more) { all.insert(all.end(), more.begin(), more.end()); }
+
+Tensor counter() { return zeros(Shape{}, DType::f64); }
+
+}  // namespace
+
+// ---- what all optimisers share ----
+
+Optimizer::Optimizer(NamedTensors parameters, double rate)
+    : lr(rate), parameters_(std::move(parameters)), step_count_(counter()) {
+  check<UsageError>(!parameters_.empty(), "[optimizer] there are no parameters to train");
+  check_alike(parameters_, "optimizer");
+}
+
+void Optimizer::step(std::span<const Tensor> gradients) {
+  check<ShapeError>(gradients.size() == parameters_.size(), "[optimizer] ", parameters_.size(), " parameters, ",
+                    gradients.size(), " gradients");
+  for (size_t i = 0; i < gradients.size(); i++) {
+    if (!gradients[i].defined()) continue;
+    const auto& [name, p] = parameters_[i];
+    const Tensor& g = gradients[i];
+    check<ShapeError>(g.shape() == p.shape() && g.dtype() == p.dtype() && g.device() == p.device(), "[optimizer] \"",
+                      name, "\" is ", name_of(p.dtype()), " ", p.shape(), ", its gradient is ", name_of(g.dtype()), " ",
+                      g.shape());
+  }
+  *step_count_.write<double>("optimizer") += 1;
+  update(gradients);
+}
+
+void Optimizer::step() {
+  std::vector<Tensor> gradients;
+  for (const auto& [name, p] : parameters_) gradients.push_back(p.grad());
+  step(gradients);
+}
+
+void Optimizer::zero_grad() {
+  for (auto& [name, p] : parameters_) p.zero_grad();
+}
+
+NamedTensors Optimizer::state() const { return {{"step", step_count_}}; }
+
+NamedTensors Optimizer::moments(const char* suffix) const {
+  NamedTensors out;
+  for (const auto& [name, p] : parameters_) out.push_back({name + "." + suffix, full_like(p, 0)});
+  return out;
+}
+
+// ---- Adam ----
+
+Adam::Adam(NamedTensors parameters, kernels::AdamSettings settings)
+    : Optimizer(std::move(parameters), settings.lr), settings_(settings), m_(moments("m")), v_(moments("v")) {}
+
+NamedTensors Adam::state() const {
+  NamedTensors all = Optimizer::state();
+  append(all, m_);
+  append(all, v_);
+  return all;
+}
+
+void Adam::update(std::span<const Tensor> gradients) {
+  kernels::AdamSettings settings = settings_;
+  settings.lr = lr;
+  settings.step = static_cast<int64_t>(step_count_.item());
+  dispatch(parameters_.front().tensor, [&]<class K>() {
+    using T = typename K::Scalar;
+    std::vector<kernels::AdamSlice<T>> list;
+    for (size_t i = 0; i < gradients.size(); i++)
+      if (gradients[i].defined())
+        list.push_back({parameters_[i].tensor.write<T>("adam"), gradients[i].data<T>(), m_[i].tensor.write<T>("adam"),
+                        v_[i].tensor.write<T>("adam"), gradients[i].numel()});
+    K::adam(list, settings);
+  });
+}
+
+// ---- RMSProp ----
+
+RmsProp::RmsProp(NamedTensors parameters, double rate, double alpha, double eps)
+    : Optimizer(std::move(parameters), rate), alpha_(alpha), eps_(eps), v_(moments("v")) {}
+
+NamedTensors RmsProp::state() const {
+  NamedTensors all = Optimizer::state();
+  append(all, v_);
+  return all;
+}
+
+void RmsProp::update(std::span<const Tensor> gradients) {
+  dispatch(parameters_.front().tensor, [&]<class K>() {
+    using T = typename K::Scalar;
+    std::vector<kernels::RmsPropSlice<T>> list;
+    for (size_t i = 0; i < gradients.size(); i++)
+      if (gradients[i].defined())
+        list.push_back({parameters_[i].tensor.write<T>("rmsprop"), gradients[i].data<T>(),
+                        v_[i].tensor.write<T>("rmsprop"), gradients[i].numel()});
+    K::rmsprop(list, lr, alpha_, eps_);
+  });
+}
+
+// ---- SGD ----
+
+Sgd::Sgd(NamedTensors parameters, double rate, double momentum, double weight_decay)
+    : Optimizer(std::move(parameters), rate), momentum_(momentum), weight_decay_(weight_decay) {
+  if (momentum_ != 0) velocity_ = moments("velocity");
+}
+
+NamedTensors Sgd::state() const {
+  NamedTensors all = Optimizer::state();
+  append(all, velocity_);
+  return all;
+}
+
+void Sgd::update(std::span<const Tensor> gradients) {
+  dispatch(parameters_.front().tensor, [&]<class K>() {
+    using T = typename K::Scalar;
+    std::vector<kernels::SgdSlice<T>> list;
+    for (size_t i = 0; i < gradients.size(); i++)
+      if (gradients[i].defined())
+        list.push_back({parameters_[i].tensor.write<T>("sgd"), gradients[i].data<T>(),
+                        velocity_.empty() ? nullptr : velocity_[i].tensor.write<T>("sgd"), gradients[i].numel()});
+    K::sgd(list, lr, momentum_, weight_decay_);
+  });
+}
+
+// ---- averages ----
+
+namespace {
+
+NamedTensors clones(const NamedTensors& list) {
+  NamedTensors out;
+  for (const auto& [name, tensor] : list) out.push_back({name, clone(tensor)});
+  return out;
+}
+
+void swap_values(const NamedTensors& a, const NamedTensors& b) {
+  for (size_t i = 0; i < a.size(); i++) {
+    const Tensor held = clone(a[i].tensor);
+    copy_into(a[i].tensor, b[i].tensor, "ema swap");
+    copy_into(b[i].tensor, held, "ema swap");
+  }
+}
+
+}  // namespace
+
+Ema::Ema(const Module& source, double decay)
+    : source_(source.parameters()),
+      shadow_(clones(source_)),
+      source_buffers_(source.buffers()),
+      shadow_buffers_(clones(source_buffers_)),
+      updates_(counter()),
+      decay_(decay) {
+  check_alike(source_, "ema");
+}
+
+void Ema::update() {
+  check<Error>(!swapped_, "[ema] update() between two calls of swap()");
+  double& updates = *updates_.write<double>("ema");
+  const double decay = std::min(decay_, (1 + updates) / (10 + updates));
+  updates += 1;
+  for (size_t i = 0; i < source_buffers_.size(); i++)
+    copy_into(shadow_buffers_[i].tensor, source_buffers_[i].tensor, "ema");
+  if (source_.empty()) return;
+  dispatch(source_.front().tensor, [&]<class K>() {
+    using T = typename K::Scalar;
+    std::vector<kernels::LerpSlice<T>> list;
+    for (size_t i = 0; i < source_.size(); i++)
+      list.push_back({shadow_[i].tensor.write<T>("ema"), source_[i].tensor.data<T>(), source_[i].tensor.numel()});
+    K::lerp(list, 1 - decay);
+  });
+}
+
+NamedTensors Ema::state() const {
+  NamedTensors all = shadow_;
+  append(all, shadow_buffers_);
+  all.push_back({"updates", updates_});
+  return all;
+}
+
+void Ema::swap() {
+  swap_values(source_, shadow_);
+  swap_values(source_buffers_, shadow_buffers_);
+  swapped_ = !swapped_;
+}
+
+// ---- schedules ----
+
+namespace {
+
+double fraction(int64_t step, int64_t steps) {
+  if (steps <= 0) return 0;
+  return std::clamp(static_cast<double>(step) / static_cast<double>(steps), 0.0, 1.0);
+}
+
+}  // namespace
+
+double constant_schedule(int64_t, int64_t) { return 1; }
+double linear_schedule(int64_t step, int64_t steps) { return 1 - fraction(step, steps); }
+double cosine_schedule(int64_t step, int64_t steps) {
+  return (1 + std::cos(std::numbers::pi * fraction(step, steps))) / 2;
+}
+
+Schedule find_schedule(const std::string& name) {
+  if (name == "constant") return constant_schedule;
+  if (name == "linear") return linear_schedule;
+  if (name == "cosine") return cosine_schedule;
+  throw UsageError(text("there is no schedule \"", name, "\"; there are constant, linear and cosine"));
+}
+
+// ---- norms of gradients ----
+
+double global_norm(std::span<const Tensor> tensors) {
+  const NoGrad no_grad;
+  double total = 0;
+  for (const Tensor& x : tensors)
+    if (x.defined()) total += sum(square(x)).item();
+  return std::sqrt(total);
+}
+
+double clip_global_norm(std::span<const Tensor> gradients, double max_norm) {
+  const double before = global_norm(gradients);
+  if (!(before > max_norm) || !std::isfinite(before)) return before;
+  for (const Tensor& g : gradients) {
+    if (!g.defined()) continue;
+    dispatch(g, [&]<class K>() {
+      using T = typename K::Scalar;
+      T* values = g.write<T>("clip_global_norm");
+      K::unary(kernels::Unary::affine, g.numel(), values, values, static_cast<T>(max_norm / before), T{0});
+    });
+  }
+  return before;
+}
+
+}  // namespace forger::nn

@@ -1,0 +1,265 @@
+// Every check over every row of tests/op_cases.h.
+//
+// What is differentiated, against the differences of tests/differences.h:
+//   first order:   F(inputs) = <f(inputs), seeds>, seeds random and fixed
+//   second order:  H(inputs, seeds) = <grad F(inputs; seeds), directions>, towards the inputs and towards the seeds: an
+//                  error in the derivative towards the incoming gradient would show in a gradient penalty only.
+// H is evaluated by the first-order path (the kernels of fused ops) and differentiated through create_graph (their
+// references), so both are held against each other as well.
+#include <algorithm>
+#include <fstream>
+#include <regex>
+#include <set>
+
+#include "tests/catch.h"
+#include "tests/differences.h"
+#include "tests/op_cases.h"
+
+using namespace forger;
+using namespace forger::test;
+
+namespace {
+
+bool identical(const Tensors& a, const Tensors& b) {
+  return std::equal(a.begin(), a.end(), b.begin(), b.end(), [](const Tensor& x, const Tensor& y) {
+    return x.shape() == y.shape() && x.dtype() == y.dtype() && x.to_vector() == y.to_vector();
+  });
+}
+
+Tensors random_like(const std::string& name, const Tensors& like) {
+  Draw draw(name);
+  Tensors made;
+  for (const Tensor& x : like) made.push_back(random_tensor(draw, x.shape(), x.dtype()));
+  return made;
+}
+
+// A row at its inputs: outputs, gradients and second gradients of fixed random combinations of them.
+class Trial {
+ public:
+  explicit Trial(const OpCase& row, DType dtype = DType::f64) : row_(row), inputs_(make_inputs(row, dtype)) {
+    for (size_t i = 0; i < inputs_.size(); ++i) {
+      if (!inputs_[i].requires_grad()) continue;
+      places_.push_back(i);
+      wanted_.push_back(inputs_[i]);
+    }
+    {
+      const NoGrad no_grad;
+      seeds_ = random_like(row.name + " seeds", outputs());
+    }
+    for (Tensor& seed : seeds_) seed.set_requires_grad();
+    directions_ = random_like(row.name + " directions", wanted_);
+  }
+
+  Tensors outputs() const { return row_.f(inputs_); }
+  Tensors gradients(GradOptions options = {}) const { return grad(outputs(), wanted_, options, seeds_); }
+  Tensors second_gradients() const {
+    const Tensors points = second_points();
+    const Tensors first = gradients({.create_graph = true});
+    return grad(first, points, {}, directions_);
+  }
+
+  const Tensors& wanted() const { return wanted_; }
+  const Tensors& seeds() const { return seeds_; }
+  Tensors second_points() const {
+    Tensors points = wanted_;
+    points.insert(points.end(), seeds_.begin(), seeds_.end());
+    return points;
+  }
+
+  double first_order_error() const {
+    auto f = [&](const Tensors& points) {
+      const NoGrad no_grad;
+      return inner(row_.f(with(points)), seeds_);
+    };
+    return gradient_error(f, wanted_, gradients(), Draw(row_.name));
+  }
+  double second_order_error() const {
+    auto f = [&](const Tensors& points) {
+      const auto split = points.begin() + static_cast<std::ptrdiff_t>(wanted_.size());
+      const Tensors at(points.begin(), split), seeds(split, points.end());
+      return inner(grad(row_.f(with(at)), at, {}, seeds), directions_);
+    };
+    return gradient_error(f, second_points(), second_gradients(), Draw(row_.name));
+  }
+
+ private:
+  Tensors with(const Tensors& points) const {
+    Tensors inputs = inputs_;
+    for (size_t i = 0; i < points_count(); ++i) inputs[places_[i]] = points[i];
+    return inputs;
+  }
+  size_t points_count() const { return places_.size(); }
+
+  const OpCase& row_;
+  Tensors inputs_, wanted_, seeds_, directions_;
+  std::vector<size_t> places_;  // wanted_[i] is inputs_[places_[i]]
+};
+
+template <class Check>
+void for_each_row(bool differentiable_only, Check check_row) {
+  for (const OpCase& row : op_cases()) {
+    if (differentiable_only && !row.differentiable) continue;
+    INFO(row.name);
+    check_row(row);
+  }
+}
+
+struct WithoutFused {
+  WithoutFused() { set_fused(false); }
+  ~WithoutFused() { set_fused(true); }
+};
+
+struct WithThreads {
+  explicit WithThreads(int count) : before(kernels::threads()) { kernels::set_threads(count); }
+  ~WithThreads() { kernels::set_threads(before); }
+  int before;
+};
+
+}  // namespace
+
+TEST_CASE("every op of core/ops.h has a row, and every row an op") {
+  std::ifstream file(FORGER_SOURCE_DIR "/core/ops.h");
+  REQUIRE(file);
+  const std::regex declaration(R"(^(?:Tensor|std::vector<Tensor>) (\w+)\()");
+  std::set<std::string> declared, tested;
+  for (std::string line; std::getline(file, line);) {
+    std::smatch match;
+    if (std::regex_search(line, match, declaration)) declared.insert(match[1]);
+  }
+  for (const OpCase& row : op_cases()) tested.insert(row.op());
+  CHECK(declared.size() > 60);
+  for (const std::string& op : declared) {
+    INFO(op << " has no row in tests/op_cases.h");
+    CHECK(tested.count(op) == 1);
+  }
+  for (const std::string& op : tested) {
+    INFO(op << " is not in core/ops.h");
+    CHECK(declared.count(op) == 1);
+  }
+}
+
+TEST_CASE("rows have names of their own") {
+  std::set<std::string> names;
+  for (const OpCase& row : op_cases()) {
+    INFO(row.name);
+    CHECK(names.insert(row.name).second);
+  }
+}
+
+TEST_CASE("gradients agree with differences") {
+  for_each_row(true, [](const OpCase& row) { CHECK(Trial(row).first_order_error() < row.tolerance); });
+}
+
+TEST_CASE("second gradients agree with differences, towards the inputs and the incoming gradient") {
+  for_each_row(true, [](const OpCase& row) { CHECK(Trial(row).second_order_error() < row.tolerance); });
+}
+
+TEST_CASE("ops without a gradient carry no history") {
+  for_each_row(false, [](const OpCase& row) {
+    if (row.differentiable) return;
+    Tensors inputs = make_inputs(row, DType::f64);
+    for (Tensor& x : inputs) x.set_requires_grad();
+    for (const Tensor& y : row.f(inputs)) CHECK_FALSE(y.requires_grad());
+  });
+}
+
+TEST_CASE("float32 agrees with float64") {
+  for_each_row(false, [](const OpCase& row) {
+    const Trial narrow(row, DType::f32), wide(row);
+    CHECK(relative_error(narrow.outputs(), wide.outputs()) < row.float_tolerance);
+    if (row.differentiable) CHECK(relative_error(narrow.gradients(), wide.gradients()) < 10 * row.float_tolerance);
+  });
+}
+
+TEST_CASE("results have the inputs' dtype") {
+  for_each_row(false, [](const OpCase& row) {
+    if (row.op() == "cast") return;
+    for (DType dtype : {DType::f32, DType::f64}) {
+      const DType expected = row.op() == "argmax" ? DType::i64 : dtype;
+      const Trial trial(row, dtype);
+      for (const Tensor& y : trial.outputs()) CHECK(y.dtype() == expected);
+      if (!row.differentiable) continue;
+      for (const Tensor& g : trial.gradients()) CHECK(g.dtype() == dtype);
+    }
+  });
+}
+
+TEST_CASE("fused kernels agree with their references") {
+  static constexpr double rounding = 1e-10;
+  for_each_row(true, [](const OpCase& row) {
+    const Trial trial(row);
+    const Tensors y = trial.outputs(), first = trial.gradients(), second = trial.second_gradients();
+    CHECK(relative_error(trial.gradients({.create_graph = true}), first) < rounding);
+    const WithoutFused reference;
+    CHECK(relative_error(y, trial.outputs()) < rounding);
+    CHECK(relative_error(first, trial.gradients()) < rounding);
+    CHECK(relative_error(second, trial.second_gradients()) < rounding);
+  });
+}
+
+TEST_CASE("live bytes return to the baseline after every pass") {
+  for_each_row(false, [](const OpCase& row) {
+    const Trial trial(row);
+    const size_t baseline = memory_stats().live_bytes;
+    trial.outputs();
+    CHECK(memory_stats().live_bytes == baseline);  // a graph dropped without a backward pass
+    if (!row.differentiable) return;
+    trial.gradients();
+    CHECK(memory_stats().live_bytes == baseline);
+    trial.gradients({.retain_graph = true});
+    CHECK(memory_stats().live_bytes == baseline);
+    trial.gradients({.create_graph = true});
+    CHECK(memory_stats().live_bytes == baseline);  // the graph of the gradient dropped unused
+    trial.second_gradients();
+    CHECK(memory_stats().live_bytes == baseline);
+  });
+}
+
+TEST_CASE("a run repeats bit for bit at any thread count, and thread counts agree") {
+  for_each_row(false, [](const OpCase& row) {
+    const Trial trial(row);
+    auto run = [&] {
+      Tensors all = trial.outputs();
+      if (!row.differentiable) return all;
+      for (const Tensors& more : {trial.gradients(), trial.second_gradients()}) {
+        all.insert(all.end(), more.begin(), more.end());
+      }
+      return all;
+    };
+    Tensors one, two;
+    for (auto [count, results] : {std::pair{1, &one}, {2, &two}}) {
+      const WithThreads threads(count);
+      *results = run();
+      CHECK(identical(*results, run()));
+    }
+    CHECK(relative_error(one, two) < 1e-12);
+  });
+}
+
+TEST_CASE("one gradient alone is the same as among all") {
+  static constexpr double rounding = 1e-12;
+  for_each_row(true, [](const OpCase& row) {
+    const Trial trial(row);
+    const Tensors all = trial.gradients(), second = trial.second_gradients();
+    for (size_t k = 0; k < all.size(); ++k) {
+      INFO("input " << k);
+      const Tensors alone{trial.wanted()[k]}, expected{all[k]};
+      CHECK(relative_error(grad(trial.outputs(), alone, {}, trial.seeds()), expected) < rounding);
+      CHECK(relative_error(grad(trial.outputs(), alone, {.create_graph = true}, trial.seeds()), expected) < rounding);
+
+      // The others do not even require one: the op may then save less.
+      Tensors inputs = make_inputs(row, DType::f64);
+      Tensors chosen;
+      size_t place = 0;
+      for (Tensor& x : inputs) {
+        if (!x.requires_grad()) continue;
+        if (place++ == k) {
+          chosen.push_back(x);
+        } else {
+          x.set_requires_grad(false);
+        }
+      }
+      CHECK(relative_error(grad(row.f(inputs), chosen, {}, trial.seeds()), expected) < rounding);
+    }
+  });
+}
