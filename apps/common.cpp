@@ -41,7 +41,7 @@ Tensor generate_all(gan::Recipe& recipe, const Tensor& latent) {
 }
 
 gan::Image picture(const Tensor& samples, int64_t columns) {
-  constexpr double extent = 3;  // the synthetic point sets lie within
+  constexpr double extent = 5;  // as in a run's previews
   return samples.rank() == 4 ? gan::grid(samples, columns) : gan::scatter(samples, extent);
 }
 

@@ -8,31 +8,9 @@
 namespace forger::apps {
 namespace {
 
-// Edits (insert, delete, replace one letter) that turn a into b.
-size_t edit_distance(const std::string& a, const std::string& b) {
-  std::vector<size_t> row(b.size() + 1);
-  for (size_t j = 0; j <= b.size(); j++) row[j] = j;
-  for (size_t i = 1; i <= a.size(); i++) {
-    size_t diagonal = row[0]++;
-    for (size_t j = 1; j <= b.size(); j++) {
-      const size_t replace = diagonal + (a[i - 1] != b[j - 1]);
-      diagonal = row[j];
-      row[j] = std::min({row[j - 1] + 1, row[j] + 1, replace});
-    }
-  }
-  return row[b.size()];
-}
-
-// ": did you mean --steps?", or nothing when no name is near.
 std::string suggestion(const std::string& typed, const std::vector<std::string>& names) {
-  const std::string* nearest = nullptr;
-  size_t least = std::max<size_t>(typed.size() / 3, 2) + 1;
-  for (const std::string& name : names)
-    if (const size_t distance = edit_distance(typed, name); distance < least) {
-      least = distance;
-      nearest = &name;
-    }
-  return nearest ? "; did you mean " + *nearest + "?" : "";
+  const std::string near = gan::nearest(typed, names);
+  return near.empty() ? "" : "; did you mean " + near + "?";
 }
 
 const CLI::App& chosen_command(const CLI::App& root) {

@@ -6,7 +6,6 @@
 #include <filesystem>
 #include <iostream>
 #include <nlohmann/json.hpp>
-#include <toml++/toml.h>
 
 #include "apps/common.h"
 #include "apps/terminal.h"
@@ -48,21 +47,17 @@ void add_flag(CLI::App& app, TrainOptions& options, const gan::Setting& setting)
   options.flags[setting.key] = option->take_last();
 }
 
-// The recipe that a config file names; empty when it names none. Whether the file is sound, read_toml says later.
-std::string recipe_in(const std::string& config) {
-  const toml::parse_result file = toml::parse_file(config);
-  return file["recipe"].value_or(std::string());
-}
-
 const gan::RecipeEntry& chosen_recipe(const TrainOptions& options) {
   if (!options.recipe.empty()) return gan::find_recipe(options.recipe);
-  const std::string configured = options.config.empty() ? "" : recipe_in(options.config);
+  const std::string configured = options.config.empty() ? "" : gan::recipe_in_toml(options.config);
   return gan::find_recipe(configured.empty() ? default_recipe : configured);
 }
 
 gan::Settings chosen_settings(const TrainOptions& options) {
   const gan::RecipeEntry& recipe = chosen_recipe(options);
   gan::Settings settings = gan::settings_for(recipe);
+  // Another run's config.toml also holds what the trainer found out; the new run's finds it anew.
+  for (const char* found : {"version", "data_hash"}) settings.add({found, "", ""});
   if (!options.config.empty()) gan::read_toml(settings, options.config);
   settings.set("recipe", recipe.name);
   for (const std::string& assignment : options.assignments) {
@@ -170,10 +165,15 @@ constexpr const char* examples = R"(Examples:
 Ctrl-C writes a checkpoint and ends with exit code 130; a second one ends at once.
 Exit codes: 0 done, 1 failed, 2 bad usage, 130 interrupted.)";
 
+std::string capitalised(std::string word) {
+  word.front() = static_cast<char>(std::toupper(static_cast<unsigned char>(word.front())));
+  return word;
+}
+
 // Each flag's help and default as they are for this recipe; those of other recipes only are hidden.
 void describe_flags(const TrainOptions& options) {
   const gan::RecipeEntry& recipe = chosen_recipe(options);
-  const gan::Settings settings = gan::settings_for(recipe), common = gan::common_settings();
+  const gan::Settings settings = gan::settings_for(recipe);
   for (const auto& [key, option] : options.flags) option->group("");
   for (const gan::Setting& setting : settings.table()) {
     const auto found = options.flags.find(setting.key);
@@ -181,8 +181,7 @@ void describe_flags(const TrainOptions& options) {
     const bool toggle = std::holds_alternative<bool>(setting.value);
     found->second->description(setting.help)
         ->option_text((toggle ? "[" : type_name(setting.value) + " [") + shown(setting.value) + "]")
-        ->group(common.has(setting.key) ? "Settings of every recipe, with the defaults of " + recipe.name
-                                        : "Settings of " + recipe.name);
+        ->group(setting.group.empty() ? "Of " + recipe.name : capitalised(setting.group));
   }
 }
 

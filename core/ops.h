@@ -71,7 +71,8 @@ Tensor l1_loss(const Tensor& a, const Tensor& b);   // mean |a - b|
 Tensor mse_loss(const Tensor& a, const Tensor& b);  // mean (a - b)^2
 
 // ---- shape ---- core/ops/shape.cpp
-Tensor reshape(const Tensor& x, const Shape& shape);  // a view of the same memory; one size may be -1
+Tensor reshape(const Tensor& x, const Shape& shape);  // a view of the same memory
+Tensor reshape(const Tensor& x, std::initializer_list<int64_t> sizes);  // the same; one size may be -1: what is left
 Tensor flatten(const Tensor& x);                      // (N, ...) -> (N, rest); view
 Tensor permute(const Tensor& x, const Axes& order);   // copies: output axis i is input axis order[i]
 Tensor transpose(const Tensor& x);                    // last two axes swapped; copies

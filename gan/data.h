@@ -5,6 +5,7 @@
 // them.
 #pragma once
 #include <condition_variable>
+#include <cstdint>
 #include <functional>
 #include <memory>
 #include <mutex>
@@ -39,7 +40,7 @@ struct DataSource {
   std::string name;  // what a spec begins with
   std::string help;  // one line: the spec and what it is
   // Whether the spec is this source's; size is the side of the images asked for (28-pixel sets are padded to 32 with
-  // the background, larger sizes are bilinear resizes; 0: as they are).
+  // the background, larger sizes are bilinear resizes; 0: as they are). Sets of points have no size.
   std::function<bool(const std::string& spec)> accepts;
   std::function<DataSetPtr(const std::string& spec, int64_t size, Subset subset)> open;
 };
@@ -47,28 +48,31 @@ struct RegisterDataSource {
   explicit RegisterDataSource(DataSource source);
 };
 const std::vector<DataSource>& data_sources();  // sorted by name
-// UsageError for an unknown spec (lists what there is), DataError when the files are missing or broken.
-DataSetPtr open_data(const std::string& spec, int64_t size, Subset subset = Subset::train);
+// channels 1 or 3: images are turned grey or coloured; 0: as they are. UsageError for an unknown spec (lists what there
+// is), DataError when the files are missing or broken.
+DataSetPtr open_data(const std::string& spec, int64_t size, Subset subset = Subset::train, int64_t channels = 0);
 
 // Batches of a data set in an order that is a pure function of (seed, epoch): its whole state is the number of samples
 // drawn, which a checkpoint holds. A thread reads ahead. The last samples of an epoch that do not fill a batch are
 // followed by the first ones of the next.
 class Loader {
  public:
-  // UsageError when batch > data->count().
+  // prefetch: batches read ahead, at least 1. UsageError when batch > data->count().
   Loader(DataSetPtr data, int64_t batch, uint64_t seed, uint64_t drawn = 0, int prefetch = 4);
   ~Loader();
+  Loader(const Loader&) = delete;
+  Loader& operator=(const Loader&) = delete;
   struct Batch {
     Tensor images;  // (batch, H, W, C) or (batch, 2), float32
     Tensor labels;  // i64 (batch); undefined without labels
   };
-  Batch next();                              // rethrows a DataError of the reading thread
+  Batch next();                              // rethrows an error of the reading thread, now and on every later call
   uint64_t drawn() const { return drawn_; }  // samples handed out, read-ahead not counted
   const DataSet& data() const { return *data_; }
 
  private:
   struct Ready;
-  void read_ahead();
+  void read_ahead(uint64_t position);
   DataSetPtr data_;
   int64_t batch_;
   uint64_t seed_, drawn_;

@@ -14,7 +14,7 @@ Tensor gradient_penalty(nn::Module& critic, const Tensor& real, const Tensor& fa
   Tensor between;
   {
     const NoGrad no_grad;
-    const Tensor weight = reshape(a, real.rank() == 4 ? Shape{-1, 1, 1, 1} : Shape{-1, 1});
+    const Tensor weight = reshape(a, real.rank() == 4 ? Shape{a.numel(), 1, 1, 1} : Shape{a.numel(), 1});
     between = fake + weight * (real - fake);
   }
   between.set_requires_grad();

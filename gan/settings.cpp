@@ -36,8 +36,10 @@ std::string flag_of(std::string key) {
 
 std::string shortest(double x) {
   char digits[32];
-  const auto end = std::to_chars(std::begin(digits), std::end(digits), x).ptr;
-  return {digits, end};
+  std::string out(digits, std::to_chars(std::begin(digits), std::end(digits), x).ptr);
+  if (const size_t e = out.find('e'); e != out.npos && out[e + 2] == '0')
+    out.erase(e + 2, 1);  // 2e-04: as papers write it
+  return out;
 }
 
 // ---- TOML's words for values ----

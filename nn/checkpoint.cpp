@@ -235,9 +235,8 @@ class HeaderReader : public json::json_sax_t {
 
 // Elements times their size against the byte range, without trusting either to fit in 64 bits.
 void check_size(const Entry& entry, uint64_t data_bytes, const std::string& origin) {
-  const auto where = [&] { return text(origin, ": \"", entry.name, "\""); };
-  check<DataError>(entry.begin() <= entry.end() && entry.end() <= data_bytes, where(), " lies at bytes ", entry.begin(),
-                   " to ", entry.end(), " of ", data_bytes, " bytes of data");
+  check<DataError>(entry.begin() <= entry.end() && entry.end() <= data_bytes, origin, ": \"", entry.name,
+                   "\" lies at bytes ", entry.begin(), " to ", entry.end(), " of ", data_bytes, " bytes of data");
   uint64_t bytes = size_of(*entry.dtype);
   bool fits = true;
   for (const int64_t size : *entry.shape) {
@@ -246,8 +245,9 @@ void check_size(const Entry& entry, uint64_t data_bytes, const std::string& orig
            bytes <= uint64_t{1} << 56;
   }
   if (std::count(entry.shape->begin(), entry.shape->end(), 0) > 0) bytes = 0;
-  check<DataError>(fits && bytes == entry.end() - entry.begin(), where(), " has ", entry.end() - entry.begin(),
-                   " bytes of data, its shape asks for ", fits ? std::to_string(bytes) : "more than there can be");
+  check<DataError>(fits && bytes == entry.end() - entry.begin(), origin, ": \"", entry.name, "\" has ",
+                   entry.end() - entry.begin(), " bytes of data, its shape asks for ",
+                   fits ? std::to_string(bytes) : "more than there can be");
 }
 
 // The byte ranges must follow each other from the first byte of the data to the last.

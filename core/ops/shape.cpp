@@ -62,23 +62,23 @@ void check_indices(const char* op, const Tensor& index, int64_t entries) {
 
 Tensor reshape(const Tensor& x, const Shape& shape) {
   check<ShapeError>(x.defined(), "[reshape] was given an undefined tensor");
-  Shape full = shape;
-  int64_t known = 1;
-  int open = -1;
-  for (int i = 0; i < shape.rank(); i++) {
-    if (shape[i] >= 0) {
-      known *= shape[i];
-      continue;
-    }
-    check<ShapeError>(open < 0 && shape[i] == -1, "[reshape] one size may be -1, got ", shape);
-    open = i;
-  }
-  if (open >= 0 && known > 0) full.set(open, x.numel() / known);
-  check<ShapeError>((open < 0 || known > 0) && full.numel() == x.numel(), "[reshape] ", x.shape(), " has ", x.numel(),
+  check<ShapeError>(shape.numel() == x.numel(), "[reshape] ", x.shape(), " has ", x.numel(),
                     " elements, which do not fill ", shape);
-  if (full == x.shape()) return x;
-  return record("reshape", Tensor(x.storage(), full, x.dtype()), {x},
+  if (shape == x.shape()) return x;
+  return record("reshape", Tensor(x.storage(), shape, x.dtype()), {x},
                 [from = x.shape()](const Incoming& in) { return Gradients{reshape(in.gy, from)}; });
+}
+
+Tensor reshape(const Tensor& x, std::initializer_list<int64_t> sizes) {
+  std::vector<int64_t> full(sizes);
+  const auto open = std::find(full.begin(), full.end(), -1);
+  if (open == full.end()) return reshape(x, Shape(sizes));
+  *open = 1;
+  const int64_t known = Shape(full).numel();  // refuses a second -1
+  check<ShapeError>(x.defined() && known > 0 && x.numel() % known == 0, "[reshape] ", x.shape(),
+                    " cannot be dealt into parts of ", known, " elements");
+  *open = x.numel() / known;
+  return reshape(x, Shape(full));
 }
 
 Tensor flatten(const Tensor& x) {

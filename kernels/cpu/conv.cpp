@@ -25,6 +25,11 @@ using gemm::MatrixOut;
 using gemm::Operand;
 using gemm::Range;
 
+// a / b for a >= 0, b > 0. Indices nearly always fit in 32 bits, whose division takes a fraction of the time.
+int64_t quotient(int64_t a, int64_t b) {
+  return ((a | b) >> 32) == 0 ? static_cast<uint32_t>(a) / static_cast<uint32_t>(b) : a / b;
+}
+
 // Windows of (kh, kw) pixels over images (n, h, w, c), the first at pixel (top, left); a grid of (rows, cols) per image.
 struct Windows {
   int64_t h, w, c;
@@ -33,47 +38,77 @@ struct Windows {
   int64_t top, left;
 };
 
-// The virtual matrix of gathered patches: row (n, p, q), column (i, j, c). Pixels outside of the image are zeros.
+// The virtual matrix of gathered patches: row (n, p, q), column (i, j, c). Each row of a window is one run of the image; where
+// the window sticks out, pixels are zeros.
 template <class T>
 struct Patches {
   T* image;
   Windows s;
 
   struct Cursor {
-    const Patches& patches;
-    int64_t n, p, q;
+    Windows s;
+    T* window;                // pixel (y, x, 0), inside the image or not
+    int64_t p, q, y, x;
+    int64_t inside, outside;  // of a row of the window, the elements [inside, outside) lie in the image
+    bool whole;               // all of the window lies in the image
 
-    void next() {
-      if (++q < patches.s.cols) return;
-      q = 0;
-      if (++p < patches.s.rows) return;
-      p = 0;
-      n++;
+    void place() {
+      inside = std::clamp<int64_t>(-x, 0, s.kw) * s.c;
+      outside = std::clamp<int64_t>(s.w - x, 0, s.kw) * s.c;
+      whole = inside == 0 && outside == s.kw * s.c && y >= 0 && y + s.kh <= s.h;
     }
 
-    // Each row of the window is a run of zeros, a run of the image and a run of zeros, the outer two mostly empty.
+    void next() {
+      q++;
+      x += s.stride_w;
+      window += s.stride_w * s.c;
+      if (q == s.cols) next_line();
+      place();
+    }
+
+    void next_line() {
+      window += (s.stride_h * s.w - q * s.stride_w) * s.c;
+      q = 0;
+      x = s.left;
+      p++;
+      y += s.stride_h;
+      if (p < s.rows) return;
+      window += (s.h - p * s.stride_h) * s.w * s.c;
+      p = 0;
+      y = s.top;
+    }
+
     template <class Emit>
     void runs(int64_t col, int64_t count, const Emit& emit) const {
-      const Windows& s = patches.s;
-      const int64_t width = s.kw * s.c, y0 = s.top + p * s.stride_h, x0 = s.left + q * s.stride_w;
-      const int64_t inside_begin = std::clamp<int64_t>(-x0, 0, s.kw) * s.c;
-      const int64_t inside_end = std::clamp<int64_t>(s.w - x0, 0, s.kw) * s.c;
-      int64_t i = col / width, begin = col % width;
+      const int64_t width = s.kw * s.c, line = s.w * s.c;
+      int64_t i = col == 0 ? 0 : quotient(col, width), begin = col - i * width;
       for (int64_t offset = 0; offset < count; i++, begin = 0) {
-        const int64_t end = std::min(width, begin + count - offset), y = y0 + i;
-        const bool row_inside = y >= 0 && y < s.h;
-        const int64_t first = row_inside ? std::clamp(inside_begin, begin, end) : end;
-        const int64_t last = std::clamp(inside_end, first, end);
-        if (begin < first) emit(offset, static_cast<T*>(nullptr), first - begin);
-        if (first < last) emit(offset + first - begin, patches.image + ((n * s.h + y) * s.w + x0) * s.c + first, last - first);
-        if (last < end) emit(offset + last - begin, static_cast<T*>(nullptr), end - last);
+        const int64_t end = std::min(width, begin + count - offset);
+        if (whole) {
+          emit(offset, window + i * line + begin, end - begin);
+        } else {
+          edge_runs(i, begin, end, offset, emit);
+        }
         offset += end - begin;
       }
     }
+
+    // A row of a window that sticks out: zeros, pixels, zeros.
+    template <class Emit>
+    void edge_runs(int64_t i, int64_t begin, int64_t end, int64_t offset, const Emit& emit) const {
+      const bool row_inside = y + i >= 0 && y + i < s.h;
+      const int64_t first = row_inside ? std::clamp(inside, begin, end) : end, last = std::clamp(outside, first, end);
+      if (begin < first) emit(offset, static_cast<T*>(nullptr), first - begin);
+      if (first < last) emit(offset + first - begin, window + i * s.w * s.c + first, last - first);
+      if (last < end) emit(offset + last - begin, static_cast<T*>(nullptr), end - last);
+    }
   };
   Cursor at(int64_t row) const {
-    const int64_t line = row / s.cols;
-    return {*this, line / s.rows, line % s.rows, row % s.cols};
+    const int64_t line = quotient(row, s.cols), n = quotient(line, s.rows), p = line - n * s.rows, q = row - line * s.cols;
+    const int64_t y = s.top + p * s.stride_h, x = s.left + q * s.stride_w;
+    Cursor cursor{s, image + ((n * s.h + y) * s.w + x) * s.c, p, q, y, x, 0, 0, false};
+    cursor.place();
+    return cursor;
   }
 };
 
@@ -87,11 +122,17 @@ template <class T>
 struct ScatterOut {
   Patches<T> windows;
   void scatter(int64_t row, int64_t count, int64_t col, int64_t cols, const T* tile, int64_t tile_step) const {
-    auto cursor = windows.at(row);
-    for (int64_t r = 0; r < count; r++, cursor.next(), tile += tile_step) {
-      cursor.runs(col, cols, [&](int64_t offset, T* pixels, int64_t n) {
-        if (pixels) gemm::add_run(pixels, tile + offset, n);
-      });
+    // Neighbouring windows overlap, and an addition that reads what the previous one has just written stalls. So every
+    // second window (with 4x4 stride 2) is added first, then those between.
+    const int64_t overlap = std::min((windows.s.kw + windows.s.stride_w - 1) / windows.s.stride_w, count);
+    for (int64_t pass = 0; pass < overlap; pass++) {
+      auto cursor = windows.at(row + pass);
+      for (int64_t r = pass; r < count; r += overlap) {
+        cursor.runs(col, cols, [&](int64_t offset, T* pixels, int64_t n) {
+          if (pixels) gemm::add_run(pixels, tile + r * tile_step + offset, n);
+        });
+        for (int64_t skip = 0; skip < overlap; skip++) cursor.next();
+      }
     }
   }
 };
@@ -137,8 +178,8 @@ struct PhaseWeight {
     }
   };
   Cursor at(int64_t row) const {
-    const int64_t t = row / oc;
-    return {*this, t / h.taps, t % h.taps, row % oc};
+    const int64_t t = quotient(row, oc), a = quotient(t, h.taps);
+    return {*this, a, t - a * h.taps, row - t * oc};
   }
 };
 
@@ -149,7 +190,8 @@ struct PhaseOut {
   int64_t height, width, c, stride_h, stride_w;
   Phase v, h;
   void rows(int64_t row, int64_t count, T** pointers) const {
-    int64_t x = row % h.count, y = row / h.count % v.count, n = row / h.count / v.count;
+    const int64_t line = quotient(row, h.count);
+    int64_t n = quotient(line, v.count), y = line - n * v.count, x = row - line * h.count;
     for (int64_t i = 0; i < count; i++) {
       pointers[i] = image + ((n * height + v.first + y * stride_h) * width + h.first + x * stride_w) * c;
       if (++x < h.count) continue;

@@ -37,6 +37,23 @@ std::atomic<int>& simd_setting() {
   return bytes;
 }
 
+// Twelve chains of multiply-adds: enough to hide the latency of two units four deep.
+constexpr int chains = 12;
+
+template <int Bytes>
+float multiply_add_chains(int64_t rounds) {
+  using V = Vec<float, Bytes>;
+  const V factor = V{} + 0.999f, summand = V{} + 1e-3f;
+  V acc[chains];  // different from each other, or the compiler would keep only one
+  for (int i = 0; i < chains; i++) acc[i] = V{} + static_cast<float>(i);
+  for (int64_t r = 0; r < rounds; r++) {
+#pragma GCC unroll 12
+    for (int i = 0; i < chains; i++) acc[i] = acc[i] * factor + summand;
+  }
+  for (int i = 1; i < chains; i++) acc[0] += acc[i];
+  return acc[0][0];
+}
+
 struct ThreadScratch {
   void* memory[scratch_slots] = {};
   size_t bytes[scratch_slots] = {};
@@ -59,6 +76,17 @@ int threads() {
 int simd_bytes() { return simd_setting(); }
 void set_simd_bytes(int bytes) { simd_setting() = std::min(native_bytes, bytes >= 64 ? 64 : bytes >= 32 ? 32 : 16); }
 const char* simd_level() { return simd_bytes() == 64 ? "avx512" : simd_bytes() == 32 ? "avx2" : "portable"; }
+
+double register_multiply_adds(int64_t rounds) {
+  const int count = threads();
+  float sum = 0;  // keeps the chains from being optimised away
+  with_simd([&](auto bytes) {
+#pragma omp parallel num_threads(count) reduction(+ : sum)
+    sum += multiply_add_chains<bytes>(rounds);
+  });
+  const int lanes = simd_bytes() / int{sizeof(float)};
+  return sum > 0 ? static_cast<double>(rounds) * chains * lanes * count : 0;
+}
 
 void* scratch(Scratch slot, size_t bytes) {
   static thread_local ThreadScratch mine;

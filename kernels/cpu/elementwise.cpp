@@ -5,8 +5,9 @@
 // loops; exp and its kin (vec_math.h) are evaluated on whole vectors so that they come near that bound too.
 //
 // Vectorisation. The body is written on vectors of the native width; the last, shorter vector of a range is loaded and
-// stored in part, through the same operations. Every element is computed alike wherever it lies and however many threads
-// run, hence the results do not depend on the thread count. Loads come before the store of the same place: in place works.
+// stored in part, through the same operations. Every element is computed alike wherever it lies and however many
+// threads run, hence the results do not depend on the thread count. Loads come before the store of the same place: in
+// place works.
 //
 // Broadcasting. Axes are merged first (strides.h). What is left is nearly always one of
 //
@@ -17,8 +18,8 @@
 //
 // and any other pattern is a walk over runs, with lane-by-lane loads if the innermost stride is neither 0 nor 1.
 //
-// Periodic: a short channel vector (C = 3 for RGB) would make runs shorter than a vector. It is repeated into a small buffer
-// of about 1000 elements first, and the other operand is then walked in runs of that length.
+// Periodic: a short channel vector (C = 3 for RGB) would make runs shorter than a vector. It is repeated into a small
+// buffer of about 1000 elements first, and the other operand is then walked in runs of that length.
 //
 // NaN passes through relu, leaky_relu, elu, clamp, maximum, minimum and sign: the comparisons are written so that a NaN
 // takes the branch that returns it. The 0-or-1 masks (positive, inside, greater, equal) are 0 for it.
@@ -67,7 +68,8 @@ void power(int64_t n, const T* x, T* y, T exponent) {
   map(n, heavy, x, y, [=](V v) { return vec::each(v, [=](T lane) { return std::pow(lane, exponent); }); });
 }
 
-// ---- runs of a binary op: a and b advance by 1, by 0 (one value for the whole run) or by any stride ------------------
+// ---- runs of a binary op: a and b advance by 1, by 0 (one value for the whole run) or by any stride
+// ------------------
 
 template <class T, class LoadA, class LoadB, class F>
 void run_of(int64_t n, const LoadA& a, const LoadB& b, T* y, const F& f) {
@@ -169,28 +171,45 @@ void Cpu<T>::unary(Unary op, int64_t n, const T* x, T* y, T p, T q) {
   using V = Native<T>;
   const V zero{}, one = splat<V>(1), vp = splat<V>(p), vq = splat<V>(q);
   switch (op) {
-    case Unary::affine: return map(n, light, x, y, [=](V v) { return v * vp + vq; });
-    case Unary::exp: return map(n, heavy, x, y, [](V v) { return vec::exp(v); });
-    case Unary::log: return map(n, heavy, x, y, [](V v) { return vec::log(v); });
-    case Unary::sqrt: return map(n, light, x, y, [](V v) { return vec::sqrt(v); });
-    case Unary::reciprocal: return map(n, light, x, y, [=](V v) { return one / v; });
-    case Unary::abs: return map(n, light, x, y, [](V v) { return vec::abs(v); });
-    case Unary::sign: return map(n, light, x, y, [=](V v) { return v > zero ? one : v < zero ? -one : v; });
-    case Unary::pow: return power(n, x, y, p);
+    case Unary::affine:
+      return map(n, light, x, y, [=](V v) { return v * vp + vq; });
+    case Unary::exp:
+      return map(n, heavy, x, y, [](V v) { return vec::exp(v); });
+    case Unary::log:
+      return map(n, heavy, x, y, [](V v) { return vec::log(v); });
+    case Unary::sqrt:
+      return map(n, light, x, y, [](V v) { return vec::sqrt(v); });
+    case Unary::reciprocal:
+      return map(n, light, x, y, [=](V v) { return one / v; });
+    case Unary::abs:
+      return map(n, light, x, y, [](V v) { return vec::abs(v); });
+    case Unary::sign:
+      return map(n, light, x, y, [=](V v) { return v > zero ? one : v < zero ? -one : v; });
+    case Unary::pow:
+      return power(n, x, y, p);
     case Unary::clamp:
       return map(n, light, x, y, [=](V v) {
         v = v < vp ? vp : v;
         return v > vq ? vq : v;
       });
-    case Unary::tanh: return map(n, heavy, x, y, [](V v) { return vec::tanh(v); });
-    case Unary::sigmoid: return map(n, heavy, x, y, [](V v) { return vec::sigmoid(v); });
-    case Unary::softplus: return map(n, heavy, x, y, [](V v) { return vec::softplus(v); });
-    case Unary::relu: return map(n, light, x, y, [=](V v) { return v <= zero ? zero : v; });
-    case Unary::leaky_relu: return map(n, light, x, y, [=](V v) { return v > zero ? v : vp * v; });
-    case Unary::elu: return map(n, heavy, x, y, [=](V v) { return v > zero ? v : vp * vec::expm1_nonpositive(v); });
-    case Unary::sin: return map(n, heavy, x, y, [](V v) { return vec::sin(v); });
-    case Unary::cos: return map(n, heavy, x, y, [](V v) { return vec::cos(v); });
-    case Unary::positive: return map(n, light, x, y, [=](V v) { return v > zero ? one : zero; });
+    case Unary::tanh:
+      return map(n, heavy, x, y, [](V v) { return vec::tanh(v); });
+    case Unary::sigmoid:
+      return map(n, heavy, x, y, [](V v) { return vec::sigmoid(v); });
+    case Unary::softplus:
+      return map(n, heavy, x, y, [](V v) { return vec::softplus(v); });
+    case Unary::relu:
+      return map(n, light, x, y, [=](V v) { return v <= zero ? zero : v; });
+    case Unary::leaky_relu:
+      return map(n, light, x, y, [=](V v) { return v > zero ? v : vp * v; });
+    case Unary::elu:
+      return map(n, heavy, x, y, [=](V v) { return v > zero ? v : vp * vec::expm1_nonpositive(v); });
+    case Unary::sin:
+      return map(n, heavy, x, y, [](V v) { return vec::sin(v); });
+    case Unary::cos:
+      return map(n, heavy, x, y, [](V v) { return vec::cos(v); });
+    case Unary::positive:
+      return map(n, light, x, y, [=](V v) { return v > zero ? one : zero; });
     case Unary::inside:
       return map(n, light, x, y, [=](V v) { return ((vp <= v) & (v <= vq)) ? one : zero; });
   }
@@ -201,17 +220,28 @@ void Cpu<T>::binary(Binary op, const Broadcast& s, const T* a, const T* b, T* y,
   using V = Native<T>;
   const V zero{}, one = splat<V>(1), vp = splat<V>(p);
   switch (op) {
-    case Binary::add: return broadcast(s, light, a, b, y, [](V u, V v) { return u + v; });
-    case Binary::sub: return broadcast(s, light, a, b, y, [](V u, V v) { return u - v; });
-    case Binary::mul: return broadcast(s, light, a, b, y, [](V u, V v) { return u * v; });
-    case Binary::div: return broadcast(s, light, a, b, y, [](V u, V v) { return u / v; });
-    case Binary::maximum: return broadcast(s, light, a, b, y, [](V u, V v) { return vec::maximum(u, v); });
-    case Binary::minimum: return broadcast(s, light, a, b, y, [](V u, V v) { return vec::minimum(u, v); });
-    case Binary::greater: return broadcast(s, light, a, b, y, [=](V u, V v) { return u > v ? one : zero; });
-    case Binary::equal: return broadcast(s, light, a, b, y, [=](V u, V v) { return u == v ? one : zero; });
-    case Binary::tanh_grad: return broadcast(s, light, a, b, y, [=](V u, V v) { return u * (one - v * v); });
-    case Binary::sigmoid_grad: return broadcast(s, light, a, b, y, [=](V u, V v) { return u * v * (one - v); });
-    case Binary::leaky_relu_grad: return broadcast(s, light, a, b, y, [=](V u, V v) { return v > zero ? u : vp * u; });
+    case Binary::add:
+      return broadcast(s, light, a, b, y, [](V u, V v) { return u + v; });
+    case Binary::sub:
+      return broadcast(s, light, a, b, y, [](V u, V v) { return u - v; });
+    case Binary::mul:
+      return broadcast(s, light, a, b, y, [](V u, V v) { return u * v; });
+    case Binary::div:
+      return broadcast(s, light, a, b, y, [](V u, V v) { return u / v; });
+    case Binary::maximum:
+      return broadcast(s, light, a, b, y, [](V u, V v) { return vec::maximum(u, v); });
+    case Binary::minimum:
+      return broadcast(s, light, a, b, y, [](V u, V v) { return vec::minimum(u, v); });
+    case Binary::greater:
+      return broadcast(s, light, a, b, y, [=](V u, V v) { return u > v ? one : zero; });
+    case Binary::equal:
+      return broadcast(s, light, a, b, y, [=](V u, V v) { return u == v ? one : zero; });
+    case Binary::tanh_grad:
+      return broadcast(s, light, a, b, y, [=](V u, V v) { return u * (one - v * v); });
+    case Binary::sigmoid_grad:
+      return broadcast(s, light, a, b, y, [=](V u, V v) { return u * v * (one - v); });
+    case Binary::leaky_relu_grad:
+      return broadcast(s, light, a, b, y, [=](V u, V v) { return v > zero ? u : vp * u; });
     case Binary::elu_grad:
       return broadcast(s, heavy, a, b, y, [=](V u, V v) { return v > zero ? u : u * vp * vec::exp(v); });
   }
@@ -228,7 +258,8 @@ void Cpu<T>::accumulate(int64_t n, const T* x, T* y) {
       lanes<V>);
 }
 
-// v - v is 0 for every finite v and NaN for the others. Looked at once per block, so that a bad value ends the scan early.
+// v - v is 0 for every finite v and NaN for the others. Looked at once per block, so that a bad value ends the scan
+// early.
 template <class T>
 bool Cpu<T>::all_finite(int64_t n, const T* x) {
   using V = Native<T>;

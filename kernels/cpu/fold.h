@@ -1,22 +1,26 @@
-// Folding many elements into few, the same way every time: what reductions, softmax and the normalisations are built from.
+// Folding many elements into few, the same way every time: what reductions, softmax and the normalisations are built
+// from.
 //
 //   fold_row      one result from a row of columns        sum_c f(c)
 //   fold_columns  one result per column from many rows    out[c] = sum_r f(r, c), for several groups of rows
 //   map_columns   no result: f visits every (r, c); the elementwise half of a normalisation
 //
-// "sum" stands for any associative op with an identity (sum, max, min); f may give K values at once, folded side by side.
+// "sum" stands for any associative op with an identity (sum, max, min); f may give K values at once, folded side by
+// side.
 //
 // Order. Results do not depend on the thread count. Within a block of fixed size each lane adds up its own share; the
 // results of blocks are combined as a balanced tree. The rounding error of a sum over n elements thus grows with
 // log n plus the block's constant, not with n.
 //
-// Vectorisation. Columns are contiguous, so fold_columns works on whole vectors of columns, four rows at a time to touch the
-// accumulators (in L1) once per four loads. A last vector that would stick out is moved left to end with the row and
-// overlaps its neighbour: the columns in the overlap are computed twice, with equal results, and there is no tail loop.
+// Vectorisation. Columns are contiguous, so fold_columns works on whole vectors of columns, four rows at a time to
+// touch the accumulators (in L1) once per four loads. A last vector that would stick out is moved left to end with the
+// row and overlaps its neighbour: the columns in the overlap are computed twice, with equal results, and there is no
+// tail loop.
 //
 // Few columns (RGB images: 3). A contiguous (rows, 3) is also a contiguous (rows/32, 96): such a group is widened until
-// a row fills several vectors, and the copies of each column are folded at the end. f then sees wide columns; what it needs
-// per column must be repeated alike (`repeat_columns`). Leftover rows at the end of a group make one shorter wide row.
+// a row fills several vectors, and the copies of each column are folded at the end. f then sees wide columns; what it
+// needs per column must be repeated alike (`repeat_columns`). Leftover rows at the end of a group make one shorter wide
+// row.
 #pragma once
 #include <algorithm>
 #include <array>
@@ -102,20 +106,22 @@ std::array<T, K> fold_row(int64_t begin, int64_t end, T identity, const Op& op, 
 // How a group of rows is cut: widened as described above, then into tiles of row_step x column_step.
 struct Tiles {
   int64_t groups, cols;
-  int64_t copies;          // of each column in a wide row
-  int64_t width;           // copies * cols
-  int64_t rows;            // whole wide rows of a group
-  int64_t rest;            // elements of the shorter wide row at the group's end
+  int64_t copies;  // of each column in a wide row
+  int64_t width;   // copies * cols
+  int64_t rows;    // whole wide rows of a group
+  int64_t rest;    // elements of the shorter wide row at the group's end
   int64_t row_step, column_step, row_tiles, column_tiles;
 
-  Tiles(int64_t group_count, int64_t row_count, int64_t col_count, bool widen = true) : groups(group_count), cols(col_count) {
+  Tiles(int64_t group_count, int64_t row_count, int64_t col_count, bool widen = true)
+      : groups(group_count), cols(col_count) {
     copies = 1;
     while (widen && copies * 2 <= row_count && copies * 2 * cols <= 128) copies *= 2;
     width = copies * cols;
     rows = width > 0 ? row_count * cols / width : 0;
     rest = row_count * cols - rows * width;
     column_step = width <= 2048 ? std::max<int64_t>(width, 1) : 1024;
-    row_step = std::max<int64_t>(32, 16384 / column_step);  // about 64 KiB of floats: the second look of norm_stats hits L2
+    row_step =
+        std::max<int64_t>(32, 16384 / column_step);  // about 64 KiB of floats: the second look of norm_stats hits L2
     column_tiles = (width + column_step - 1) / column_step;
     row_tiles = std::max<int64_t>(1, (rows + row_step - 1) / row_step);
   }
@@ -145,14 +151,15 @@ struct Place {
 template <class T>
 std::vector<T> repeat_columns(const Tiles& t, int64_t value_groups, const T* values) {
   std::vector<T> wide(static_cast<size_t>(value_groups * t.width));
-  for (int64_t i = 0; i < value_groups * t.copies; i++) std::copy_n(values + i / t.copies * t.cols, t.cols, &wide[i * t.cols]);
+  for (int64_t i = 0; i < value_groups * t.copies; i++)
+    std::copy_n(values + i / t.copies * t.cols, t.cols, &wide[i * t.cols]);
   return wide;
 }
 
 // One tile: out[k][c] = op over rows of f, c from column_begin. f.template operator()<V>(Place) gives std::array<V, K>.
 template <class V, int K, class T, class Op, class F>
-void fold_tile(const Tiles& t, int64_t group, int64_t row_begin, int64_t row_end, int64_t column_begin, int64_t column_end,
-               T identity, const Op& op, const F& f, const std::array<T*, K>& out) {
+void fold_tile(const Tiles& t, int64_t group, int64_t row_begin, int64_t row_end, int64_t column_begin,
+               int64_t column_end, T identity, const Op& op, const F& f, const std::array<T*, K>& out) {
   constexpr int64_t L = vec::lanes<V>;
   const int64_t n = column_end - column_begin, slots = (n + L - 1) / L;
   std::array<V, K> start;
@@ -195,8 +202,8 @@ void fold_tile(const Tiles& t, int64_t group, int64_t row_begin, int64_t row_end
 
 // The same with whole vectors where a tile is wide enough for one, else lane by lane.
 template <int K, class T, class Op, class F>
-void fold_any_tile(const Tiles& t, int64_t group, int64_t row_begin, int64_t row_end, int64_t column_begin, int64_t column_end,
-                   T identity, const Op& op, const F& f, const std::array<T*, K>& out) {
+void fold_any_tile(const Tiles& t, int64_t group, int64_t row_begin, int64_t row_end, int64_t column_begin,
+                   int64_t column_end, T identity, const Op& op, const F& f, const std::array<T*, K>& out) {
   if (column_end - column_begin >= vec::lanes<vec::Native<T>>)
     fold_tile<vec::Native<T>, K>(t, group, row_begin, row_end, column_begin, column_end, identity, op, f, out);
   else
@@ -210,7 +217,8 @@ void fold_columns(const Tiles& t, T identity, const Op& op, const F& f, const st
   if (t.groups * t.width == 0) return;
   const auto scalar = [&](T a, T b) { return op(S{a}, S{b})[0]; };
   const bool direct = t.row_tiles == 1 && t.copies == 1;  // a tile's results are the final ones
-  std::vector<T> partial(static_cast<size_t>(direct ? 0 : t.groups * t.row_tiles * K * t.width));  // (groups, tiles, K, width)
+  std::vector<T> partial(
+      static_cast<size_t>(direct ? 0 : t.groups * t.row_tiles * K * t.width));  // (groups, tiles, K, width)
   const auto at = [&](int64_t group, int64_t row_tile, int k) {
     return direct ? out[k] + group * t.cols : partial.data() + ((group * t.row_tiles + row_tile) * K + k) * t.width;
   };
@@ -226,7 +234,8 @@ void fold_columns(const Tiles& t, T identity, const Op& op, const F& f, const st
       for (int64_t step = 1; step < t.row_tiles; step *= 2)
         for (int64_t a = 0; a + step < t.row_tiles; a += 2 * step)
           for (int k = 0; k < K; k++)
-            for (int64_t c = c0; c < c1; c++) at(group, a, k)[c] = scalar(at(group, a, k)[c], at(group, a + step, k)[c]);
+            for (int64_t c = c0; c < c1; c++)
+              at(group, a, k)[c] = scalar(at(group, a, k)[c], at(group, a + step, k)[c]);
       i += c1 - c0;
     }
   });

@@ -8,9 +8,12 @@ namespace forger::kernels {
 namespace gemm {
 namespace {
 
+// Steps of B that are fetched ahead from the L2.
+constexpr int b_ahead = 8;
+
 // NV vectors wide (1 or 2). The loops over i and j unroll fully: every accumulator is a register.
 template <class T, int Bytes, int MR, int NV, bool ByRows>
-void kernel(int64_t kc, const T* a, const T* b, T* const* c, int64_t col, bool accumulate) {
+void kernel(int64_t kc, const T* a, [[maybe_unused]] int64_t a_step, const T* b, T* const* c, int64_t col, bool accumulate) {
   using V = Vec<T, Bytes>;
   constexpr int lanes = Tile<T, Bytes>::lanes, nr = Tile<T, Bytes>::nr;
   V acc[MR][NV] = {};
@@ -22,14 +25,17 @@ void kernel(int64_t kc, const T* a, const T* b, T* const* c, int64_t col, bool a
   for (int64_t k = 0; k < kc; k++) {
     V bv[NV];
 #pragma GCC unroll 2
-    for (int j = 0; j < NV; j++) bv[j] = load<V>(b + j * lanes);
+    for (int j = 0; j < NV; j++) {
+      bv[j] = load<V>(b + j * lanes);
+      __builtin_prefetch(b + b_ahead * nr + j * lanes);
+    }
 #pragma GCC unroll 16
     for (int i = 0; i < MR; i++) {
       const T x = a[ByRows ? i * row_step<T> : i];
 #pragma GCC unroll 2
       for (int j = 0; j < NV; j++) acc[i][j] += x * bv[j];
     }
-    a += ByRows ? 1 : MR;
+    a += ByRows ? 1 : a_step;
     b += nr;
   }
 #pragma GCC unroll 16

@@ -10,7 +10,7 @@
 //     for each block of KC of the depth
 //       pack B                             each thread packs a share of the depth, then a barrier
 //       for each panel of MR rows          A panel (MR, KC): in L1, each thread has its own rows
-//         pack A
+//         pack A                         unless it is read in place
 //         for each B panel                 C tile (MR, NR): in registers over the whole of KC
 //           micro-kernel
 //
@@ -18,8 +18,8 @@
 // elements of A. 14 x 2 accumulators, two of B and one broadcast fill the 32 registers of AVX-512; AVX2 has 16. Rows are
 // dealt evenly to panels of at most MR rows, and there is a micro-kernel for each count, so leftovers cost little.
 //
-// An A panel keeps the order in which its source is contiguous: `by rows` (row i at i*row_step, for patches and plain
-// matrices) or `by depth` (step k at k*MR, for transposed ones). Broadcasts do not care, so A is never transposed.
+// Broadcasts do not care about the order of A, so A is never transposed: rows are copied to a panel of constant row distance
+// (`by rows`), and a matrix that holds the transpose is read where it lies, row k giving the elements of step k (`by depth`).
 //
 // The layout follows K. Goto and R. van de Geijn, "Anatomy of high-performance matrix multiplication" (2008) and F. Van Zee
 // and R. van de Geijn, "BLIS" (2015), except that A is packed one panel at a time.
@@ -43,18 +43,18 @@ struct Tile {
 };
 
 constexpr int max_mr = 14;
-constexpr int max_nr = 32;
 template <class T>
-constexpr int64_t max_kc = 1024 / sizeof(T);
+constexpr int64_t max_kc = 2048 / sizeof(T);
 template <class T>
-constexpr int64_t max_nc = 2048 / sizeof(T);
+constexpr int64_t block_size = (1 << 20) / sizeof(T);  // KC x NC, elements
 // Distance of the rows of an A panel: an odd number of cache lines, so that they fall into different sets of the L1.
 template <class T>
 constexpr int64_t row_step = max_kc<T> + 64 / sizeof(T);
 
-// c[i][col .. col+NR) (+)= sum_k a(i, k) * b[k][0 .. NR) for the MR rows of a panel. `narrow`: only the first NR/2 columns.
+// c[i][col .. col+NR) (+)= sum_k a(i, k) * b[k][0 .. NR) for the MR rows of a panel, where a(i, k) is a[i*row_step + k] by rows
+// and a[k*a_step + i] by depth. `narrow`: only the first NR/2 columns.
 template <class T>
-using Kernel = void (*)(int64_t kc, const T* a, const T* b, T* const* c, int64_t col, bool accumulate);
+using Kernel = void (*)(int64_t kc, const T* a, int64_t a_step, const T* b, T* const* c, int64_t col, bool accumulate);
 
 template <class T, int Bytes>
 Kernel<T> find_kernel(int mr, bool by_rows, bool narrow);
@@ -84,8 +84,11 @@ struct Matrix {
 template <class Source>
 struct Operand {
   Source source;
-  bool transposed = false;  // the source holds the transpose
+  bool transposed = false;  // the source holds the transpose; matrices only
 };
+
+template <class Source>
+constexpr bool is_matrix = requires(const Source& s) { s.data + s.step; };
 
 // ---- destinations ---------------------------------------------------------------------------------------------------
 //
@@ -101,28 +104,38 @@ struct MatrixOut {
   }
 };
 
+struct Range {
+  int64_t begin = 0, end = 0;
+  int64_t size() const { return end - begin; }
+  // Part i of `parts` nearly equal ones, cut at multiples of `grain`.
+  Range part(int64_t i, int64_t parts, int64_t grain = 1) const {
+    const int64_t units = (size() + grain - 1) / grain;
+    return {begin + units * i / parts * grain, std::min(end, begin + units * (i + 1) / parts * grain)};
+  }
+};
+
 // ---- packing --------------------------------------------------------------------------------------------------------
 
 template <class T>
 inline void copy_run(T* dst, const T* src, int64_t n) {
-  constexpr int64_t wide = native_bytes / sizeof(T), narrow = 16 / sizeof(T);
+  using V = Vec<T, native_bytes>;
+  constexpr int64_t lanes = native_bytes / sizeof(T);
   if (!src) {
     std::fill_n(dst, n, T{0});
     return;
   }
   int64_t i = 0;
-  for (; i + wide <= n; i += wide) store(dst + i, load<Vec<T, native_bytes>>(src + i));
-  for (; i + narrow <= n; i += narrow) store(dst + i, load<Vec<T, 16>>(src + i));
-  for (; i < n; i++) dst[i] = src[i];
+  for (; i + lanes <= n; i += lanes) store(dst + i, load<V>(src + i));
+  if (i < n) store_first(dst + i, load_first<V>(src + i, n - i), n - i);
 }
 
 template <class T>
 inline void add_run(T* dst, const T* src, int64_t n) {
-  using V = Vec<T, 16>;
-  constexpr int64_t lanes = 16 / sizeof(T);
+  using V = Vec<T, native_bytes>;
+  constexpr int64_t lanes = native_bytes / sizeof(T);
   int64_t i = 0;
   for (; i + lanes <= n; i += lanes) store(dst + i, load<V>(dst + i) + load<V>(src + i));
-  for (; i < n; i++) dst[i] += src[i];
+  if (i < n) store_first(dst + i, load_first<V>(dst + i, n - i) + load_first<V>(src + i, n - i), n - i);
 }
 
 // (rows, kc) -> panel[i*row_step + k]
@@ -135,22 +148,18 @@ void pack_by_rows(const Source& source, int64_t row, int64_t rows, int64_t k, in
   }
 }
 
-// The source holds (k, rows): -> panel[k*rows + i]
-template <class T, class Source>
-void pack_by_depth(const Source& source, int64_t row, int64_t rows, int64_t k, int64_t kc, T* panel) {
-  auto cursor = source.at(k);
-  for (int64_t s = 0; s < kc; s++, cursor.next()) {
-    T* dst = panel + s * rows;
-    cursor.runs(row, rows, [&](int64_t offset, const T* src, int64_t n) { copy_run(dst + offset, src, n); });
-  }
+// The matrix holds (k, rows): -> panel[k*max_mr + i]
+template <class T>
+void pack_by_depth(const Matrix<const T>& source, int64_t row, int64_t rows, int64_t k, int64_t kc, T* panel) {
+  for (int64_t s = 0; s < kc; s++) copy_run(panel + s * max_mr, source.data + (k + s) * source.step + row, rows);
 }
 
-// The source holds (k, n): -> panels[p*kc*NR + k*NR + j], zeros beyond the last column. Packs the steps [begin, end).
+// The source holds (k, n): -> panels[p*kc*NR + k*NR + j], zeros beyond the last column. Packs some of the steps.
 template <class T, int NR, class Source>
-void pack_b(const Source& source, int64_t k, int64_t kc, int64_t begin, int64_t end, int64_t col, int64_t cols, T* panels) {
+void pack_b(const Source& source, int64_t k, int64_t kc, Range steps, int64_t col, int64_t cols, T* panels) {
   const int64_t padded = (cols + NR - 1) / NR * NR;
-  auto cursor = source.at(k + begin);
-  for (int64_t s = begin; s < end; s++, cursor.next()) {
+  auto cursor = source.at(k + steps.begin);
+  for (int64_t s = steps.begin; s < steps.end; s++, cursor.next()) {
     T* const row = panels + s * NR;
     const auto place = [&](int64_t offset, const T* src, int64_t n) {
       while (n > 0) {
@@ -166,41 +175,50 @@ void pack_b(const Source& source, int64_t k, int64_t kc, int64_t begin, int64_t 
   }
 }
 
-// The source holds (n, k). Slices of the depth keep the strided writes of one panel inside the L1.
-template <class T, int NR, class Source>
-void pack_b_transposed(const Source& source, int64_t k, int64_t kc, int64_t begin, int64_t end, int64_t col, int64_t cols,
-                       T* panels) {
-  constexpr int64_t slice = 64;
-  const int64_t padded = (cols + NR - 1) / NR * NR;
-  for (int64_t s = begin; s < end; s += slice) {
-    const int64_t count = std::min(slice, end - s);
-    auto cursor = source.at(col);
-    for (int64_t j = 0; j < padded; j++) {
-      T* const dst = panels + j / NR * kc * NR + s * NR + j % NR;
-      const auto place = [&](int64_t offset, const T* src, int64_t n) {
-        for (int64_t t = 0; t < n; t++) dst[(offset + t) * NR] = src ? src[t] : T{0};
-      };
-      if (j < cols) {
-        cursor.runs(k + s, count, place);
-        cursor.next();
-      } else {
-        place(0, nullptr, count);
-      }
+// In-register transpose of a square of vectors: log2(lanes) rounds of pairwise interleaving.
+template <class V, int Lanes>
+inline void transpose(V (&v)[Lanes]) {
+  V next[Lanes];
+  for (int half = Lanes / 2; half > 0; half /= 2) {
+#pragma GCC unroll 16
+    for (int i = 0; i < Lanes / 2; i++) {
+      next[2 * i] = interleave<V, Lanes, 0>(v[i], v[i + Lanes / 2]);
+      next[2 * i + 1] = interleave<V, Lanes, Lanes / 2>(v[i], v[i + Lanes / 2]);
     }
+#pragma GCC unroll 16
+    for (int i = 0; i < Lanes; i++) v[i] = next[i];
+  }
+}
+
+// The matrix holds (n, k). Squares are transposed in registers; what is left at the edges goes element by element.
+template <class T, int Bytes>
+void pack_b_transposed(const Matrix<const T>& source, int64_t k, int64_t kc, Range steps, int64_t col, int64_t cols, T* panels) {
+  using V = Vec<T, Bytes>;
+  constexpr int lanes = Tile<T, Bytes>::lanes, nr = Tile<T, Bytes>::nr;
+  for (int64_t j = 0; j < cols; j += lanes) {
+    T* const panel = panels + j / nr * kc * nr + j % nr;
+    const T* const first = source.data + (col + j) * source.step + k;
+    const int64_t count = std::min<int64_t>(lanes, cols - j);
+    int64_t s = steps.begin;
+    for (; count == lanes && s + lanes <= steps.end; s += lanes) {
+      V square[lanes];
+#pragma GCC unroll 16
+      for (int i = 0; i < lanes; i++) square[i] = load<V>(first + i * source.step + s);
+      transpose<V, lanes>(square);
+#pragma GCC unroll 16
+      for (int i = 0; i < lanes; i++) store(panel + (s + i) * nr, square[i]);
+    }
+    for (; s < steps.end; s++) {
+      for (int64_t i = 0; i < lanes; i++) panel[s * nr + i] = i < count ? first[i * source.step + s] : T{0};
+    }
+  }
+  if ((cols + lanes - 1) / lanes % 2 == 1) {  // the last panel's second half
+    T* const half = panels + cols / nr * kc * nr + lanes;
+    for (int64_t s = steps.begin; s < steps.end; s++) store(half + s * nr, V{});
   }
 }
 
 // ---- the product ----------------------------------------------------------------------------------------------------
-
-struct Range {
-  int64_t begin = 0, end = 0;
-  int64_t size() const { return end - begin; }
-  // Part i of `parts` nearly equal ones, cut at multiples of `grain`.
-  Range part(int64_t i, int64_t parts, int64_t grain = 1) const {
-    const int64_t units = (size() + grain - 1) / grain;
-    return {begin + units * i / parts * grain, std::min(end, begin + units * (i + 1) / parts * grain)};
-  }
-};
 
 inline int64_t blocks(int64_t size, int64_t limit) { return std::max<int64_t>(1, (size + limit - 1) / limit); }
 
@@ -212,12 +230,13 @@ struct Team {
 };
 
 template <class T>
-constexpr size_t b_block_bytes = (max_nc<T> + max_nr) * max_kc<T> * sizeof(T);
+constexpr size_t b_block_bytes = block_size<T> * sizeof(T);
 
 // The tiles of the rows `rows` and the columns `cols`, whose block of B (depth.size(), cols) is packed.
 template <class T, int Bytes, class A, class Out>
 void multiply_block(const Operand<A>& a, const T* b_panels, Range rows, Range cols, Range depth, bool accumulate, Out& out) {
   constexpr int nr = Tile<T, Bytes>::nr;
+  constexpr int pack_from = 8;  // panels of B from which copying a transposed A beats reading it in place
   constexpr bool scattered = requires(T* tile) { out.scatter(0, 0, 0, 0, tile, nr); };
   const int64_t kc = depth.size(), panels = blocks(rows.size(), Tile<T, Bytes>::mr);
   T* const a_panel = static_cast<T*>(scratch(Scratch::gemm_a, max_mr * row_step<T> * sizeof(T)));
@@ -227,11 +246,19 @@ void multiply_block(const Operand<A>& a, const T* b_panels, Range rows, Range co
   for (int64_t panel = 0; panel < panels; panel++) {
     const Range mine = rows.part(panel, panels);
     const int mr = static_cast<int>(mine.size());
-    if (kc == 0) {
-      // nothing to pack: the tile becomes zero
-    } else if (a.transposed) {
-      pack_by_depth(a.source, mine.begin, mr, depth.begin, kc, a_panel);
-    } else {
+    const T* a_data = a_panel;
+    int64_t a_step = 1;
+    if (a.transposed) {
+      if constexpr (is_matrix<A>) {
+        if (cols.size() >= pack_from * nr) {
+          pack_by_depth(a.source, mine.begin, mr, depth.begin, kc, a_panel);
+          a_step = max_mr;
+        } else {
+          a_data = a.source.data + depth.begin * a.source.step + mine.begin;
+          a_step = a.source.step;
+        }
+      }
+    } else if (kc > 0) {
       pack_by_rows(a.source, mine.begin, mr, depth.begin, kc, a_panel);
     }
     for (int i = 0; i < mr; i++) tile_rows[i] = tile + i * nr;
@@ -242,11 +269,11 @@ void multiply_block(const Operand<A>& a, const T* b_panels, Range rows, Range co
       const T* const b = b_panels + (col - cols.begin) * kc;
       const int64_t count = std::min<int64_t>(nr, cols.end - col);
       if (!scattered && count == nr) {
-        full(kc, a_panel, b, out_rows, col, accumulate);
+        full(kc, a_data, a_step, b, out_rows, col, accumulate);
         continue;
       }
       const bool narrow = count <= nr / 2;
-      (narrow ? find_kernel<T, Bytes>(mr, !a.transposed, true) : full)(kc, a_panel, b, tile_rows, 0, false);
+      (narrow ? find_kernel<T, Bytes>(mr, !a.transposed, true) : full)(kc, a_data, a_step, b, tile_rows, 0, false);
       if constexpr (scattered) {
         out.scatter(mine.begin, mr, col, count, tile, nr);
       } else {
@@ -263,7 +290,10 @@ void multiply_block(const Operand<A>& a, const T* b_panels, Range rows, Range co
 template <class T, int Bytes, class A, class B, class Out>
 void multiply_share(const Team& team, const Operand<A>& a, const Operand<B>& b, Range rows, Range cols, Range depth, Out& out) {
   constexpr int nr = Tile<T, Bytes>::nr;
-  const int64_t col_blocks = blocks(cols.size(), max_nc<T>), depth_blocks = blocks(depth.size(), max_kc<T>);
+  // Packing by rows likes long runs; by depth, more columns per packed panel matter more.
+  const int64_t max_depth = a.transposed ? max_kc<T> / 2 : max_kc<T>;
+  const int64_t depth_blocks = blocks(depth.size(), max_depth);
+  const int64_t col_blocks = blocks(cols.size(), block_size<T> / max_depth);
   bool second = false;
   for (int64_t jc = 0; jc < col_blocks; jc++) {
     const Range c = cols.part(jc, col_blocks, nr);
@@ -272,12 +302,12 @@ void multiply_share(const Team& team, const Operand<A>& a, const Operand<B>& b, 
       T* const panels = reinterpret_cast<T*>(static_cast<char*>(team.b) + (second ? b_block_bytes<T> : 0));
       second = !second;
       const Range packed = Range{0, d.size()}.part(team.rank, team.size);
-      if (d.size() == 0) {
-        // nothing to pack
-      } else if (b.transposed) {
-        pack_b_transposed<T, nr>(b.source, d.begin, d.size(), packed.begin, packed.end, c.begin, c.size(), panels);
-      } else {
-        pack_b<T, nr>(b.source, d.begin, d.size(), packed.begin, packed.end, c.begin, c.size(), panels);
+      if (b.transposed) {
+        if constexpr (is_matrix<B>) {
+          pack_b_transposed<T, Bytes>(b.source, d.begin, d.size(), packed, c.begin, c.size(), panels);
+        }
+      } else if (packed.size() > 0) {
+        pack_b<T, nr>(b.source, d.begin, d.size(), packed, c.begin, c.size(), panels);
       }
       if (team.size > 1) {
 #pragma omp barrier

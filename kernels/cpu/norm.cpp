@@ -8,13 +8,14 @@
 // The backward formula treats mean and variance as functions of x (Ioffe and Szegedy 2015). The reductions run over the
 // rows of a group for batch and instance norm, over the columns of a row for layer norm.
 //
-// Statistics. sum x^2 - (sum x)^2 / n cancels when the mean is large; Welford's recurrence is one long chain of divisions.
-// Here every tile of rows is looked at twice, the second time in the cache: first its mean, then M2 = sum (x - mean)^2. Tiles
-// are merged in a fixed order and in double by the parallel-axis form of Chan, Golub and LeVeque (1979):
+// Statistics. sum x^2 - (sum x)^2 / n cancels when the mean is large; Welford's recurrence is one long chain of
+// divisions. Here every tile of rows is looked at twice, the second time in the cache: first its mean, then M2 = sum (x
+// - mean)^2. Tiles are merged in a fixed order and in double by the parallel-axis form of Chan, Golub and LeVeque
+// (1979):
 //   mean = sum n_t mean_t / n,   M2 = sum (M2_t + n_t (mean_t - mean)^2),   var = M2 / n.
 //
-// Memory traffic in elements per element of x: stats 1, apply 2, backward 2 + 3 (sums; gx). Parameters stay in L1. The loops
-// over channels run on whole vectors; see fold.h for few or odd channel counts.
+// Memory traffic in elements per element of x: stats 1, apply 2, backward 2 + 3 (sums; gx). Parameters stay in L1. The
+// loops over channels run on whole vectors; see fold.h for few or odd channel counts.
 #include <cmath>
 #include <vector>
 
@@ -45,9 +46,12 @@ struct Tag {
 template <class F>
 void with_activation(Activation act, const F& f) {
   switch (act) {
-    case Activation::none: return f(Tag<Activation::none>{});
-    case Activation::relu: return f(Tag<Activation::relu>{});
-    case Activation::leaky_relu: return f(Tag<Activation::leaky_relu>{});
+    case Activation::none:
+      return f(Tag<Activation::none>{});
+    case Activation::relu:
+      return f(Tag<Activation::relu>{});
+    case Activation::leaky_relu:
+      return f(Tag<Activation::leaky_relu>{});
   }
 }
 
@@ -70,7 +74,10 @@ struct Columns {
   std::vector<T> mean, rstd, scale, shift;
 
   Columns(const Tiles& t, const T* means, const T* rstds, const T* gamma, const T* beta)
-      : width(t.width), mean(repeat_columns(t, t.groups, means)), rstd(repeat_columns(t, t.groups, rstds)), scale(rstd),
+      : width(t.width),
+        mean(repeat_columns(t, t.groups, means)),
+        rstd(repeat_columns(t, t.groups, rstds)),
+        scale(rstd),
         shift(mean.size()) {
     const OrConstant<T> weight(gamma, t.cols, 1), bias(beta, t.cols, 0);
     for (int64_t i = 0; i < t.groups * t.width; i++) {
@@ -124,7 +131,8 @@ void Cpu<T>::norm_stats(const NormShape& s, const T* x, T eps, T* mean, T* rstd)
       const auto for_entries = [&](const auto& entry) {  // entry(count, mean, M2)
         for (int64_t tile = 0; tile < t.row_tiles; tile++) {
           const double count = static_cast<double>(std::min(t.row_step, t.rows - tile * t.row_step));
-          for (int64_t c = channel; c < t.width; c += t.cols) entry(count, part(group, tile, 0)[c], part(group, tile, 1)[c]);
+          for (int64_t c = channel; c < t.width; c += t.cols)
+            entry(count, part(group, tile, 0)[c], part(group, tile, 1)[c]);
         }
         for (int64_t c = channel; c < t.rest; c += t.cols) entry(1.0, rest[c], T(0));
       };
@@ -159,7 +167,8 @@ void Cpu<T>::norm_backward(const NormShape& s, const T* x, const T* gy, const T*
   const Tiles t(s.groups, s.rows, s.channels);
   const Columns<T> columns(t, mean, rstd, gamma, beta);
   const int64_t n = t.groups * t.cols;
-  std::vector<T> sum_g(static_cast<size_t>(n)), sum_gx(static_cast<size_t>(n));  // of g and g*xhat, per group and channel
+  std::vector<T> sum_g(static_cast<size_t>(n)),
+      sum_gx(static_cast<size_t>(n));  // of g and g*xhat, per group and channel
   with_activation(act, [&]<Activation a>(Tag<a>) {
     const auto sums = [&]<class V>(const Place& place) {
       const auto [centred, pre] = columns.template at<V>(place, x);
@@ -194,7 +203,8 @@ void Cpu<T>::norm_backward(const NormShape& s, const T* x, const T* gy, const T*
 // ---- layer norm -----------------------------------------------------------------------------------------------------
 
 template <class T>
-void Cpu<T>::layer_norm(int64_t rows, int64_t cols, const T* x, const T* gamma, const T* beta, T eps, T* y, T* mean, T* rstd) {
+void Cpu<T>::layer_norm(int64_t rows, int64_t cols, const T* x, const T* gamma, const T* beta, T eps, T* y, T* mean,
+                        T* rstd) {
   const OrConstant<T> ones(gamma, cols, 1), zeros(beta, cols, 0);
   const T *const weight = ones.values, *const bias = zeros.values;
   const T n = static_cast<T>(cols);

@@ -7,9 +7,9 @@
 //   lerp     dst += weight * (src - dst): moving averages of weights
 //
 // One pass over memory: adam reads 4 and writes 3 elements per parameter and nothing else, so it runs at the memory's
-// speed. The list is one long array to the threads: each takes an equal share of all elements, even if that is a slice and a
-// half, so a network of one large and many small tensors keeps every thread busy with a single fork and join. The loops
-// over a share are plain and the compiler vectorises them, square root and division included.
+// speed. The list is one long array to the threads: each takes an equal share of all elements, even if that is a slice
+// and a half, so a network of one large and many small tensors keeps every thread busy with a single fork and join. The
+// loops over a share are plain and the compiler vectorises them, square root and division included.
 #include <cmath>
 #include <vector>
 
@@ -48,7 +48,7 @@ void Cpu<T>::adam(std::span<const AdamSlice<T>> list, const AdamSettings& settin
   const T unbias = static_cast<T>(1 / std::sqrt(1 - std::pow(settings.beta2, t)));
   const T eps = static_cast<T>(settings.eps), decay = static_cast<T>(1 - settings.lr * settings.weight_decay);
   for_shares(list, [=](const AdamSlice<T>& slice, int64_t begin, int64_t end) {
-    T *__restrict p = slice.param, *__restrict m = slice.m, *__restrict v = slice.v;
+    T* __restrict p = slice.param, * __restrict m = slice.m, * __restrict v = slice.v;
     const T* __restrict grad = slice.grad;
     for (int64_t i = begin; i < end; i++) {
       const T g = grad[i];
@@ -64,7 +64,7 @@ void Cpu<T>::rmsprop(std::span<const RmsPropSlice<T>> list, double lr, double al
   const T rate = static_cast<T>(lr), old = static_cast<T>(alpha), fresh = static_cast<T>(1 - alpha);
   const T epsilon = static_cast<T>(eps);
   for_shares(list, [=](const RmsPropSlice<T>& slice, int64_t begin, int64_t end) {
-    T *__restrict p = slice.param, *__restrict v = slice.v;
+    T* __restrict p = slice.param, * __restrict v = slice.v;
     const T* __restrict grad = slice.grad;
     for (int64_t i = begin; i < end; i++) {
       const T g = grad[i];
@@ -78,7 +78,7 @@ template <class T>
 void Cpu<T>::sgd(std::span<const SgdSlice<T>> list, double lr, double momentum, double weight_decay) {
   const T rate = static_cast<T>(lr), keep = static_cast<T>(momentum), decay = static_cast<T>(weight_decay);
   for_shares(list, [=](const SgdSlice<T>& slice, int64_t begin, int64_t end) {
-    T *__restrict p = slice.param, *__restrict velocity = slice.velocity;
+    T* __restrict p = slice.param, * __restrict velocity = slice.velocity;
     const T* __restrict grad = slice.grad;
     if (velocity) {
       for (int64_t i = begin; i < end; i++) {

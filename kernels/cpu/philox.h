@@ -1,5 +1,5 @@
-// Philox 4x32-10: a block cipher without secrets. Four random words are a fixed scrambling of a 128-bit counter under a 64-bit
-// key, so any element of a stream can be computed alone.
+// Philox 4x32-10: a block cipher without secrets. Four random words are a fixed scrambling of a 128-bit counter under a
+// 64-bit key, so any element of a stream can be computed alone.
 //   Salmon, Moraes, Dror and Shaw 2011, "Parallel random numbers: as easy as 1, 2, 3".
 // One round, ten times, the key growing by two Weyl constants in between:
 //   (c0, c1, c2, c3) -> (high(M1 c2) ^ c1 ^ k0,  low(M1 c2),  high(M0 c0) ^ c3 ^ k1,  low(M0 c0))

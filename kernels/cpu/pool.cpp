@@ -1,22 +1,23 @@
 // Pooling and resampling of NHWC images.
 //
-// Mean pooling, nearest and bilinear resizing, and the gradients of all three are linear and separable: output pixel (p, q) is a
-// weighted sum over a few input rows and, independently, a few input columns,
+// Mean pooling, nearest and bilinear resizing, and the gradients of all three are linear and separable: output pixel
+// (p, q) is a weighted sum over a few input rows and, independently, a few input columns,
 //   y[n,p,q,:] = sum_{i in rows(p)} sum_{j in cols(q)} u_pi v_qj x[n,i,j,:].
-// So each is described by two small sparse matrices (`Axis`: for every output position its taps), one routine applies any
-// such pair, and the gradient is the same routine with both matrices transposed. The transpose gathers, rather than scatters,
-// so threads share out output rows without conflicts and the order of additions is fixed.
+// So each is described by two small sparse matrices (`Axis`: for every output position its taps), one routine applies
+// any such pair, and the gradient is the same routine with both matrices transposed. The transpose gathers, rather than
+// scatters, so threads share out output rows without conflicts and the order of additions is fixed.
 //
-//   mean pooling   taps: the cells of the window inside the image, each of weight 1/count (row count times column count)
-//   nearest        one tap: floor(o * in / out)
-//   bilinear       half-pixel centres: s = max(0, (o + 1/2) in/out - 1/2), taps floor(s) and the next one (edges clamped)
+//   mean pooling   taps: the cells of the window inside the image, each of weight 1/count (row count times column
+//   count) nearest        one tap: floor(o * in / out) bilinear       half-pixel centres: s = max(0, (o + 1/2) in/out -
+//   1/2), taps floor(s) and the next one (edges clamped)
 //                  as torch.nn.functional.interpolate(align_corners=False)
 //
 // Vectorisation is over channels, accumulators in registers, all taps of a pixel at once; the last vector overlaps its
-// neighbour, fewer channels than a vector go one by one. Memory traffic: each input pixel is read once per tap that uses it,
-// from the cache but for the first time, and every result is written once.
+// neighbour, fewer channels than a vector go one by one. Memory traffic: each input pixel is read once per tap that
+// uses it, from the cache but for the first time, and every result is written once.
 //
-// Max pooling returns where the maximum was, which is what its gradient needs: forward is a gather, backward a scatter_add.
+// Max pooling returns where the maximum was, which is what its gradient needs: forward is a gather, backward a
+// scatter_add.
 #include <algorithm>
 #include <cmath>
 #include <limits>
@@ -69,7 +70,8 @@ Axis mean_axis(int64_t in, int64_t out, int64_t k, int64_t stride, int64_t pad) 
   Axis axis(in, out);
   for (int64_t o = 0; o < out; o++) {
     const Window window(o, in, k, stride, pad);
-    for (int64_t i = window.begin; i < window.end; i++) axis.add(i, 1.0 / static_cast<double>(window.end - window.begin));
+    for (int64_t i = window.begin; i < window.end; i++)
+      axis.add(i, 1.0 / static_cast<double>(window.end - window.begin));
     axis.close_row();
   }
   return axis;
@@ -211,7 +213,8 @@ void Cpu<T>::resize(Resize mode, int64_t n, int64_t h, int64_t w, int64_t c, int
 }
 
 template <class T>
-void Cpu<T>::resize_grad(Resize mode, int64_t n, int64_t h, int64_t w, int64_t c, int64_t oh, int64_t ow, const T* gy, T* gx) {
+void Cpu<T>::resize_grad(Resize mode, int64_t n, int64_t h, int64_t w, int64_t c, int64_t oh, int64_t ow, const T* gy,
+                         T* gx) {
   apply(transposed(resize_axis(mode, h, oh)), transposed(resize_axis(mode, w, ow)), n, c, gy, gx);
 }
 

@@ -1,16 +1,16 @@
 // Uniform and normal numbers from Philox 4x32-10 (philox.h), the stream of cuRAND.
 //
-//   counter of block j: {block + j low, high, stream low, high}, key {seed low, high}; element i takes word i % 4 of block i/4
-//   uniform   u = word * 2^-32 + 2^-33, in (0, 1]
-//   normal    Box and Muller 1958 on the word pairs (0, 1) and (2, 3), with the constants of curand_normal.h:
+//   counter of block j: {block + j low, high, stream low, high}, key {seed low, high}; element i takes word i % 4 of
+//   block i/4 uniform   u = word * 2^-32 + 2^-33, in (0, 1] normal    Box and Muller 1958 on the word pairs (0, 1) and
+//   (2, 3), with the constants of curand_normal.h:
 //             u = x*2^-32 + 2^-33,  v = y*(2^-32 * 2 pi) + 2^-33 * 2 pi,  s = sqrt(-2 log u):  sin(v) s, cos(v) s
 //
-// An element depends on its place in the stream alone, so any number of threads gives the same numbers; all arithmetic up
-// to the final scaling is float for both scalar types.
+// An element depends on its place in the stream alone, so any number of threads gives the same numbers; all arithmetic
+// up to the final scaling is float for both scalar types.
 //
 // 64 counters at a time go through the ten rounds side by side in arrays (word k of all counters together), which the
-// compiler turns into vector multiplications; logarithm, sine and cosine are those of vec_math.h. Memory traffic is the n
-// results, but arithmetic dominates: ten rounds of two 32x32-bit products per block.
+// compiler turns into vector multiplications; logarithm, sine and cosine are those of vec_math.h. Memory traffic is the
+// n results, but arithmetic dominates: ten rounds of two 32x32-bit products per block.
 #include <algorithm>
 #include <cmath>
 
@@ -21,9 +21,9 @@
 namespace forger::kernels {
 namespace {
 
-constexpr int batch = 64;                      // counters side by side
-constexpr float to_unit = 2.3283064e-10f;      // 2^-32
-constexpr float to_angle = 1.46291807e-09f;    // 2^-32 * 2 pi
+constexpr int batch = 64;                    // counters side by side
+constexpr float to_unit = 2.3283064e-10f;    // 2^-32
+constexpr float to_angle = 1.46291807e-09f;  // 2^-32 * 2 pi
 
 using Words = uint32_t[4][batch];
 using Numbers = float[4][batch];  // element 4*j + k is [k][j]

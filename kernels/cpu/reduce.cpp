@@ -1,12 +1,12 @@
 // Reductions over any set of axes: sum, max, min; and argmax over the last axis.
 //
-// A reduction over one axis of a contiguous tensor is (outer, r, inner) -> (outer, inner). With inner = 1 each result is the
-// fold of a contiguous row, else of `inner` columns side by side (both in fold.h, which also says how the order is fixed).
-// Several reduced axes are taken one after the other from the innermost: the first pass shrinks the data by that axis's
-// size, so later passes cost little.
+// A reduction over one axis of a contiguous tensor is (outer, r, inner) -> (outer, inner). With inner = 1 each result
+// is the fold of a contiguous row, else of `inner` columns side by side (both in fold.h, which also says how the order
+// is fixed). Several reduced axes are taken one after the other from the innermost: the first pass shrinks the data by
+// that axis's size, so later passes cost little.
 //
-// Memory traffic: n elements read once, plus one partial result per 4096 elements (rows) or per 32 or more rows (columns).
-// Vectorised throughout; rows shorter than a vector go lane by lane.
+// Memory traffic: n elements read once, plus one partial result per 4096 elements (rows) or per 32 or more rows
+// (columns). Vectorised throughout; rows shorter than a vector go lane by lane.
 //
 // NaN wins a max, a min and an argmax, as in PyTorch. The empty sum is 0, the empty max -inf and the empty min +inf.
 #include <cmath>
@@ -81,9 +81,12 @@ template <class T>
 void Cpu<T>::reduce(Reduce op, const ReduceShape& s, const T* x, T* y) {
   constexpr T infinity = std::numeric_limits<T>::infinity();
   switch (op) {
-    case Reduce::sum: return reduce_axes(s, x, T(0), Plus{}, y);
-    case Reduce::max: return reduce_axes(s, x, -infinity, Max{}, y);
-    case Reduce::min: return reduce_axes(s, x, infinity, Min{}, y);
+    case Reduce::sum:
+      return reduce_axes(s, x, T(0), Plus{}, y);
+    case Reduce::max:
+      return reduce_axes(s, x, -infinity, Max{}, y);
+    case Reduce::min:
+      return reduce_axes(s, x, infinity, Min{}, y);
   }
 }
 

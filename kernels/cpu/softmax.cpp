@@ -2,10 +2,10 @@
 //
 //   softmax      y = e^(x - m) / s,   log_softmax   y = (x - m) - log s,   m = max x, s = sum e^(x - m)
 //
-// The maximum is subtracted first, so nothing overflows and at least one term of s is 1. Three sweeps over a row (maximum,
-// exponentials and their sum, scaling), the last two in the cache for rows below some 10^5 elements: 2 elements of memory
-// traffic per result. All sweeps run on vectors; a leftover shorter than a vector goes lane by lane. A row with a NaN, with
-// +inf, or of nothing but -inf has no distribution and becomes NaN.
+// The maximum is subtracted first, so nothing overflows and at least one term of s is 1. Three sweeps over a row
+// (maximum, exponentials and their sum, scaling), the last two in the cache for rows below some 10^5 elements: 2
+// elements of memory traffic per result. All sweeps run on vectors; a leftover shorter than a vector goes lane by lane.
+// A row with a NaN, with +inf, or of nothing but -inf has no distribution and becomes NaN.
 #include <cmath>
 #include <limits>
 

@@ -1,9 +1,9 @@
 // Walks over two strided arrays that share an index space: the operands of a broadcast, or the two ends of a copy.
 //
-// `Walk` first drops axes of size 1 and merges neighbours whose strides fit together, so that what is left has the longest
-// possible innermost run: (N, H, W, C) against (C) becomes {rows, C}. A flat range [begin, end) of the index space is then
-// visited run by run, with an odometer over the outer axes; ranges may start inside a run, which is how threads get equal
-// shares whatever the sizes are.
+// `Walk` first drops axes of size 1 and merges neighbours whose strides fit together, so that what is left has the
+// longest possible innermost run: (N, H, W, C) against (C) becomes {rows, C}. A flat range [begin, end) of the index
+// space is then visited run by run, with an odometer over the outer axes; ranges may start inside a run, which is how
+// threads get equal shares whatever the sizes are.
 #pragma once
 #include <algorithm>
 #include <cstdint>

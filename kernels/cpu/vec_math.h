@@ -1,24 +1,26 @@
-// exp, expm1, log, softplus, sigmoid, tanh, sin and cos of a whole vector, and the small vocabulary (select, NaN-keeping
-// maximum, partial loads) that the elementwise kernels share. float has its own polynomials; double calls std:: lane by lane.
+// exp, expm1, log, softplus, sigmoid, tanh, sin and cos of a whole vector, and the small vocabulary (select,
+// NaN-keeping maximum, partial loads) that the elementwise kernels share. float has its own polynomials; double calls
+// std:: lane by lane.
 //
-// The method is the classical one of Cody and Waite ("Software Manual for the Elementary Functions", 1980) and of Cephes:
-// bring the argument into a short interval around 0 by a subtraction whose leading part is exact, evaluate a polynomial
-// there, undo the reduction through the exponent bits. No tables, no branches, so every lane costs the same.
+// The method is the classical one of Cody and Waite ("Software Manual for the Elementary Functions", 1980) and of
+// Cephes: bring the argument into a short interval around 0 by a subtraction whose leading part is exact, evaluate a
+// polynomial there, undo the reduction through the exponent bits. No tables, no branches, so every lane costs the same.
 //
-//   exp     x = n ln2 + r, |r| <= ln2/2        e^r - 1 = r + r^2 P(r), degree 5       * 2^n in two steps (reaches denormals)
-//   expm1   2^n (e^r - 1) + (2^n - 1)          exact where n = 0, so no digits are lost near 0
-//   log     x = 2^e m, sqrt(1/2) <= m < sqrt 2  f = m - 1:  f - f^2/2 + f^3 Q(f), degree 7       + e ln2
-//   sin/cos x = q pi/2 + r, |r| <= pi/4        r + r^3 S(r^2) and 1 - r^2/2 + r^4 C(r^2), chosen by q mod 4; the
+//   exp     x = n ln2 + r, |r| <= ln2/2        e^r - 1 = r + r^2 P(r), degree 5       * 2^n in two steps (reaches
+//   denormals) expm1   2^n (e^r - 1) + (2^n - 1)          exact where n = 0, so no digits are lost near 0 log     x =
+//   2^e m, sqrt(1/2) <= m < sqrt 2  f = m - 1:  f - f^2/2 + f^3 Q(f), degree 7       + e ln2 sin/cos x = q pi/2 + r,
+//   |r| <= pi/4        r + r^3 S(r^2) and 1 - r^2/2 + r^4 C(r^2), chosen by q mod 4; the
 //                                              reduction in double, past 2^20 by std::
 //   tanh    e = e^(-2|x|):  (1 - e)/(1 + e) near 0, with expm1 for 1 - e;  1 - 2e/(1 + e) past 3/4
 //   sigmoid 1/(1 + t) or t/(1 + t), t = e^-|x|
 //   softplus  max(x, 0) + log1p(t), t = e^-|x|; log1p(t) = log(u) + (t - (u - 1))/u with u = 1 + t rounded
 //
 // The coefficients are minimax fits of this project (Lawson iteration on the relative error of the whole function, then
-// rounded to float); each leaves under 0.2 half-ulps. tests/kernels/elementwise_test.cpp holds every function to its ulps.
+// rounded to float); each leaves under 0.2 half-ulps. tests/kernels/elementwise_test.cpp holds every function to its
+// ulps.
 //
-// All of it is a template on the vector type V, down to one lane, so that a leftover element takes the same operations as
-// its neighbours and results do not depend on where an element lies.
+// All of it is a template on the vector type V, down to one lane, so that a leftover element takes the same operations
+// as its neighbours and results do not depend on where an element lies.
 #pragma once
 #include <cmath>
 #include <cstdint>
@@ -160,8 +162,8 @@ inline V log_normal(V x, V exponent_shift) {
   const Mask<V> e = (Mask<V>)(ix - 0x3f3504f3u) >> 23;  // the bits of sqrt(1/2)
   const V f = (V)(ix - ((Words<V>)e << 23)) - 1.0f, z = f * f;
   const V k = __builtin_convertvector(e, V) + exponent_shift;
-  const V q = polynomial(f, -7.6344974e-2f, 1.2761578e-1f, -1.3160183e-1f, 1.42017573e-1f, -1.66233569e-1f, 2.0001227e-1f,
-                         -2.50008196e-1f, 3.33333313e-1f);
+  const V q = polynomial(f, -7.6344974e-2f, 1.2761578e-1f, -1.3160183e-1f, 1.42017573e-1f, -1.66233569e-1f,
+                         2.0001227e-1f, -2.50008196e-1f, 3.33333313e-1f);
   return (f + ((f * z * q + k * ln2_low) - 0.5f * z)) + k * ln2_high;
 }
 
@@ -245,8 +247,9 @@ inline V softplus(V x) {
 template <class V>
 inline void sincos_small(V x, V& sine, V& cosine) {
   typedef double Wide __attribute__((vector_size(2 * sizeof(V))));
-  constexpr double pi_2_high = 0x1.921fb50000000p+0, pi_2_low = 0x1.110b4611a6263p-26;  // 25 bits: q * pi_2_high is exact
-  constexpr double magic = 6755399441055744.0;                                         // 1.5 * 2^52
+  constexpr double pi_2_high = 0x1.921fb50000000p+0,
+                   pi_2_low = 0x1.110b4611a6263p-26;  // 25 bits: q * pi_2_high is exact
+  constexpr double magic = 6755399441055744.0;        // 1.5 * 2^52
   const Wide wide = __builtin_convertvector(x, Wide);
   const Wide q = (wide * 0.63661977236758134308 + magic) - magic;
   const V r = __builtin_convertvector((wide - q * pi_2_high) - q * pi_2_low, V);

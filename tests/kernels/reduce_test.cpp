@@ -1,4 +1,5 @@
-// Reductions over every pattern of axes against plain loops in double; their rounding error, NaN and repeatability.
+// Reductions over every pattern of axes against plain loops in long double; their rounding error, NaN and
+// repeatability.
 #include <limits>
 
 #include "tests/kernels/values.h"
@@ -31,8 +32,10 @@ int64_t count(const Case& c, bool also_reduced) {
 
 template <class T>
 std::vector<double> naive(Reduce op, const Case& c, const std::vector<T>& x) {
-  const double infinity = std::numeric_limits<double>::infinity();
-  std::vector<double> y(static_cast<size_t>(count(c, false)), op == Reduce::sum ? 0 : op == Reduce::max ? -infinity : infinity);
+  constexpr long double infinity = std::numeric_limits<long double>::infinity();
+  std::vector<long double> y(static_cast<size_t>(count(c, false)), op == Reduce::sum   ? 0
+                                                                   : op == Reduce::max ? -infinity
+                                                                                       : infinity);
   for (size_t flat = 0; flat < x.size(); flat++) {
     int64_t rest = static_cast<int64_t>(flat), at = 0, stride = 1;
     for (int i = static_cast<int>(c.sizes.size()) - 1; i >= 0; i--) {
@@ -42,10 +45,10 @@ std::vector<double> naive(Reduce op, const Case& c, const std::vector<T>& x) {
       }
       rest /= c.sizes[i];
     }
-    const double v = static_cast<double>(x[flat]);
+    const long double v = x[flat];
     y[at] = op == Reduce::sum ? y[at] + v : op == Reduce::max ? std::max(y[at], v) : std::min(y[at], v);
   }
-  return y;
+  return std::vector<double>(y.begin(), y.end());
 }
 
 template <class T>
@@ -98,7 +101,8 @@ TEST_CASE("sum, max and min over every pattern of axes") {
     for (const Case& c : cases) {
       INFO("rank " << c.sizes.size() << ", first size " << (c.sizes.empty() ? 0 : c.sizes[0]));
       const auto x = values<T>(count(c, true));
-      const double terms = static_cast<double>(count(c, true)) / static_cast<double>(std::max<int64_t>(count(c, false), 1));
+      const double terms =
+          static_cast<double>(count(c, true)) / static_cast<double>(std::max<int64_t>(count(c, false), 1));
       require_close(reduced(Reduce::sum, c, x), naive(Reduce::sum, c, x), epsilon<T>, 8 * std::sqrt(terms + 1));
       require_close(reduced(Reduce::max, c, x), naive(Reduce::max, c, x), 0);
       require_close(reduced(Reduce::min, c, x), naive(Reduce::min, c, x), 0);

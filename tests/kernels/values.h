@@ -1,4 +1,5 @@
-// What the kernel tests share: test data, thread counts, and comparison of a kernel's output with a plain loop in double.
+// What the kernel tests share: test data, thread counts, and comparison of a kernel's output with a plain loop in
+// double.
 #pragma once
 #include <cmath>
 #include <cstring>
@@ -43,7 +44,8 @@ constexpr double epsilon = std::numeric_limits<T>::epsilon();
 
 // |actual - expected| <= tolerance * (scale + |expected|) for every element; the worst one is reported.
 template <class T>
-void require_close(const std::vector<T>& actual, const std::vector<double>& expected, double tolerance, double scale = 1) {
+void require_close(const std::vector<T>& actual, const std::vector<double>& expected, double tolerance,
+                   double scale = 1) {
   REQUIRE(actual.size() == expected.size());
   size_t worst = 0;
   double worst_error = 0;

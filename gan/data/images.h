@@ -1,0 +1,44 @@
+// What the image sets share: fitting an image to the side that was asked for, 8-bit pixels as samples, and a data set
+// whose images lie in memory.
+//
+//   pixels 0 ... 255 -> x/127.5 - 1, so black is -1 and white is 1, the range of a generator's tanh
+//
+// Fitting to a side S: 32 x 32 images at S = 32 stay. A set that is a few pixels smaller than S, or than S/2, S/4, ...,
+// gets a black frame (28-pixel garments stand in 32 without being blurred); what then still differs from S is resized:
+//
+//   28 -> 32: frame of 2        28 -> 64: frame of 2, then twice the size        28 -> 48, 100 -> 64: resized
+#pragma once
+#include <span>
+#include <string>
+#include <vector>
+
+#include "gan/data.h"
+#include "gan/image.h"
+
+namespace forger::gan {
+
+Image fit(const Image& image, int64_t size);        // square; size 0: unchanged
+void to_sample(const Image& image, float* sample);  // (height, width, channels) floats in [-1, 1]
+
+struct ImageArray {
+  std::string name;
+  int64_t count = 0, height = 0, width = 0, channels = 0;
+  std::vector<uint8_t> pixels;           // (count, height, width, channels)
+  std::vector<uint8_t> labels;           // (count), each below class_names.size(); empty: none
+  std::vector<std::string> class_names;  // empty: no labels
+};
+DataSetPtr image_set(ImageArray images, int64_t size);
+
+// FNV-1a, 64 bits: h = (h xor byte) * prime for each byte. Not cryptographic; it tells data sets apart.
+class Fnv {
+ public:
+  void add(std::span<const uint8_t> bytes);
+  void add(const std::string& text);
+  void add(int64_t number);
+  std::string hex() const;
+
+ private:
+  uint64_t hash_ = 0xcbf29ce484222325;
+};
+
+}  // namespace forger::gan

@@ -1,0 +1,159 @@
+// The command line from outside: what it teaches, what it refuses and in which words. Every refusal is one line on
+// standard error that names what is wrong, and an exit code.
+#include <nlohmann/json.hpp>
+
+#include "tests/apps/program.h"
+#include "tests/catch.h"
+
+using namespace program;
+
+TEST_CASE("help and version", "[cli]") {
+  CHECK(forger({"--version"}).out.starts_with("forger "));
+  const Result nothing = forger({});
+  CHECK(nothing.code == 2);
+  CHECK(nothing.err.find("forger train --resume") != std::string::npos);
+  for (const char* command : {"train", "sample", "interpolate", "list", "info"}) {
+    INFO(command);
+    const Result help = forger({command, "--help"});
+    CHECK(help.code == 0);
+    CHECK(help.err.empty());
+    CHECK(help.out.find("Usage: forger " + std::string(command)) != std::string::npos);
+  }
+}
+
+TEST_CASE("help of train shows the settings of the recipe that was named", "[cli]") {
+  const std::string dcgan = forger({"train", "--help"}).out, wgan = forger({"train", "wgan-gp", "--help"}).out;
+  CHECK(dcgan.find("--fused,--no-fused [on]") != std::string::npos);
+  CHECK(dcgan.find("--loss TEXT [non-saturating]") != std::string::npos);
+  CHECK(dcgan.find("--lambda") == std::string::npos);
+  CHECK(dcgan.find("Examples:") != std::string::npos);
+  CHECK(wgan.find("--lambda X [10]") != std::string::npos);
+  CHECK(wgan.find("--loss") == std::string::npos);
+  CHECK(wgan.find("--n-critic N [5]") != std::string::npos);
+}
+
+TEST_CASE("list and info, for people and for programs", "[cli]") {
+  const std::string text = forger({"list"}).out;
+  for (const char* word : {"dcgan", "wgan-gp", "arXiv:1511.06434", "fashion-mnist", "cpu"})
+    CHECK(text.find(word) != std::string::npos);
+  const auto list = nlohmann::json::parse(forger({"list", "--json"}).out);
+  CHECK(list.at("recipes").size() >= 2);
+  CHECK(list.at("recipes").at(0).at("name") == "dcgan");
+  CHECK(list.at("data").size() >= 4);
+  const auto info = nlohmann::json::parse(forger({"info", "--json"}).out);
+  CHECK(info.at("threads") >= 1);
+  CHECK(info.at("devices").at(0) == "cpu");
+  CHECK(forger({"info"}).out.find(info.at("compiler").get<std::string>()) != std::string::npos);
+}
+
+TEST_CASE("output that cannot be written is a failure", "[cli]") {
+  const std::string command = std::string(FORGER_BINARY) + " list >/dev/full 2>/dev/null";
+  CHECK(std::system(command.c_str()) >> 8 == 1);  // the exit code is the second byte
+}
+
+namespace {
+
+struct Refusal {
+  Words arguments;
+  int code;
+  Words words;  // that the line must hold
+};
+
+void check_refusal(const Refusal& refusal) {
+  std::string typed;
+  for (const std::string& word : refusal.arguments) typed += " " + word;
+  const Result result = forger(refusal.arguments);
+  INFO("forger" << typed << "\n" << result.err);
+  CHECK(result.code == refusal.code);
+  CHECK(result.out.empty());
+  REQUIRE(lines(result.err).size() == 1);
+  CHECK(result.err.starts_with("forger: "));
+  for (const std::string& word : refusal.words) {
+    INFO("word: " << word);
+    CHECK(result.err.find(word) != std::string::npos);
+  }
+}
+
+}  // namespace
+
+TEST_CASE("bad usage: exit code 2 and one line", "[cli]") {
+  const Scratch scratch;
+  const std::string data = tiny_data(scratch), out = scratch / "out";
+  auto training = [&](const Words& more) { return tiny_training("dcgan", data, out, more); };
+  write_file(scratch / "broken.toml", "steps = = 3\n");
+  write_file(scratch / "unknown.toml", "stepz = 3\n");
+  std::filesystem::create_directories(scratch / "empty");
+  const Refusal table[] = {
+      {{"trian"}, 2, {"trian", "train", "forger --help"}},
+      {{"--verbos"}, 2, {"--verbos", "forger --help"}},
+      {{"train", "dcgam"}, 2, {"dcgam", "dcgan", "wgan-gp"}},
+      {{"train", "dcgan", "extra"}, 2, {"extra", "forger train --help"}},
+      {training({"--stpes", "5"}), 2, {"--stpes", "--steps", "forger train --help"}},
+      {training({"--steps"}), 2, {"--steps"}},
+      {training({"--steps", "0"}), 2, {"--steps", "between 1 and"}},
+      {training({"--steps", "many"}), 2, {"--steps", "an integer", "many"}},
+      {training({"--lr-g", "-1"}), 2, {"--lr-g", "between 0 and 1"}},
+      {training({"--beta1", "nan"}), 2, {"--beta1", "nan"}},
+      {training({"--lambda", "3"}), 2, {"lambda"}},  // of another recipe
+      {training({"--loss", "best"}), 2, {"best", "non-saturating"}},
+      {training({"--schedule", "sometimes"}), 2, {"sometimes", "cosine"}},
+      {training({"--device", "abacus"}), 2, {"abacus", "cpu"}},
+      {training({"--size", "20"}), 2, {"--size", "20"}},
+      {training({"--batch", "65"}), 2, {"--batch", "65", "64"}},
+      {training({"--data", "no-such-data"}), 2, {"no-such-data", "fashion-mnist"}},
+      {training({"--data", "ring8"}), 2, {"dcgan", "images"}},
+      {training({"--set", "steps"}), 2, {"--set", "key=value", "steps"}},
+      {training({"--set", "stepz=5"}), 2, {"stepz", "steps"}},
+      {training({"--config", scratch / "none.toml"}), 2, {"none.toml"}},
+      {training({"--config", scratch / "broken.toml"}), 2, {"broken.toml:1"}},
+      {training({"--config", scratch / "unknown.toml"}), 2, {"unknown.toml:1", "stepz", "steps"}},
+      {{"train", "--resume", scratch / "none"}, 2, {"none", "holds no run"}},
+      {{"train", "--resume", scratch / "empty"}, 2, {"empty", "holds no run"}},
+      {{"train", "--resume", scratch / "empty", "--batch", "3"}, 2, {"--resume", "--steps", "--batch"}},
+      {{"train", "dcgan", "--resume", scratch / "empty"}, 2, {"--resume", "dcgan"}},
+      {{"sample"}, 2, {"RUN", "forger sample --help"}},
+      {{"sample", scratch / "none"}, 2, {"none", "holds no run"}},
+      {{"sample", scratch / "empty", "--count", "0"}, 2, {"--count"}},
+      {{"sample", scratch / "empty", "--count", "few"}, 2, {"--count", "few"}},
+      {{"interpolate", scratch / "empty", "--out", "a", "--frames", "b"}, 2, {"--out", "--frames"}},
+      {{"interpolate", scratch / "empty", "--columns", "1"}, 2, {"--columns"}},
+  };
+  for (const Refusal& refusal : table) {
+    check_refusal(refusal);
+    CHECK(!std::filesystem::exists(out));  // refused before anything was made
+  }
+}
+
+TEST_CASE("failures: exit code 1 and one line", "[cli]") {
+  const Scratch scratch;
+  const std::string data = tiny_data(scratch), run = scratch / "run", other = scratch / "other";
+  std::filesystem::create_directories(scratch / "no-pictures");
+  std::filesystem::create_directories(scratch / "bad-pictures");
+  write_file(scratch / "bad-pictures/a.png", "not a picture");
+  write_file(scratch / "short.idx", read_file(scratch / "tiny.idx").substr(0, 1000));
+  write_file(scratch / "file", "");
+
+  check_refusal({tiny_training("dcgan", "folder:" + scratch / "no-pictures", run), 1, {"no PNG or JPEG", "no-pictures"}});
+  check_refusal({tiny_training("dcgan", "folder:" + scratch / "bad-pictures", run, {"--batch", "1"}), 1, {"a.png"}});
+  check_refusal({tiny_training("dcgan", "idx:" + scratch / "short.idx", run), 1, {"short.idx"}});
+  check_refusal({tiny_training("dcgan", data, scratch / "file/run"), 1, {"--out", "file/run"}});
+
+  REQUIRE(forger(tiny_training("dcgan", data, run)).code == 0);
+  REQUIRE(forger(tiny_training("wgan-gp", data, other)).code == 0);
+  check_refusal({tiny_training("dcgan", data, run), 2, {run, "already holds a run", "--resume", "--force"}});
+
+  const std::string checkpoint = newest_checkpoint(run), whole = read_file(checkpoint);
+  for (const size_t length : {size_t{0}, size_t{5}, size_t{100}, whole.size() / 2, whole.size() - 1}) {
+    write_file(checkpoint, whole.substr(0, length));
+    check_refusal({{"train", "--resume", run, "--steps", "9"}, 1, {checkpoint}});
+    check_refusal({{"sample", run, "--out", scratch / "x.png"}, 1, {checkpoint}});
+  }
+  write_file(checkpoint, read_file(newest_checkpoint(other)));
+  check_refusal({{"train", "--resume", run, "--steps", "9"}, 1, {checkpoint, "wgan-gp", "dcgan"}});
+  write_file(checkpoint, whole);
+  check_refusal({{"sample", run, "--out", scratch / "none/x.png"}, 1, {"none/x.png"}});
+  check_refusal({{"sample", run, "--each", scratch / "file"}, 1, {"file"}});
+
+  std::filesystem::remove(scratch / "tiny.idx");
+  check_refusal({{"train", "--resume", run, "--steps", "9"}, 1, {"tiny.idx"}});
+}

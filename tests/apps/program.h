@@ -1,0 +1,68 @@
+// Runs the real binary: what a person would type, what comes back.
+#pragma once
+#include <sys/types.h>
+
+#include <filesystem>
+#include <map>
+#include <string>
+#include <vector>
+
+namespace program {
+
+using Words = std::vector<std::string>;
+
+struct Result {
+  int code = -1;  // exit code; 128 + n when ended by signal n
+  std::string out, err;
+};
+
+Result forger(const Words& arguments);
+
+// A running forger, for signals.
+class Process {
+ public:
+  // file_limit > 0: bytes a file may have (RLIMIT_FSIZE), further writes fail with EFBIG.
+  explicit Process(const Words& arguments, int64_t file_limit = 0);
+  ~Process();
+  Process(const Process&) = delete;
+  Process& operator=(const Process&) = delete;
+  void signal(int number) const;
+  bool running();
+  Result wait();
+
+ private:
+  pid_t pid_ = -1;
+  bool ended_ = false;
+  int status_ = 0;
+  std::filesystem::path out_, err_;
+};
+
+// A folder of its own, removed at the end of the test.
+class Scratch {
+ public:
+  Scratch();
+  ~Scratch();
+  std::string operator/(const std::string& name) const { return (path_ / name).string(); }
+  const std::filesystem::path& path() const { return path_; }
+
+ private:
+  std::filesystem::path path_;
+};
+
+// A --data spec: 64 pictures of 16x16 pixels, in an IDX file that it writes into the folder (tiny.idx).
+std::string tiny_data(const Scratch& folder);
+// `train RECIPE` with settings so small that a step takes milliseconds, into `out`; of a flag that stands in `more` too,
+// the later one counts.
+Words tiny_training(const std::string& recipe, const std::string& data, const std::string& out, const Words& more = {});
+
+std::string read_file(const std::string& path);
+void write_file(const std::string& path, const std::string& bytes);
+Words lines(const std::string& text);
+// The names of the files in a folder, sorted.
+Words names_in(const std::string& folder);
+std::string newest_checkpoint(const std::string& run);
+
+// Of standard error: the lines that are errors of forger.
+Words errors(const Result& result);
+
+}  // namespace program

@@ -1,0 +1,259 @@
+// Runs from outside: what a run folder holds, and that no interruption of any kind loses or changes anything.
+#include <sys/mount.h>
+
+#include <chrono>
+#include <csignal>
+#include <iostream>
+#include <nlohmann/json.hpp>
+#include <random>
+#include <thread>
+
+#include "tests/apps/program.h"
+#include "tests/catch.h"
+
+using namespace program;
+namespace fs = std::filesystem;
+
+namespace {
+
+// metrics.csv without its second column: training time is the one thing that differs between equal runs.
+std::string timeless_metrics(const std::string& run) {
+  std::string kept;
+  for (const std::string& line : lines(read_file(run + "/metrics.csv"))) {
+    const size_t first = line.find(','), second = line.find(',', first + 1);
+    kept += line.substr(0, first) + line.substr(second) + "\n";
+  }
+  return kept;
+}
+
+void check_same_run(const std::string& a, const std::string& b) {
+  INFO(a << " and " << b);
+  REQUIRE(!newest_checkpoint(a).empty());
+  CHECK(fs::path(newest_checkpoint(a)).filename() == fs::path(newest_checkpoint(b)).filename());
+  CHECK((read_file(newest_checkpoint(a)) == read_file(newest_checkpoint(b))));
+  CHECK(timeless_metrics(a) == timeless_metrics(b));
+}
+
+void check_ok(const Result& result) {
+  INFO(result.err);
+  REQUIRE(result.code == 0);
+}
+
+template <class Condition>
+bool wait_until(Condition&& condition) {
+  const auto give_up = std::chrono::steady_clock::now() + std::chrono::seconds(60);
+  while (!condition()) {
+    if (std::chrono::steady_clock::now() > give_up) return false;
+    std::this_thread::sleep_for(std::chrono::milliseconds(2));
+  }
+  return true;
+}
+
+size_t rows(const std::string& run) { return lines(read_file(run + "/metrics.csv")).size(); }
+
+// Nothing but whole files under their final names.
+void check_no_leftovers(const std::string& run) {
+  for (const std::string& name : names_in(run + "/checkpoints")) CHECK(name.ends_with(".safetensors"));
+  for (const std::string& name : names_in(run + "/samples")) CHECK(name.ends_with(".png"));
+  for (const std::string& name : names_in(run)) {
+    INFO(name);
+    const Words known{"checkpoints", "config.toml", "log.txt", "metrics.csv", "report.html", "samples"};
+    CHECK(std::find(known.begin(), known.end(), name) != known.end());
+  }
+}
+
+}  // namespace
+
+TEST_CASE("a run leaves everything of itself in its folder", "[train]") {
+  const Scratch scratch;
+  const std::string run = scratch / "run";
+  const Result result = forger(tiny_training("dcgan", tiny_data(scratch), run,
+                                             {"--checkpoint-every", "4", "--preview-every", "4", "--json"}));
+  check_ok(result);
+  check_no_leftovers(run);
+  CHECK(names_in(run + "/samples").back() == "step-000008.png");
+  CHECK(newest_checkpoint(run).ends_with("step-000008.safetensors"));
+  CHECK(rows(run) == 9);
+  CHECK(read_file(run + "/config.toml").find("recipe = \"dcgan\"") != std::string::npos);
+  CHECK(read_file(run + "/report.html").find("loss_d") != std::string::npos);
+
+  const auto json = nlohmann::json::parse(lines(result.out).back());
+  CHECK(json.at("run") == run);
+  CHECK(json.at("step") == 8);
+  CHECK(json.at("complete") == true);
+  CHECK(json.at("samples") == run + "/samples/step-000008.png");
+  CHECK(json.at("scalars").at("loss_d").is_number());
+}
+
+TEST_CASE("what is typed wins over the file, which wins over the recipe", "[train]") {
+  const Scratch scratch;
+  const std::string data = tiny_data(scratch), first = scratch / "first", second = scratch / "second";
+  check_ok(forger(tiny_training("wgan-gp", data, first, {"--n-critic", "2", "--set", "lambda=7", "--no-fused"})));
+  // Another run's config.toml is a complete --config, its recipe included.
+  check_ok(forger({"train", "--config", first + "/config.toml", "--steps", "5", "--out", second}));
+  const std::string config = read_file(second + "/config.toml");
+  for (const char* line : {"recipe = \"wgan-gp\"", "n_critic = 2 ", "lambda = 7.0", "fused = false", "steps = 5 "}) {
+    INFO(line);
+    CHECK(config.find(line) != std::string::npos);
+  }
+}
+
+TEST_CASE("the newcomer's folders number themselves", "[train]") {
+  const Scratch scratch;
+  const fs::path before = fs::current_path();
+  const Words words = tiny_training("dcgan", tiny_data(scratch), "", {"--steps", "2"});
+  const Words without_out(words.begin(), std::find(words.begin(), words.end(), "--out"));
+  fs::current_path(scratch.path());
+  for (int i = 0; i < 2; i++) CHECK(forger(without_out).code == 0);
+  fs::current_path(before);
+  CHECK(names_in(scratch / "runs") == Words{"dcgan", "dcgan-2"});
+}
+
+TEST_CASE("--force replaces a run", "[train]") {
+  const Scratch scratch;
+  const std::string data = tiny_data(scratch), run = scratch / "run";
+  check_ok(forger(tiny_training("dcgan", data, run, {"--steps", "9"})));
+  check_ok(forger(tiny_training("dcgan", data, run, {"--steps", "3", "--force"})));
+  CHECK(newest_checkpoint(run).ends_with("step-000003.safetensors"));
+  CHECK(rows(run) == 4);
+}
+
+TEST_CASE("60 steps are 25 and 35 more, byte for byte", "[train]") {
+  for (const char* recipe : {"dcgan", "wgan-gp"}) {
+    for (const char* threads : {"1", "2"}) {
+      INFO(recipe << ", " << threads << " threads");
+      const Scratch scratch;
+      const std::string data = tiny_data(scratch), whole = scratch / "whole", parts = scratch / "parts";
+      check_ok(forger(tiny_training(recipe, data, whole, {"--steps", "60", "--threads", threads})));
+      check_ok(forger(tiny_training(recipe, data, parts, {"--steps", "25", "--threads", threads})));
+      check_ok(forger({"train", "--resume", parts, "--steps", "60"}));
+      check_same_run(whole, parts);
+    }
+  }
+}
+
+TEST_CASE("an interruption checkpoints, says how to go on, and changes nothing", "[train]") {
+  const Scratch scratch;
+  const std::string data = tiny_data(scratch), run = scratch / "run", whole = scratch / "whole";
+  for (const int signal : {SIGINT, SIGTERM}) {
+    Process process(tiny_training("dcgan", data, run, {"--steps", "100000", "--force"}));
+    REQUIRE(wait_until([&] { return rows(run) > 3; }));
+    process.signal(signal);
+    const Result result = process.wait();
+    INFO(result.err);
+    CHECK(result.code == 130);
+    REQUIRE(errors(result).size() == 1);
+    CHECK(errors(result)[0].find("forger train --resume " + run) != std::string::npos);
+    check_no_leftovers(run);
+  }
+  const std::string steps = std::to_string(rows(run) + 5);
+  check_ok(forger({"train", "--resume", run, "--steps", steps}));
+  check_ok(forger(tiny_training("dcgan", data, whole, {"--steps", steps})));
+  check_same_run(whole, run);
+}
+
+namespace {
+
+// Kills a run `times` times at random moments, resuming in between; it must end as if nothing had happened.
+void survive_kills(int times, unsigned seed) {
+  const Scratch scratch;
+  const std::string data = tiny_data(scratch), run = scratch / "run", whole = scratch / "whole";
+  const Words more{"--steps", "300", "--checkpoint-every", "2", "--preview-every", "3"};
+  const auto start = std::chrono::steady_clock::now();
+  check_ok(forger(tiny_training("dcgan", data, whole, more)));
+  const auto whole_time = std::chrono::steady_clock::now() - start;
+
+  std::minstd_rand random(seed);
+  for (int i = 0; i < times; i++) {
+    const bool begun = fs::exists(run + "/config.toml");
+    Process process(begun ? Words{"train", "--resume", run} : tiny_training("dcgan", data, run, more));
+    std::this_thread::sleep_for(whole_time / 2 * (random() % 1000) / 1000);
+    process.signal(SIGKILL);
+    const int code = process.wait().code;
+    INFO("kill " << i);
+    CHECK((code == 137 || code == 0));  // 0: it had ended before
+  }
+  check_ok(forger(fs::exists(run + "/config.toml") ? Words{"train", "--resume", run}
+                                                   : tiny_training("dcgan", data, run, more)));
+  check_same_run(whole, run);
+}
+
+}  // namespace
+
+TEST_CASE("kill -9 at any moment loses nothing before the last checkpoint", "[train]") { survive_kills(8, 1); }
+TEST_CASE("kill -9 fifty times", "[train][long]") { survive_kills(50, 2); }
+
+TEST_CASE("a write that fails leaves the earlier checkpoint whole", "[train]") {
+  const Scratch scratch;
+  const std::string data = tiny_data(scratch), run = scratch / "run", whole = scratch / "whole";
+  check_ok(forger(tiny_training("dcgan", data, run)));
+  const std::string checkpoint = newest_checkpoint(run), bytes = read_file(checkpoint);
+  // No file may be as large as a checkpoint is: the next one fails half-way.
+  const Result result =
+      Process({"train", "--resume", run, "--steps", "16"}, static_cast<int64_t>(bytes.size() - 100)).wait();
+  INFO(result.err);
+  CHECK(result.code == 1);
+  REQUIRE(errors(result).size() == 1);
+  CHECK(errors(result)[0].find("step-000016.safetensors") != std::string::npos);
+  CHECK(newest_checkpoint(run) == checkpoint);
+  CHECK((read_file(checkpoint) == bytes));
+  check_no_leftovers(run);
+
+  check_ok(forger({"train", "--resume", run, "--steps", "16"}));
+  check_ok(forger(tiny_training("dcgan", data, whole, {"--steps", "16"})));
+  check_same_run(whole, run);
+}
+
+TEST_CASE("a full disk", "[train]") {
+  const Scratch scratch;
+  const std::string data = tiny_data(scratch), disk = scratch / "disk", run = disk + "/run", probe = scratch / "probe";
+  check_ok(forger(tiny_training("dcgan", data, probe)));
+  const size_t room = 5 * read_file(newest_checkpoint(probe)).size() / 2;  // two checkpoints and a half
+  fs::create_directories(disk);
+  if (mount("tmpfs", disk.c_str(), "tmpfs", 0, ("size=" + std::to_string(room)).c_str()) != 0) {
+    std::cout << "skipped: mounting a small file system for this test needs root" << std::endl;
+    return;
+  }
+  const Result result =
+      forger(tiny_training("dcgan", data, run, {"--steps", "40", "--checkpoint-every", "5", "--set", "keep_checkpoints=0"}));
+  const std::string saved = scratch / "saved";
+  fs::copy(run, saved, fs::copy_options::recursive);
+  umount(disk.c_str());
+
+  INFO(result.err);
+  CHECK(result.code == 1);
+  REQUIRE(errors(result).size() == 1);
+  CHECK(errors(result)[0].find(disk) != std::string::npos);
+  REQUIRE(!newest_checkpoint(saved).empty());
+  check_ok(forger({"train", "--resume", saved}));
+  CHECK(newest_checkpoint(saved).ends_with("step-000040.safetensors"));
+}
+
+TEST_CASE("samples and walks are a function of the seed", "[sample]") {
+  const Scratch scratch;
+  const std::string run = scratch / "run";
+  check_ok(forger(tiny_training("dcgan", tiny_data(scratch), run, {"--ema", "0.5"})));
+  auto picture = [&](Words words) {
+    words.insert(words.end(), {"--out", scratch / "x.png"});
+    check_ok(forger(words));
+    const std::string bytes = read_file(scratch / "x.png");
+    CHECK(bytes.starts_with("\x89PNG"));
+    return bytes;
+  };
+  for (const char* command : {"sample", "interpolate"}) {
+    INFO(command);
+    const std::string seven = picture({command, run, "--seed", "7"});
+    CHECK((seven == picture({command, run, "--seed", "7"})));
+    CHECK((seven != picture({command, run, "--seed", "8"})));
+    CHECK((seven != picture({command, run, "--seed", "7", "--raw"})));
+    CHECK((seven == picture({command, newest_checkpoint(run), "--seed", "7"})));
+  }
+  check_ok(forger({"sample", run, "--count", "130", "--each", scratch / "each"}));
+  CHECK(names_in(scratch / "each").size() == 130);
+  check_ok(forger({"interpolate", run, "--rows", "3", "--columns", "4", "--frames", scratch / "frames"}));
+  CHECK(names_in(scratch / "frames").size() == 12);
+  CHECK(names_in(scratch / "frames").front() == "frame-000000.png");
+  // Neighbouring frames differ, and the walk closes on itself without standing still.
+  CHECK((read_file(scratch / "frames/frame-000000.png") != read_file(scratch / "frames/frame-000001.png")));
+  CHECK((read_file(scratch / "frames/frame-000000.png") != read_file(scratch / "frames/frame-000011.png")));
+}

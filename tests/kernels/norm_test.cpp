@@ -1,0 +1,244 @@
+// Batch, instance and layer norm against plain loops in double, gradients against the chain rule written out and
+// against finite differences; statistics that would break a careless variance.
+#include <limits>
+
+#include "tests/kernels/values.h"
+
+using namespace forger::kernels;
+
+namespace {
+
+using Doubles = std::vector<double>;
+
+double act(Activation a, double pre, double slope) {
+  if (a == Activation::none || pre > 0) return pre;
+  return a == Activation::relu ? 0 : slope * pre;
+}
+double act_slope(Activation a, double pre, double slope) {
+  if (a == Activation::none || pre > 0) return 1;
+  return a == Activation::relu ? 0 : slope;
+}
+
+// A norm over the entries i of each set s: at(s, i) is the element, gamma and beta are indexed by param(s, i).
+template <class At, class Param>
+struct Layout {
+  int64_t sets, entries, params;
+  At at;
+  Param param;
+};
+auto channel_layout(const NormShape& s) {
+  const int64_t rows = s.rows, channels = s.channels;
+  return Layout{s.groups * channels, rows, channels,
+                [=](int64_t set, int64_t i) { return (set / channels * rows + i) * channels + set % channels; },
+                [=](int64_t set, int64_t) { return set % channels; }};
+}
+auto row_layout(int64_t rows, int64_t cols) {
+  return Layout{rows, cols, cols, [=](int64_t set, int64_t i) { return set * cols + i; },
+                [](int64_t, int64_t i) { return i; }};
+}
+
+struct Result {
+  Doubles mean, rstd, y, gx, ggamma, gbeta;
+};
+
+template <class L>
+Result naive(const L& l, const Doubles& x, const Doubles& gy, const Doubles& gamma, const Doubles& beta, double eps,
+             Activation a, double slope) {
+  Result r{Doubles(l.sets), Doubles(l.sets), x, x, Doubles(l.params), Doubles(l.params)};
+  const double n = static_cast<double>(l.entries);
+  for (int64_t s = 0; s < l.sets; s++) {
+    double mean = 0, var = 0, sum_g = 0, sum_gx = 0;
+    for (int64_t i = 0; i < l.entries; i++) mean += x[l.at(s, i)] / n;
+    for (int64_t i = 0; i < l.entries; i++) var += (x[l.at(s, i)] - mean) * (x[l.at(s, i)] - mean) / n;
+    const double rstd = 1 / std::sqrt(var + eps);
+    const auto xhat = [&](int64_t i) { return (x[l.at(s, i)] - mean) * rstd; };
+    const auto pre = [&](int64_t i) { return xhat(i) * gamma[l.param(s, i)] + beta[l.param(s, i)]; };
+    const auto g = [&](int64_t i) { return gy[l.at(s, i)] * act_slope(a, pre(i), slope); };
+    for (int64_t i = 0; i < l.entries; i++) {
+      r.y[l.at(s, i)] = act(a, pre(i), slope);
+      r.gbeta[l.param(s, i)] += g(i);
+      r.ggamma[l.param(s, i)] += g(i) * xhat(i);
+      sum_g += g(i) * gamma[l.param(s, i)];
+      sum_gx += g(i) * gamma[l.param(s, i)] * xhat(i);
+    }
+    for (int64_t i = 0; i < l.entries; i++)
+      r.gx[l.at(s, i)] = rstd * (g(i) * gamma[l.param(s, i)] - sum_g / n - xhat(i) * sum_gx / n);
+    r.mean[s] = mean;
+    r.rstd[s] = rstd;
+  }
+  return r;
+}
+
+const std::vector<NormShape> shapes = {{1, 1, 5},    {1, 2, 1},    {1, 33, 1},    {1, 257, 3},   {1, 1000, 31},
+                                       {1, 999, 33}, {1, 64, 257}, {1, 40, 2049}, {3, 50, 3},    {5, 16, 64},
+                                       {4, 49, 33},  {7, 4, 1},    {2, 3, 7},     {1, 1500, 16}, {0, 5, 3}};
+constexpr Activation activations[] = {Activation::none, Activation::relu, Activation::leaky_relu};
+
+// Roundings are relative to the size of x times rstd.
+double rounding_scale(const Result& right) {
+  double largest = 1;
+  for (double rstd : right.rstd) largest = std::max(largest, rstd);
+  return 64 * largest;
+}
+
+template <class T>
+void check_norm(const NormShape& s, Activation a, bool affine) {
+  INFO("groups " << s.groups << ", rows " << s.rows << ", channels " << s.channels << ", activation "
+                 << static_cast<int>(a));
+  const int64_t n = s.groups * s.rows * s.channels, sets = s.groups * s.channels;
+  const auto x = values<T>(n), gy = values<T>(n, -1, 1, 2);
+  const auto gamma = affine ? values<T>(s.channels, 0.5, 1.5, 3) : std::vector<T>(s.channels, 1);
+  const auto beta = affine ? values<T>(s.channels, -0.5, 0.5, 4) : std::vector<T>(s.channels, 0);
+  const T *g = affine ? gamma.data() : nullptr, *b = affine ? beta.data() : nullptr;
+  const T eps = T(1e-3), slope = T(0.2);
+  const Result right = naive(channel_layout(s), widened(x), widened(gy), widened(gamma), widened(beta), eps, a, slope);
+  const double tolerance = rounding_scale(right) * epsilon<T>, terms = static_cast<double>(s.groups * s.rows);
+  with_threads([&] {
+    std::vector<T> mean(sets), rstd(sets), y(n), gx(n), ggamma(s.channels), gbeta(s.channels), again(s.channels);
+    Cpu<T>::norm_stats(s, x.data(), eps, mean.data(), rstd.data());
+    require_close(mean, right.mean, 8 * epsilon<T>);
+    require_close(rstd, right.rstd, 16 * epsilon<T>);
+    Cpu<T>::norm_apply(s, x.data(), mean.data(), rstd.data(), g, b, a, slope, y.data());
+    require_close(y, right.y, tolerance);
+    Cpu<T>::norm_backward(s, x.data(), gy.data(), mean.data(), rstd.data(), g, b, a, slope, gx.data(), ggamma.data(),
+                          gbeta.data());
+    require_close(gx, right.gx, 16 * tolerance);
+    require_close(ggamma, right.ggamma, tolerance, std::sqrt(terms + 1));
+    require_close(gbeta, right.gbeta, tolerance, std::sqrt(terms + 1));
+    Cpu<T>::norm_backward(s, x.data(), gy.data(), mean.data(), rstd.data(), g, b, a, slope, nullptr, again.data(),
+                          nullptr);
+    CHECK(same_bits(again, ggamma));
+  });
+}
+
+template <class T>
+void check_layer_norm(int64_t rows, int64_t cols, bool affine) {
+  INFO("rows " << rows << ", cols " << cols);
+  const int64_t n = rows * cols;
+  const auto x = values<T>(n), gy = values<T>(n, -1, 1, 2);
+  const auto gamma = affine ? values<T>(cols, 0.5, 1.5, 3) : std::vector<T>(cols, 1);
+  const auto beta = affine ? values<T>(cols, -0.5, 0.5, 4) : std::vector<T>(cols, 0);
+  const T *g = affine ? gamma.data() : nullptr, *b = affine ? beta.data() : nullptr;
+  const T eps = T(1e-3);
+  const Result right =
+      naive(row_layout(rows, cols), widened(x), widened(gy), widened(gamma), widened(beta), eps, Activation::none, 0);
+  const double tolerance = rounding_scale(right) * epsilon<T>, terms = static_cast<double>(rows);
+  with_threads([&] {
+    std::vector<T> mean(rows), rstd(rows), y(n), gx(n), ggamma(cols), gbeta(cols), again(cols);
+    Cpu<T>::layer_norm(rows, cols, x.data(), g, b, eps, y.data(), mean.data(), rstd.data());
+    require_close(mean, right.mean, 16 * epsilon<T>);
+    require_close(rstd, right.rstd, tolerance);
+    require_close(y, right.y, tolerance);
+    Cpu<T>::layer_norm_backward(rows, cols, x.data(), gy.data(), mean.data(), rstd.data(), g, gx.data(), ggamma.data(),
+                                gbeta.data());
+    require_close(gx, right.gx, 16 * tolerance);
+    require_close(ggamma, right.ggamma, tolerance, std::sqrt(terms + 1));
+    require_close(gbeta, right.gbeta, tolerance, std::sqrt(terms + 1));
+    Cpu<T>::layer_norm_backward(rows, cols, x.data(), gy.data(), mean.data(), rstd.data(), g, nullptr, nullptr,
+                                again.data());
+    CHECK(same_bits(again, gbeta));
+  });
+}
+
+}  // namespace
+
+TEST_CASE("batch and instance norm: statistics, output and gradients") {
+  for (const NormShape& s : shapes)
+    for (Activation a : activations)
+      for (bool affine : {true, false}) {
+        check_norm<float>(s, a, affine);
+        check_norm<double>(s, a, affine);
+      }
+}
+
+TEST_CASE("statistics survive a mean that dwarfs the deviation") {
+  with_threads([] {
+    for (const NormShape& s : {NormShape{1, 40000, 3}, NormShape{1, 3000, 40}}) {
+      auto x = values<float>(s.rows * s.channels, -1, 1);
+      for (float& v : x) v += 1000;
+      const Result right = naive(channel_layout(s), widened(x), widened(x), Doubles(s.channels, 1),
+                                 Doubles(s.channels, 0), 1e-5, Activation::none, 0);
+      std::vector<float> mean(s.channels), rstd(s.channels);
+      Cpu<float>::norm_stats(s, x.data(), 1e-5f, mean.data(), rstd.data());
+      require_close(mean, right.mean, 2e-7);
+      require_close(rstd, right.rstd, 1e-5);
+    }
+  });
+}
+
+TEST_CASE("a NaN in one channel reaches that channel's output and gradient through every activation") {
+  for_types([]<class T>(T) {
+    const NormShape s = {1, 40, 3};
+    auto x = values<T>(120);
+    x[61] = std::numeric_limits<T>::quiet_NaN();
+    for (Activation a : activations) {
+      std::vector<T> mean(3), rstd(3), y(120), gx(120);
+      Cpu<T>::norm_stats(s, x.data(), T(1e-5), mean.data(), rstd.data());
+      Cpu<T>::norm_apply(s, x.data(), mean.data(), rstd.data(), nullptr, nullptr, a, T(0.2), y.data());
+      Cpu<T>::norm_backward(s, x.data(), x.data(), mean.data(), rstd.data(), nullptr, nullptr, a, T(0.2), gx.data(),
+                            nullptr, nullptr);
+      for (size_t i = 0; i < 120; i++) {
+        CHECK(std::isnan(y[i]) == (i % 3 == 1));
+        CHECK(std::isnan(gx[i]) == (i % 3 == 1));
+      }
+    }
+  });
+}
+
+TEST_CASE("norms give the same bits for every thread count") {
+  const int before = threads();
+  const NormShape s = {1, 5003, 33};
+  const auto x = values<float>(s.rows * s.channels), gy = values<float>(s.rows * s.channels, -1, 1, 2);
+  const auto all = [&](int count) {
+    set_threads(count);
+    std::vector<float> mean(33), rstd(33), gx(x.size()), ggamma(33), gbeta(33);
+    Cpu<float>::norm_stats(s, x.data(), 1e-5f, mean.data(), rstd.data());
+    Cpu<float>::norm_backward(s, x.data(), gy.data(), mean.data(), rstd.data(), nullptr, nullptr,
+                              Activation::leaky_relu, 0.2f, gx.data(), ggamma.data(), gbeta.data());
+    for (const auto* part : {&mean, &rstd, &ggamma, &gbeta}) gx.insert(gx.end(), part->begin(), part->end());
+    return gx;
+  };
+  const auto one = all(1);
+  CHECK(same_bits(all(2), one));
+  CHECK(same_bits(all(2), one));
+  set_threads(before);
+}
+
+TEST_CASE("layer norm: statistics, output and gradients") {
+  const std::vector<std::pair<int64_t, int64_t>> sizes = {{0, 5},    {1, 1},     {33, 2},    {257, 3},  {31, 33},
+                                                          {5, 1000}, {3, 20000}, {1500, 31}, {600, 64}, {40, 2100}};
+  for (auto [rows, cols] : sizes)
+    for (bool affine : {true, false}) {
+      check_layer_norm<float>(rows, cols, affine);
+      check_layer_norm<double>(rows, cols, affine);
+    }
+}
+
+// Independent of the formula: differences of the forward kernels along x.
+TEST_CASE("the gradient of batch norm is that of its forward pass") {
+  const NormShape s = {2, 9, 3};
+  auto x = values<double>(54), gy = values<double>(54, -1, 1, 2);
+  const auto gamma = values<double>(3, 0.5, 1.5, 3), beta = values<double>(3, -0.5, 0.5, 4);
+  std::vector<double> mean(6), rstd(6), gx(54);
+  const auto loss = [&] {
+    std::vector<double> y(54);
+    Cpu<double>::norm_stats(s, x.data(), 1e-5, mean.data(), rstd.data());
+    Cpu<double>::norm_apply(s, x.data(), mean.data(), rstd.data(), gamma.data(), beta.data(), Activation::leaky_relu,
+                            0.2, y.data());
+    double sum = 0;
+    for (int i = 0; i < 54; i++) sum += y[i] * gy[i];
+    return sum;
+  };
+  loss();
+  Cpu<double>::norm_backward(s, x.data(), gy.data(), mean.data(), rstd.data(), gamma.data(), beta.data(),
+                             Activation::leaky_relu, 0.2, gx.data(), nullptr, nullptr);
+  for (int i = 0; i < 54; i++) {
+    const double at = x[i], h = 1e-6;
+    x[i] = at + h;
+    const double up = loss();
+    x[i] = at - h;
+    const double down = loss();
+    x[i] = at;
+    CHECK((up - down) / (2 * h) == Approx(gx[i]).margin(1e-7));
+  }
+}
