@@ -55,9 +55,7 @@ const gan::RecipeEntry& chosen_recipe(const TrainOptions& options) {
 
 gan::Settings chosen_settings(const TrainOptions& options) {
   const gan::RecipeEntry& recipe = chosen_recipe(options);
-  gan::Settings settings = gan::settings_for(recipe);
-  // Another run's config.toml also holds what the trainer found out; the new run's finds it anew.
-  for (const char* found : {"version", "data_hash"}) settings.add({found, "", ""});
+  gan::Settings settings = gan::run_settings(recipe);
   if (!options.config.empty()) gan::read_toml(settings, options.config);
   settings.set("recipe", recipe.name);
   for (const std::string& assignment : options.assignments) {

@@ -1,10 +1,10 @@
 // How fast the CPU's matrix core is, as a share of what the machine can do.
 //
-// First the machine's own peak: multiply-adds on registers alone, on all threads, at the vector width in use. Then DCGAN's
-// layers, each with all three sides of the convolution triangle, and a square matrix product. The hidden layers of the
-// generator mirror those of the discriminator and share their geometry: where one runs conv2d, the other runs conv_transpose2d.
-// Rounds over the whole list are repeated and the best time of each entry counts, because other work on the machine only adds.
-// A multiply-add counts as two operations, padding included.
+// First the machine's own peak: multiply-adds on registers alone, on all threads, at the vector width in use. Then
+// DCGAN's layers, each with all three sides of the convolution triangle, and a square matrix product. The hidden layers
+// of the generator mirror those of the discriminator and share their geometry: where one runs conv2d, the other runs
+// conv_transpose2d. Rounds over the whole list are repeated and the best time of each entry counts, because other work
+// on the machine only adds. A multiply-add counts as two operations, padding included.
 #include <algorithm>
 #include <charconv>
 #include <chrono>
@@ -25,7 +25,7 @@ using namespace forger::kernels;
 
 constexpr const char* usage =
     "usage: bench_ops [SIZE CHANNELS WIDTH BATCH] [THREADS] [--json]\n"
-    "  SIZE CHANNELS  of the images (64 3); SIZE is 4 times a power of two\n"
+    "  SIZE CHANNELS  of the images (64 3); SIZE is a power of two from 8 on\n"
     "  WIDTH          channels of the discriminator's first layer (64)\n"
     "  BATCH          images per step (64)\n"
     "  THREADS        (all cores)\n"
@@ -62,8 +62,8 @@ Settings parse(const std::vector<std::string_view>& words) {
     }
   }
   if (numbers.size() % 4 > 1 || numbers.size() > 5) {
-    throw std::invalid_argument("expected [SIZE CHANNELS WIDTH BATCH] [THREADS], got " + std::to_string(numbers.size()) +
-                                " numbers");
+    throw std::invalid_argument("expected [SIZE CHANNELS WIDTH BATCH] [THREADS], got " +
+                                std::to_string(numbers.size()) + " numbers");
   }
   if (numbers.size() >= 4) s.size = numbers[0], s.channels = numbers[1], s.width = numbers[2], s.batch = numbers[3];
   if (s.size < 8 || (s.size & (s.size - 1))) {
@@ -116,7 +116,8 @@ std::vector<ConvShape> dcgan(const Settings& s) {
 }
 
 void add_triangle(std::vector<Entry>& entries, const ConvShape& g) {
-  const auto image = std::make_shared<Buffer>(g.n * g.h * g.w * g.c), map = std::make_shared<Buffer>(g.n * g.oh * g.ow * g.oc),
+  const auto image = std::make_shared<Buffer>(g.n * g.h * g.w * g.c),
+             map = std::make_shared<Buffer>(g.n * g.oh * g.ow * g.oc),
              weight = std::make_shared<Buffer>(g.oc * g.kh * g.kw * g.c);
   char name[96];
   std::snprintf(name, sizeof name, "%ldx%ldx%ld - %ldx%ldx%ld", g.h, g.w, g.c, g.oh, g.ow, g.oc);
@@ -128,7 +129,8 @@ void add_triangle(std::vector<Entry>& entries, const ConvShape& g) {
 }
 
 void add_matmul(std::vector<Entry>& entries, int64_t n) {
-  const auto a = std::make_shared<Buffer>(n * n), b = std::make_shared<Buffer>(n * n), c = std::make_shared<Buffer>(n * n);
+  const auto a = std::make_shared<Buffer>(n * n), b = std::make_shared<Buffer>(n * n),
+             c = std::make_shared<Buffer>(n * n);
   MatmulShape s;
   s.m = s.n = s.k = n;
   const double d = static_cast<double>(n);
@@ -139,9 +141,10 @@ void add_matmul(std::vector<Entry>& entries, int64_t n) {
 void print(const Settings& s, double peak, const std::vector<Entry>& entries) {
   const auto gflops = [](const Entry& e) { return e.flops / e.seconds * 1e-9; };
   if (s.json) {
-    std::printf("{\"size\": %ld, \"channels\": %ld, \"width\": %ld, \"batch\": %ld, \"threads\": %d, \"simd\": \"%s\", "
-                "\"peak_gflops\": %.1f, \"ops\": [",
-                s.size, s.channels, s.width, s.batch, threads(), simd_level(), peak);
+    std::printf(
+        "{\"size\": %ld, \"channels\": %ld, \"width\": %ld, \"batch\": %ld, \"threads\": %d, \"simd\": \"%s\", "
+        "\"peak_gflops\": %.1f, \"ops\": [",
+        s.size, s.channels, s.width, s.batch, threads(), simd_level(), peak);
     for (const Entry& e : entries) {
       std::printf("%s\n  {\"layer\": \"%s\", \"op\": \"%s\", \"ms\": %.4f, \"gflops\": %.1f, \"share_of_peak\": %.3f}",
                   &e == entries.data() ? "" : ",", e.layer.c_str(), e.op.c_str(), e.seconds * 1e3, gflops(e),
@@ -150,10 +153,10 @@ void print(const Settings& s, double peak, const std::vector<Entry>& entries) {
     std::printf("\n]}\n");
     return;
   }
-  std::printf("DCGAN, images %ldx%ldx%ld, width %ld, batch %ld; %d thread(s), %s\n", s.size, s.size, s.channels, s.width,
-              s.batch, threads(), simd_level());
-  std::printf("multiply-add peak: %.1f GFLOP/s\n\n%-24s %-18s %10s %10s %8s\n", peak, "image - map", "op", "ms", "GFLOP/s",
-              "of peak");
+  std::printf("DCGAN, images %ldx%ldx%ld, width %ld, batch %ld; %d thread(s), %s\n", s.size, s.size, s.channels,
+              s.width, s.batch, threads(), simd_level());
+  std::printf("multiply-add peak: %.1f GFLOP/s\n\n%-24s %-18s %10s %10s %8s\n", peak, "image - map", "op", "ms",
+              "GFLOP/s", "of peak");
   for (const Entry& e : entries) {
     std::printf("%-24s %-18s %10.3f %10.1f %7.0f%%\n", e.layer.c_str(), e.op.c_str(), e.seconds * 1e3, gflops(e),
                 100 * gflops(e) / peak);

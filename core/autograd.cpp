@@ -164,7 +164,10 @@ Tensor record(const char* op, Tensor output, std::initializer_list<Tensor> input
 }
 
 Tensor record(const char* op, Tensor output, std::span<const Tensor> inputs, Backward backward, bool keep_output) {
-  if (watching) check<NonFiniteError>(finite(output), "the result of [", op, "] is not finite");
+  if (watching) {
+    check<NonFiniteError>(finite(output), "the result of [", op, "] is not finite",
+                          *current_op ? ", in the gradient of [" : "", current_op, *current_op ? "]" : "");
+  }
   if (!recording_on || std::none_of(inputs.begin(), inputs.end(), [](const Tensor& x) { return x.requires_grad(); })) {
     return output;
   }

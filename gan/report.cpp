@@ -5,8 +5,8 @@
 //        grad_norm_d, ..-> "grad_norm"            line: mean of each stretch, smoothed over time
 //   samples/step-*.png --at most 12, first and last among them--> base64
 //
-// Colours are CSS variables with a light and a dark set. The script only moves the slider and reads out a chart under the
-// pointer; without it all pictures and curves are there all the same.
+// Colours are CSS variables with a light and a dark set. The script only moves the slider and reads out a chart under
+// the pointer; without it all pictures and curves are there all the same.
 #include "gan/report.h"
 
 #include <toml++/toml.h>
@@ -115,11 +115,20 @@ std::string escape(const std::string& text) {
   std::string safe;
   for (const char c : text) {
     switch (c) {
-      case '&': safe += "&amp;"; break;
-      case '<': safe += "&lt;"; break;
-      case '>': safe += "&gt;"; break;
-      case '"': safe += "&quot;"; break;
-      default: safe += c;
+      case '&':
+        safe += "&amp;";
+        break;
+      case '<':
+        safe += "&lt;";
+        break;
+      case '>':
+        safe += "&gt;";
+        break;
+      case '"':
+        safe += "&quot;";
+        break;
+      default:
+        safe += c;
     }
   }
   return safe;
@@ -132,8 +141,7 @@ std::string base64(const std::string& bytes) {
   for (size_t i = 0; i < bytes.size(); i += 3) {
     uint32_t group = 0;  // 24 bits
     for (size_t j = 0; j < 3; j++) group = group << 8 | (i + j < bytes.size() ? static_cast<uint8_t>(bytes[i + j]) : 0);
-    for (size_t j = 0; j < 4; j++)
-      out += i + j <= bytes.size() ? digits[group >> (18 - 6 * j) & 63] : '=';
+    for (size_t j = 0; j < 4; j++) out += i + j <= bytes.size() ? digits[group >> (18 - 6 * j) & 63] : '=';
   }
   return out;
 }
@@ -247,8 +255,9 @@ struct Frame {
 
 std::string coordinate(double value) {
   char digits[32];
-  const auto end = std::to_chars(std::begin(digits), std::end(digits), std::clamp(value, -1e4, 1e4),
-                                 std::chars_format::fixed, 1).ptr;
+  const auto end =
+      std::to_chars(std::begin(digits), std::end(digits), std::clamp(value, -1e4, 1e4), std::chars_format::fixed, 1)
+          .ptr;
   return {digits, end};
 }
 
@@ -287,8 +296,8 @@ std::string legend(const std::vector<Curve>& curves) {
   std::ostringstream html;
   html << "<p class='legend'>";
   for (size_t i = 0; i < curves.size(); i++)
-    html << "<span><i class='c" << i % colours << "'></i>" << escape(curves[i].name) << " <b>" << compact(curves[i].means.back())
-         << "</b></span>";
+    html << "<span><i class='c" << i % colours << "'></i>" << escape(curves[i].name) << " <b>"
+         << compact(curves[i].means.back()) << "</b></span>";
   html << "</p>";
   return html.str();
 }
@@ -402,8 +411,7 @@ Table timing(const Metrics& metrics, const Table& config) {
 
 std::string table(const Table& rows) {
   std::string html = "<table>";
-  for (const auto& [key, value] : rows)
-    html += "<tr><th>" + escape(key) + "</th><td>" + escape(value) + "</td></tr>";
+  for (const auto& [key, value] : rows) html += "<tr><th>" + escape(key) + "</th><td>" + escape(value) + "</td></tr>";
   return html + "</table>";
 }
 

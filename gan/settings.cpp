@@ -201,8 +201,7 @@ Settings common_settings() {
     }
   };
   group("data", {{"data", "fashion-mnist", "data set, or a folder of PNG and JPEG pictures"},
-                 {"size", int64_t{32}, "side of the images in pixels; 0: as they are", 0, 1024},
-                 {"channels", int64_t{0}, "1 (grey) or 3 (colour); 0: as the data has", 0, 3}});
+                 {"size", int64_t{32}, "side of the images in pixels; 0: as they are", 0, 1024}});
   group("networks", {{"width", int64_t{64}, "channels beside the image; cost grows with the square", 1, 4096},
                      {"latent", int64_t{100}, "size of the latent vector z", 1, 65536}});
   group("optimisation",
@@ -218,9 +217,9 @@ Settings common_settings() {
          {"ema", 0.999, "decay of the generator's moving average, which samples; 0: none", 0, 0.999999}});
   group("machine", {{"device", "cpu", "where to compute"},
                     {"threads", int64_t{0}, "processor cores to use; 0: all", 0, 1024},
-                    {"fused", true, "fused kernels for normalisation and activation"},
-                    {"finite", true, "stop at the first NaN or infinity and name the op that made it"}});
+                    {"fused", true, "fused kernels for normalisation and activation"}});
   group("files", {{"checkpoint_every", int64_t{500}, "steps between checkpoints; 0: only at the end", 0, 1e9},
+                  {"keep_checkpoints", int64_t{3}, "how many checkpoints to keep; 0: all", 0, 1e9},
                   {"preview_every", int64_t{250}, "steps between sample grids; 0: only at the end", 0, 1e9},
                   {"previews", int64_t{64}, "samples in a grid", 1, 4096}});
   return settings;
@@ -258,13 +257,28 @@ std::string to_toml(const Settings& settings, const std::string& header_comment)
   return out.str();
 }
 
-void parse_toml(Settings& settings, const std::string& source, const std::string& origin) {
-  toml::table file;
+namespace {
+
+toml::table parse_table(const std::string& source, const std::string& origin) {
   try {
-    file = toml::parse(source);
+    return toml::parse(source);
   } catch (const toml::parse_error& error) {
     throw UsageError(text(origin, ':', error.source().begin.line, ": ", error.description()));
   }
+}
+
+std::string read_whole(const std::string& path) {
+  std::ifstream file(path, std::ios::binary);
+  std::ostringstream bytes;
+  bytes << file.rdbuf();
+  check<UsageError>(file.good() && bytes.good(), "cannot read the settings file '", path, "'");
+  return bytes.str();
+}
+
+}  // namespace
+
+void parse_toml(Settings& settings, const std::string& source, const std::string& origin) {
+  const toml::table file = parse_table(source, origin);
   Settings changed = settings;
   for (const auto& [key, node] : file) {
     const std::string place = text(origin, ':', key.source().begin.line, ": "), name(key.str());
@@ -287,12 +301,10 @@ void parse_toml(Settings& settings, const std::string& source, const std::string
   settings = changed;
 }
 
-void read_toml(Settings& settings, const std::string& path) {
-  std::ifstream file(path, std::ios::binary);
-  std::ostringstream bytes;
-  bytes << file.rdbuf();
-  check<UsageError>(file.good() && bytes.good(), "cannot read the settings file '", path, "'");
-  parse_toml(settings, bytes.str(), path);
+void read_toml(Settings& settings, const std::string& path) { parse_toml(settings, read_whole(path), path); }
+
+std::string recipe_in_toml(const std::string& path) {
+  return parse_table(read_whole(path), path)["recipe"].value_or(std::string());
 }
 
 // ---- Levenshtein distance, one row at a time ----

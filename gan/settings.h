@@ -47,8 +47,8 @@ class Settings {
   std::vector<Setting> table_;
 };
 
-// What every recipe has: data, size, channels, width, latent, steps, batch, seed, lr_g, lr_d, beta1, beta2, schedule,
-// n_critic, ema, device, threads, fused, finite, checkpoint_every, preview_every, previews.
+// What every recipe has: data, size, width, latent, steps, batch, seed, learning rates and their schedule, n_critic,
+// ema, device, threads, fused, and how often to save what.
 Settings common_settings();
 
 // TOML: `key = value` lines under the headings of their groups, each help line as a comment. The same settings give the
@@ -57,6 +57,9 @@ Settings common_settings();
 std::string to_toml(const Settings& settings, const std::string& header_comment = "");
 void read_toml(Settings& settings, const std::string& path);                              // from a file
 void parse_toml(Settings& settings, const std::string& text, const std::string& origin);  // from memory
+
+// The recipe that a file of settings names, "" if none: it decides which other settings there are, so it is read first.
+std::string recipe_in_toml(const std::string& path);
 
 // The known word with the fewest single-letter edits to `word`, for "did you mean"; "" when there is none.
 std::string nearest(const std::string& word, const std::vector<std::string>& known);

@@ -1,6 +1,7 @@
 #include "gan/trainer.h"
 
 #include <chrono>
+#include <cmath>
 #include <deque>
 #include <filesystem>
 #include <thread>
@@ -18,24 +19,19 @@ namespace {
 namespace fs = std::filesystem;
 using Clock = std::chrono::steady_clock;
 
+constexpr const char* found_out = "found out by the trainer";  // the heading in config.toml
 constexpr uint64_t preview_stream = 2;  // of the run's seed; stream 0 is the training's, the loader has its own
 
 // Threads, fused paths: what a run's settings say of the machine. `threads` is resolved to a number, because results
 // are reproducible for a given one.
 void apply_machine_settings(Settings& settings) {
+  check<UsageError>(settings.text("device") == "cpu", "--device '", settings.text("device"),
+                    "' is not known; there is: cpu");
   if (settings.integer("threads") == 0) {
     settings.set("threads", Value(static_cast<int64_t>(std::max(1u, std::thread::hardware_concurrency()))));
   }
   kernels::set_threads(static_cast<int>(settings.integer("threads")));
   set_fused(settings.flag("fused"));
-}
-
-// The settings that only the trainer writes: they describe the run in config.toml and are checked on resume.
-void add_provenance(Settings& settings, const std::string& version, const std::string& data_hash,
-                    const std::string& sample) {
-  settings.add({"version", version, "the Forger that started this run"});
-  settings.add({"data_hash", data_hash, "hash of the data set"});
-  settings.add({"sample_shape", sample, "of one sample of the data"});
 }
 
 Shape parse_shape(const std::string& written) {  // the inverse of text(shape): "32x32x1"
@@ -48,9 +44,7 @@ Shape parse_shape(const std::string& written) {  // the inverse of text(shape): 
 Settings read_config(const RunFolder& folder) {
   check<UsageError>(fs::exists(folder.config()), "'", folder.path().string(),
                     "' holds no run: there is no config.toml in it");
-  // The recipe's name decides which settings there are, so it is read first, with everything else let through.
-  Settings settings = settings_for(find_recipe(recipe_in_toml(folder.config())));
-  add_provenance(settings, "", "", "");
+  Settings settings = run_settings(find_recipe(recipe_in_toml(folder.config())));
   read_toml(settings, folder.config());
   return settings;
 }
@@ -230,7 +224,7 @@ struct Trainer::Impl {
   }
 
   bool run(const std::atomic<bool>& stop) {
-    const Schedule schedule = nn::find_schedule(settings.text("schedule"));
+    const nn::Schedule schedule = nn::find_schedule(settings.text("schedule"));
     const auto start = Clock::now();
     Speedometer speed;
     auto due = [&](const char* key) {
@@ -285,6 +279,14 @@ struct Trainer::Impl {
   static constexpr double point_extent = 5;  // the 2-D mixtures lie within +-4.2
 };
 
+Settings run_settings(const RecipeEntry& recipe) {
+  Settings settings = settings_for(recipe);
+  settings.add({.key = "version", .value = "", .help = "the Forger that started this run", .group = found_out});
+  settings.add({.key = "data_hash", .value = "", .help = "hash of the data set", .group = found_out});
+  settings.add({.key = "sample_shape", .value = "", .help = "of one sample of the data", .group = found_out});
+  return settings;
+}
+
 Trainer::Trainer(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
 Trainer::Trainer(Trainer&&) noexcept = default;
 Trainer::~Trainer() = default;
@@ -302,7 +304,9 @@ Trainer Trainer::start(const Settings& given, const std::string& out, bool force
   const DataSetPtr data = open_data(settings.text("data"), settings.integer("size"));
   check<UsageError>(settings.integer("batch") <= data->count(), "--batch ", settings.integer("batch"),
                     " is larger than the data: ", data->name(), " has ", data->count(), " samples");
-  add_provenance(settings, FORGER_VERSION, data->hash(), text(data->sample()));
+  settings.set("version", FORGER_VERSION);
+  settings.set("data_hash", data->hash());
+  settings.set("sample_shape", text(data->sample()));
   auto impl = std::make_unique<Impl>(settings, folder, std::move(observer), data);
   if (force) folder.clear();
   folder.create();

@@ -35,6 +35,10 @@ struct Observer {
   std::function<void(const std::string&)> on_warning = [](const std::string&) {};  // failure watch, in plain words
 };
 
+// Everything that a run's config.toml holds: the recipe's settings and what the trainer fills in (the version, the
+// data's hash and the shape of a sample). What `start` takes; `start` overwrites the latter.
+Settings run_settings(const RecipeEntry& recipe);
+
 class Trainer {
  public:
   // A new run in `out`: creates the folder. UsageError when it already holds a run, unless `force` (which removes that

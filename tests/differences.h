@@ -9,7 +9,8 @@
 
 namespace forger::test {
 
-constexpr double difference_step = 3e-4;  // far below the kink margin; rounding costs about 1e-16/h, the stencil about h^4
+constexpr double difference_step =
+    3e-4;  // far below the kink margin; rounding costs about 1e-16/h, the stencil about h^4
 constexpr int64_t every_element_up_to = 40;
 constexpr int random_directions = 6;
 

@@ -1,13 +1,13 @@
-// The table of ops: one row per variant of every op in core/ops.h. Every check of tests/core/op_table_test.cpp runs over
-// every row; adding an op means adding a row here, and an op without one fails the suite.
+// The table of ops: one row per variant of every op in core/ops.h. Every check of tests/core/op_table_test.cpp runs
+// over every row; adding an op means adding a row here, and an op without one fails the suite.
 //
 // A row: name (the op's name, then what is special), inputs (shape and domain of each), the function, tolerances.
 // Domains keep away from the points where a gradient does not exist: a finite difference must not step over the kink of
-// relu or swap the winners of a maximum. `away` leaves a gap of 2 * kink_margin around a value, `all_distinct` makes all
-// such inputs of a row differ from each other by a known gap, and a row whose kink lies inside (the activation fused behind
-// a norm) says what must stay clear of zero: its inputs are drawn again until it does.
-// Values are exact in float32, so that the float32 and the float64 version of a row start from the same numbers.
-// They come from std::mt19937_64 seeded by the row's name: the same on every machine.
+// relu or swap the winners of a maximum. `away` leaves a gap of 2 * kink_margin around a value, `all_distinct` makes
+// all such inputs of a row differ from each other by a known gap, and a row whose kink lies inside (the activation
+// fused behind a norm) says what must stay clear of zero: its inputs are drawn again until it does. Values are exact in
+// float32, so that the float32 and the float64 version of a row start from the same numbers. They come from
+// std::mt19937_64 seeded by the row's name: the same on every machine.
 #pragma once
 #include <algorithm>
 #include <cmath>
@@ -31,17 +31,27 @@ constexpr double inner_kink_margin = 0.004;
 struct Input {
   Shape shape;
   double low = -1, high = 1;
-  std::vector<double> kinks;    // values to keep away from
-  bool distinct = false;        // no two elements of the row's distinct inputs are closer than 0.5*(high - low)/count
-  bool whole = false;           // whole numbers, so that ties happen
-  bool differentiable = true;   // false: a target or a statistic that takes no gradient
-  int64_t index_bound = 0;      // > 0: int64 indices in [0, index_bound)
+  std::vector<double> kinks;   // values to keep away from
+  bool distinct = false;       // no two elements of the row's distinct inputs are closer than 0.5*(high - low)/count
+  bool whole = false;          // whole numbers, so that ties happen
+  bool differentiable = true;  // false: a target or a statistic that takes no gradient
+  int64_t index_bound = 0;     // > 0: int64 indices in [0, index_bound)
 
-  Input range(double from, double to) const { return with([&](Input& i) { i.low = from, i.high = to; }); }
-  Input away(std::vector<double> from) const { return with([&](Input& i) { i.kinks = std::move(from); }); }
-  Input all_distinct() const { return with([](Input& i) { i.distinct = true; }); }
-  Input whole_numbers() const { return with([](Input& i) { i.whole = true; }); }
-  Input constant() const { return with([](Input& i) { i.differentiable = false; }); }
+  Input range(double from, double to) const {
+    return with([&](Input& i) { i.low = from, i.high = to; });
+  }
+  Input away(std::vector<double> from) const {
+    return with([&](Input& i) { i.kinks = std::move(from); });
+  }
+  Input all_distinct() const {
+    return with([](Input& i) { i.distinct = true; });
+  }
+  Input whole_numbers() const {
+    return with([](Input& i) { i.whole = true; });
+  }
+  Input constant() const {
+    return with([](Input& i) { i.differentiable = false; });
+  }
 
  private:
   template <class F>
@@ -67,7 +77,8 @@ struct OpCase {
   std::string name;
   std::vector<Input> inputs;
   std::function<Tensors(const Tensors&)> f;
-  std::function<Tensor(const Tensors&)> clear_of_zero;  // optional: no element of it comes within inner_kink_margin of 0
+  std::function<Tensor(const Tensors&)>
+      clear_of_zero;  // optional: no element of it comes within inner_kink_margin of 0
   bool differentiable = true;
   double tolerance = 1e-6;        // relative error of gradients and second gradients, in double, against differences
   double float_tolerance = 1e-5;  // relative error of the float32 output against float64's; gradients: ten times that
@@ -316,26 +327,28 @@ class OpTable {
         row("max" + at, {distinct}, [over, keepdim](const Tensor& t) { return max(t, over, keepdim); });
         row("min" + at, {distinct}, [over, keepdim](const Tensor& t) { return min(t, over, keepdim); });
         row("variance" + at, {x}, [over, keepdim](const Tensor& t) { return variance(t, over, keepdim); });
-        row("norm" + at, {real(shape).range(0.3, 1)}, [over, keepdim](const Tensor& t) {
-          return norm(t, over, 0, keepdim);
-        });
+        row("norm" + at, {real(shape).range(0.3, 1)},
+            [over, keepdim](const Tensor& t) { return norm(t, over, 0, keepdim); });
       }
     }
     row("norm: eps 0.1", {real({3, 5})}, [](const Tensor& t) { return norm(t, {1}, 0.1); });
     row("norm: of each sample", {real({3, 2, 2, 3})}, [](const Tensor& t) { return norm(t, {1, 2, 3}, 1e-3); });
-    row("variance: far from zero", {real({7, 3}).range(99, 101)}, [](const Tensor& t) { return variance(t, {0}); })
-        .float_tolerance = 1e-4;
+    row("variance: far from zero", {real({7, 3}).range(99, 101)}, [](const Tensor& t) {
+      return variance(t, {0});
+    }).float_tolerance = 1e-4;
 
     for (const Shape& shape : {Shape{1}, Shape{31}, Shape{3, 5}, Shape{2, 3, 33}}) {
       row(text("argmax: ", shape), {real(shape).all_distinct()}, &argmax).differentiable = false;
     }
-    const std::vector<std::pair<Shape, Shape>> repeats = {
-        {{}, {3, 4}},           {{1}, {31}},           {{4}, {3, 4}},       {{3, 1}, {3, 5}},
-        {{1, 4}, {3, 4}},       {{2, 1, 3}, {2, 4, 3}}, {{3, 1}, {2, 3, 4}}, {{1, 3, 1, 2}, {2, 3, 2, 2}},
-        {{3, 5}, {3, 5}},       {{1, 1, 1, 5}, {2, 2, 3, 5}}};
+    const std::vector<std::pair<Shape, Shape>> repeats = {{{}, {3, 4}},        {{1}, {31}},
+                                                          {{4}, {3, 4}},       {{3, 1}, {3, 5}},
+                                                          {{1, 4}, {3, 4}},    {{2, 1, 3}, {2, 4, 3}},
+                                                          {{3, 1}, {2, 3, 4}}, {{1, 3, 1, 2}, {2, 3, 2, 2}},
+                                                          {{3, 5}, {3, 5}},    {{1, 1, 1, 5}, {2, 2, 3, 5}}};
     for (const auto& [narrow, wide] : repeats) {
       Shape from = narrow, to = wide;
-      row(text("broadcast_to: ", from, " to ", to), {real(from)}, [to](const Tensor& t) { return broadcast_to(t, to); });
+      row(text("broadcast_to: ", from, " to ", to), {real(from)},
+          [to](const Tensor& t) { return broadcast_to(t, to); });
       row(text("sum_to: ", to, " to ", from), {real(to)}, [from](const Tensor& t) { return sum_to(t, from); });
     }
   }
@@ -346,14 +359,15 @@ class OpTable {
       int64_t m, k, n;
     };
     const std::vector<Sizes> all = {
-        {{}, {}, 1, 1, 1},    {{}, {}, 2, 3, 4},     {{}, {}, 31, 2, 1},   {{}, {}, 1, 33, 3}, {{}, {}, 5, 31, 33},
-        {{2}, {2}, 3, 2, 4},  {{3}, {}, 2, 3, 2},    {{}, {3}, 2, 3, 2},   {{1}, {1}, 2, 1, 5}, {{2, 3}, {2, 3}, 2, 3, 1},
-        {{2, 2}, {}, 3, 2, 2}, {{}, {2, 2}, 3, 2, 2},
+        {{}, {}, 1, 1, 1},   {{}, {}, 2, 3, 4},         {{}, {}, 31, 2, 1},    {{}, {}, 1, 33, 3},
+        {{}, {}, 5, 31, 33}, {{2}, {2}, 3, 2, 4},       {{3}, {}, 2, 3, 2},    {{}, {3}, 2, 3, 2},
+        {{1}, {1}, 2, 1, 5}, {{2, 3}, {2, 3}, 2, 3, 1}, {{2, 2}, {}, 3, 2, 2}, {{}, {2, 2}, 3, 2, 2},
     };
     for (const Sizes& s : all) {
       for (int transposed = 0; transposed < 4; ++transposed) {
         bool ta = transposed & 1, tb = transposed & 2;
-        Shape a = joined(s.a_lead, ta ? s.k : s.m, ta ? s.m : s.k), b = joined(s.b_lead, tb ? s.n : s.k, tb ? s.k : s.n);
+        Shape a = joined(s.a_lead, ta ? s.k : s.m, ta ? s.m : s.k),
+              b = joined(s.b_lead, tb ? s.n : s.k, tb ? s.k : s.n);
         row(text("matmul: ", a, ta ? " transposed" : "", " and ", b, tb ? " transposed" : ""), {real(a), real(b)},
             [ta, tb](const Tensor& x, const Tensor& y) { return matmul(x, y, ta, tb); });
       }
@@ -393,9 +407,7 @@ class OpTable {
       Shape target = to;
       row(text("reshape: ", from, " to ", to), {real(from)}, [target](const Tensor& x) { return reshape(x, target); });
     }
-    Shape inferred{5, 0};
-    inferred.set(1, -1);
-    row("reshape: one size inferred", {real({2, 3, 5})}, [inferred](const Tensor& x) { return reshape(x, inferred); });
+    row("reshape: one size inferred", {real({2, 3, 5})}, [](const Tensor& x) { return reshape(x, {5, -1}); });
     row("reshape: of a reshape", {real({2, 3, 5})}, [](const Tensor& x) { return flatten(reshape(x, {3, 5, 2})); });
     row("flatten: images", {real({3, 2, 2, 5})}, &flatten);
     row("flatten: vectors", {real({5})}, &flatten);
@@ -463,21 +475,19 @@ class OpTable {
       int64_t n, h, w, c, oc, kh, kw, stride, padding;
     };
     const std::vector<Geometry> all = {
-        {1, 1, 1, 1, 1, 1, 1, 1, 0},   // a number
-        {2, 4, 4, 3, 2, 3, 3, 1, 1},   // the size stays
-        {1, 5, 5, 1, 3, 2, 2, 2, 0},   // a leftover row and column
-        {2, 6, 6, 3, 1, 4, 4, 2, 1},   // DCGAN's
-        {1, 6, 7, 2, 3, 4, 4, 2, 1},   // DCGAN's with a leftover column
-        {1, 5, 4, 2, 1, 5, 5, 1, 2},   // kernel as large as the image
-        {1, 8, 7, 1, 2, 3, 3, 3, 2},   // stride 3, more padding than the kernel needs
-        {3, 4, 4, 5, 1, 4, 4, 1, 0},   // the window covers the image
-        {1, 2, 3, 31, 33, 1, 1, 1, 0},  // channels only
-        {1, 4, 4, 33, 31, 3, 3, 2, 1},
-        {2, 5, 3, 3, 2, 3, 2, 1, 1},   // a kernel that is not square
-        {1, 7, 7, 1, 1, 2, 2, 3, 0},   // stride above the kernel: pixels under no window
-        {1, 1, 1, 5, 3, 3, 3, 2, 1},   // one pixel in, one out
-        {1, 3, 3, 3, 5, 1, 1, 2, 0},
-        {1, 9, 3, 1, 1, 5, 2, 2, 2},
+        {1, 1, 1, 1, 1, 1, 1, 1, 0},                                 // a number
+        {2, 4, 4, 3, 2, 3, 3, 1, 1},                                 // the size stays
+        {1, 5, 5, 1, 3, 2, 2, 2, 0},                                 // a leftover row and column
+        {2, 6, 6, 3, 1, 4, 4, 2, 1},                                 // DCGAN's
+        {1, 6, 7, 2, 3, 4, 4, 2, 1},                                 // DCGAN's with a leftover column
+        {1, 5, 4, 2, 1, 5, 5, 1, 2},                                 // kernel as large as the image
+        {1, 8, 7, 1, 2, 3, 3, 3, 2},                                 // stride 3, more padding than the kernel needs
+        {3, 4, 4, 5, 1, 4, 4, 1, 0},                                 // the window covers the image
+        {1, 2, 3, 31, 33, 1, 1, 1, 0},                               // channels only
+        {1, 4, 4, 33, 31, 3, 3, 2, 1}, {2, 5, 3, 3, 2, 3, 2, 1, 1},  // a kernel that is not square
+        {1, 7, 7, 1, 1, 2, 2, 3, 0},                                 // stride above the kernel: pixels under no window
+        {1, 1, 1, 5, 3, 3, 3, 2, 1},                                 // one pixel in, one out
+        {1, 3, 3, 3, 5, 1, 1, 2, 0},   {1, 9, 3, 1, 1, 5, 2, 2, 2},
     };
     for (const Geometry& g : all) {
       Conv2dOptions options{.stride = g.stride, .padding = g.padding};
@@ -496,16 +506,12 @@ class OpTable {
       int64_t n, h, w, oc, c, kh, kw, stride, padding, output_padding;
     };
     const std::vector<Transposed> up = {
-        {1, 1, 1, 1, 1, 1, 1, 1, 0, 0},
-        {2, 3, 3, 2, 3, 4, 4, 2, 1, 0},  // DCGAN's
-        {2, 1, 1, 5, 3, 4, 4, 1, 0, 0},  // DCGAN's first: latent to 4x4
-        {1, 3, 2, 3, 1, 3, 3, 2, 1, 1},
-        {1, 2, 3, 1, 5, 5, 5, 2, 2, 1},
+        {1, 1, 1, 1, 1, 1, 1, 1, 0, 0},   {2, 3, 3, 2, 3, 4, 4, 2, 1, 0},  // DCGAN's
+        {2, 1, 1, 5, 3, 4, 4, 1, 0, 0},                                    // DCGAN's first: latent to 4x4
+        {1, 3, 2, 3, 1, 3, 3, 2, 1, 1},   {1, 2, 3, 1, 5, 5, 5, 2, 2, 1},
         {1, 3, 3, 2, 2, 2, 2, 3, 0, 2},  // stride above the kernel
-        {1, 4, 4, 2, 3, 3, 3, 1, 1, 0},
-        {1, 3, 3, 2, 1, 1, 1, 2, 0, 1},
-        {1, 2, 2, 33, 31, 1, 1, 1, 0, 0},
-        {1, 2, 2, 31, 33, 3, 3, 2, 1, 0},
+        {1, 4, 4, 2, 3, 3, 3, 1, 1, 0},   {1, 3, 3, 2, 1, 1, 1, 2, 0, 1},
+        {1, 2, 2, 33, 31, 1, 1, 1, 0, 0}, {1, 2, 2, 31, 33, 3, 3, 2, 1, 0},
         {2, 2, 3, 3, 2, 3, 2, 3, 1, 2},
     };
     for (const Transposed& t : up) {
@@ -524,14 +530,19 @@ class OpTable {
       Pool2dOptions options;
     };
     const std::vector<Window> windows = {
-        {{1, 1, 1, 1}, {.kernel = 1, .stride = 1, .padding = 0}}, {{2, 4, 4, 3}, {.kernel = 2, .stride = 2, .padding = 0}},
-        {{1, 5, 5, 3}, {.kernel = 2, .stride = 2, .padding = 0}}, {{1, 5, 4, 2}, {.kernel = 3, .stride = 2, .padding = 1}},
-        {{1, 4, 3, 1}, {.kernel = 3, .stride = 1, .padding = 1}}, {{1, 3, 3, 31}, {.kernel = 3, .stride = 3, .padding = 0}},
-        {{1, 7, 7, 1}, {.kernel = 2, .stride = 3, .padding = 0}}, {{1, 6, 5, 1}, {.kernel = 5, .stride = 2, .padding = 2}},
+        {{1, 1, 1, 1}, {.kernel = 1, .stride = 1, .padding = 0}},
+        {{2, 4, 4, 3}, {.kernel = 2, .stride = 2, .padding = 0}},
+        {{1, 5, 5, 3}, {.kernel = 2, .stride = 2, .padding = 0}},
+        {{1, 5, 4, 2}, {.kernel = 3, .stride = 2, .padding = 1}},
+        {{1, 4, 3, 1}, {.kernel = 3, .stride = 1, .padding = 1}},
+        {{1, 3, 3, 31}, {.kernel = 3, .stride = 3, .padding = 0}},
+        {{1, 7, 7, 1}, {.kernel = 2, .stride = 3, .padding = 0}},
+        {{1, 6, 5, 1}, {.kernel = 5, .stride = 2, .padding = 2}},
     };
     for (const auto& [x, window] : windows) {
       Pool2dOptions options = window;
-      std::string at = text(": ", x, ", kernel ", options.kernel, ", stride ", options.stride, ", padding ", options.padding);
+      std::string at =
+          text(": ", x, ", kernel ", options.kernel, ", stride ", options.stride, ", padding ", options.padding);
       row("avg_pool2d" + at, {real(x)}, [options](const Tensor& t) { return avg_pool2d(t, options); });
       row("max_pool2d" + at, {real(x).all_distinct()}, [options](const Tensor& t) { return max_pool2d(t, options); });
     }
@@ -568,9 +579,8 @@ class OpTable {
       for (const Shape& x : {Shape{5, 1}, Shape{7, 3}, Shape{2, 3, 3, 5}, Shape{33, 2}, Shape{2, 2, 2, 31}}) {
         int64_t c = x[-1];
         std::vector<Input> inputs = {real(x), real({c}).range(0.5, 1.5), real({c})};
-        OpCase& training = row(text("batch_norm: ", x, label), inputs, [options](const Tensors& in) {
-          return batch_norm(in[0], in[1], in[2], options);
-        });
+        OpCase& training = row(text("batch_norm: ", x, label), inputs,
+                               [options](const Tensors& in) { return batch_norm(in[0], in[1], in[2], options); });
         training.float_tolerance = 2e-5;
         if (kinked) {
           training.clear_of_zero = [linear](const Tensors& in) { return batch_norm(in[0], in[1], in[2], linear); };
@@ -588,9 +598,8 @@ class OpTable {
       }
       for (const Shape& x : {Shape{1, 2, 3, 1}, Shape{2, 3, 3, 5}, Shape{3, 3, 1, 3}}) {
         int64_t c = x[-1];
-        OpCase& instance =
-            row(text("instance_norm: ", x, label), {real(x), real({c}).range(0.5, 1.5), real({c})},
-                [options](const Tensors& in) { return instance_norm(in[0], in[1], in[2], options); });
+        OpCase& instance = row(text("instance_norm: ", x, label), {real(x), real({c}).range(0.5, 1.5), real({c})},
+                               [options](const Tensors& in) { return instance_norm(in[0], in[1], in[2], options); });
         instance.float_tolerance = 2e-5;
         if (kinked) {
           instance.clear_of_zero = [linear](const Tensors& in) { return instance_norm(in[0], in[1], in[2], linear); };

@@ -8,6 +8,7 @@
 //   - they compute only the gradients that `in.needs` asks for and return undefined tensors in the other places;
 //   - they call ops, never kernels, so that the gradient of the gradient is there by itself.
 #pragma once
+#include <algorithm>
 #include <vector>
 
 #include "core/autograd.h"

@@ -53,8 +53,8 @@ void check_indices(const char* op, const Tensor& index, int64_t entries) {
   check<ShapeError>(index.rank() == 1, "[", op, "] indices must be a list, got ", index.shape());
   const int64_t* p = index.data<int64_t>();
   for (int64_t i = 0; i < index.numel(); i++) {
-    check<ShapeError>(p[i] >= 0 && p[i] < entries, "[", op, "] index ", p[i], " at place ", i, " is not below ",
-                      entries);
+    check<ShapeError>(p[i] >= 0 && p[i] < entries, "[", op, "] index ", p[i], " at place ", i, " is not one of the ",
+                      entries, " rows 0..", entries - 1);
   }
 }
 

@@ -2,19 +2,22 @@
 //
 //   image (n, h, w, c)   map (n, oh, ow, oc)   weight (oc, kh, kw, c)   K = kh*kw*c
 //
-//   conv2d             map    (n*oh*ow, oc) = patches (n*oh*ow, K) x weight^T          patches gathered while packing A
-//   conv_weight_grad   weight (oc, K)       = map^T x patches (n*oh*ow, K)             patches gathered while packing B
-//   conv_transpose2d   image, one of two ways:
-//     by phase    The pixels (y, x) with the same (y + pad_h) mod stride_h and (x + pad_w) mod stride_w see the same taps of the
-//                 kernel, so each of these stride_h*stride_w phases is a stride-1 convolution of the map with those taps. No
-//                 multiplication by an inserted zero, and every pixel is written once:
-//                 pixels of the phase (rows, c) = patches of the map (rows, taps*oc) x weights of the taps (taps*oc, c)
-//     scattered   map (n*oh*ow, oc) x weight (oc, K), each row added to its window of the image. For few channels, where a row of
-//                 tiles would be mostly empty by phase; each thread owns whole images, so the order of additions is fixed.
+//   conv2d             map    (n*oh*ow, oc) = patches (n*oh*ow, K) x weight^T      patches gathered while packing A
+//   conv_weight_grad   weight (oc, K)       = map^T x patches (n*oh*ow, K)         patches gathered while packing B
+//   conv_transpose2d   image, by phase or scattered
+//
+// By phase: the pixels with the same (y + pad_h) mod stride_h and (x + pad_w) mod stride_w see the same taps of the
+// kernel, so each of these stride_h*stride_w phases is a stride-1 convolution of the map with its taps alone. Nothing
+// is multiplied by an inserted zero, and every pixel is written once:
+//
+//   pixels of a phase (rows, c) = patches of the map (rows, taps*oc) x weight of the taps (taps*oc, c)
+//
+// Scattered: map (n*oh*ow, oc) x weight (oc, K), each row added to its window of the image. For images of few channels,
+// whose tiles would be mostly empty by phase. Each thread owns whole images, so the order of additions is fixed.
 //
 // In NHWC a row of a window is one contiguous run of kw*c numbers, which is why patches cost little more than a copy.
-// Where the window covers the whole image (first layer of a generator, last of a discriminator), a patch *is* the image and
-// all three are plain matrix products.
+// Where the window covers the whole image (first layer of a generator, last of a discriminator), a patch *is* the image
+// and all three are plain matrix products.
 #include "kernels/cpu/gemm.h"
 
 namespace forger::kernels {
@@ -30,7 +33,7 @@ int64_t quotient(int64_t a, int64_t b) {
   return ((a | b) >> 32) == 0 ? static_cast<uint32_t>(a) / static_cast<uint32_t>(b) : a / b;
 }
 
-// Windows of (kh, kw) pixels over images (n, h, w, c), the first at pixel (top, left); a grid of (rows, cols) per image.
+// A grid of (rows, cols) windows of (kh, kw) pixels over each image (n, h, w, c), the first at pixel (top, left).
 struct Windows {
   int64_t h, w, c;
   int64_t rows, cols;
@@ -38,8 +41,8 @@ struct Windows {
   int64_t top, left;
 };
 
-// The virtual matrix of gathered patches: row (n, p, q), column (i, j, c). Each row of a window is one run of the image; where
-// the window sticks out, pixels are zeros.
+// The virtual matrix of gathered patches: row (n, p, q), column (i, j, c). Each row of a window is one run of the
+// image; where the window sticks out, pixels are zeros.
 template <class T>
 struct Patches {
   T* image;
@@ -47,7 +50,7 @@ struct Patches {
 
   struct Cursor {
     Windows s;
-    T* window;                // pixel (y, x, 0), inside the image or not
+    T* window;  // pixel (y, x, 0), inside the image or not
     int64_t p, q, y, x;
     int64_t inside, outside;  // of a row of the window, the elements [inside, outside) lie in the image
     bool whole;               // all of the window lies in the image
@@ -104,7 +107,8 @@ struct Patches {
     }
   };
   Cursor at(int64_t row) const {
-    const int64_t line = quotient(row, s.cols), n = quotient(line, s.rows), p = line - n * s.rows, q = row - line * s.cols;
+    const int64_t line = quotient(row, s.cols), n = quotient(line, s.rows), p = line - n * s.rows,
+                  q = row - line * s.cols;
     const int64_t y = s.top + p * s.stride_h, x = s.left + q * s.stride_w;
     Cursor cursor{s, image + ((n * s.h + y) * s.w + x) * s.c, p, q, y, x, 0, 0, false};
     cursor.place();
@@ -122,16 +126,17 @@ template <class T>
 struct ScatterOut {
   Patches<T> windows;
   void scatter(int64_t row, int64_t count, int64_t col, int64_t cols, const T* tile, int64_t tile_step) const {
+    typename Patches<T>::Cursor cursors[gemm::max_mr];
+    auto cursor = windows.at(row);
+    for (int64_t r = 0; r < count; r++, cursor.next()) cursors[r] = cursor;
     // Neighbouring windows overlap, and an addition that reads what the previous one has just written stalls. So every
     // second window (with 4x4 stride 2) is added first, then those between.
-    const int64_t overlap = std::min((windows.s.kw + windows.s.stride_w - 1) / windows.s.stride_w, count);
+    const int64_t overlap = (windows.s.kw + windows.s.stride_w - 1) / windows.s.stride_w;
     for (int64_t pass = 0; pass < overlap; pass++) {
-      auto cursor = windows.at(row + pass);
       for (int64_t r = pass; r < count; r += overlap) {
-        cursor.runs(col, cols, [&](int64_t offset, T* pixels, int64_t n) {
+        cursors[r].runs(col, cols, [&](int64_t offset, T* pixels, int64_t n) {
           if (pixels) gemm::add_run(pixels, tile + r * tile_step + offset, n);
         });
-        for (int64_t skip = 0; skip < overlap; skip++) cursor.next();
       }
     }
   }
@@ -208,8 +213,8 @@ void transpose_by_phase(const ConvShape& s, const T* map, const T* weight, T* im
   for (int64_t y = 0; y < std::min(s.stride_h, s.h); y++) {
     for (int64_t x = 0; x < std::min(s.stride_w, s.w); x++) {
       const Phase v(y, s.h, s.kh, s.stride_h, s.pad_h), h(x, s.w, s.kw, s.stride_w, s.pad_w);
-      const Patches<const T> patches{
-          map, {s.oh, s.ow, s.oc, v.count, h.count, v.taps, h.taps, 1, 1, v.origin, h.origin}};
+      const Patches<const T> patches{map,
+                                     {s.oh, s.ow, s.oc, v.count, h.count, v.taps, h.taps, 1, 1, v.origin, h.origin}};
       const PhaseWeight<T> taps{weight, s.oc, s.c, s.kh, s.kw, s.stride_h, s.stride_w, v, h};
       gemm::multiply<T, Bytes>(s.n * v.count * h.count, s.c, v.taps * h.taps * s.oc, Operand<Patches<const T>>{patches},
                                Operand<PhaseWeight<T>>{taps},
@@ -262,8 +267,8 @@ void Cpu<T>::conv_transpose2d(const ConvShape& s, const T* map, const T* weight,
   });
 }
 
-// The product is deep (a row per pixel) and often small, so where the rows of the map outnumber it, each thread sums a share of the
-// depth and the partial sums are added in the order of the threads.
+// The product is deep: a step per pixel of the map. Where it is small too, each thread sums a share of the depth, and
+// the partial sums are added in the order of the threads.
 template <class T>
 void Cpu<T>::conv_weight_grad(const ConvShape& s, const T* image, const T* map, T* weight) {
   const int64_t k = s.kh * s.kw * s.c, depth = s.n * s.oh * s.ow, size = s.oc * k;
@@ -271,12 +276,13 @@ void Cpu<T>::conv_weight_grad(const ConvShape& s, const T* image, const T* map, 
   const Operand<Matrix<const T>> a{{map, s.oc}, true};
   const Operand<Patches<const T>> b{patches_of(s, image)};
   const int count = gemm::useful_threads(double(size) * double(depth));
-  constexpr int64_t deep = 16;  // depth per output element from which a share each beats rows each
+  constexpr int64_t deep = 16;  // weights per step of depth up to which sharing the depth beats sharing the rows
   with_simd([&](auto bytes) {
     if (count == 1 || depth * deep < size) {
       return gemm::multiply<T, bytes>(s.oc, k, depth, a, b, MatrixOut<T>{weight, k});
     }
-    T* const partial = static_cast<T*>(scratch(Scratch::partial_sums, static_cast<size_t>(size * (count - 1)) * sizeof(T)));
+    T* const partial =
+        static_cast<T*>(scratch(Scratch::partial_sums, static_cast<size_t>(size * (count - 1)) * sizeof(T)));
 #pragma omp parallel for num_threads(count) schedule(static, 1)
     for (int t = 0; t < count; t++) {
       MatrixOut<T> out{t == 0 ? weight : partial + size * (t - 1), k};

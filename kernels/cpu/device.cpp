@@ -2,6 +2,7 @@
 #include <sys/mman.h>
 
 #include <atomic>
+#include <cstdint>
 #include <cstdlib>
 #include <new>
 #include <string_view>
@@ -20,6 +21,7 @@ std::atomic<int> thread_count{0};  // 0: not yet set
 // From two megabytes on, memory begins on a huge page and asks for such pages: one TLB entry then covers what 512 did.
 void* aligned_memory(size_t bytes) {
   const size_t alignment = bytes >= huge_page ? huge_page : cache_line;
+  if (bytes > PTRDIFF_MAX) throw std::bad_alloc();  // larger than any object
   void* memory = nullptr;
   if (posix_memalign(&memory, alignment, std::max<size_t>(bytes, 1)) != 0) throw std::bad_alloc();
   if (alignment == huge_page) madvise(memory, bytes, MADV_HUGEPAGE);  // a hint: its failure costs only speed

@@ -13,7 +13,8 @@ constexpr int b_ahead = 8;
 
 // NV vectors wide (1 or 2). The loops over i and j unroll fully: every accumulator is a register.
 template <class T, int Bytes, int MR, int NV, bool ByRows>
-void kernel(int64_t kc, const T* a, [[maybe_unused]] int64_t a_step, const T* b, T* const* c, int64_t col, bool accumulate) {
+void kernel(int64_t kc, const T* a, [[maybe_unused]] int64_t a_step, const T* b, T* const* c, int64_t col,
+            bool accumulate) {
   using V = Vec<T, Bytes>;
   constexpr int lanes = Tile<T, Bytes>::lanes, nr = Tile<T, Bytes>::nr;
   V acc[MR][NV] = {};
@@ -65,7 +66,7 @@ Kernel<T> find_kernel(int mr, bool by_rows, bool narrow) {
   return table[by_rows][narrow][static_cast<size_t>(mr - 1)];
 }
 
-#define FORGER_FIND_KERNEL(Bytes)                                \
+#define FORGER_FIND_KERNEL(Bytes)                                    \
   template Kernel<float> find_kernel<float, Bytes>(int, bool, bool); \
   template Kernel<double> find_kernel<double, Bytes>(int, bool, bool)
 FORGER_FIND_KERNEL(16);
@@ -84,8 +85,7 @@ void Cpu<T>::matmul(const MatmulShape& s, const T* a, const T* b, T* c) {
   const int64_t a_step = s.trans_a ? s.m : s.k, b_step = s.trans_b ? s.k : s.n;
   const auto operands = [&](int64_t i, auto&& f) {
     f(Operand<Matrix<const T>>{{a + i * s.a_batch_stride, a_step}, s.trans_a},
-      Operand<Matrix<const T>>{{b + i * s.b_batch_stride, b_step}, s.trans_b},
-      MatrixOut<T>{c + i * s.m * s.n, s.n});
+      Operand<Matrix<const T>>{{b + i * s.b_batch_stride, b_step}, s.trans_b}, MatrixOut<T>{c + i * s.m * s.n, s.n});
   };
   with_simd([&](auto bytes) {
     if (s.batch == 1) {

@@ -2,27 +2,32 @@
 //
 //   C (m, n) = A (m, k) B (k, n)
 //
-// An operand is a *source*: a virtual row-major matrix of which runs of a row can be visited. A plain matrix is a source,
-// and so are the patches of an image, gathered on the fly. The product packs blocks of its sources into panels that fit
-// the caches, so no patch matrix ever exists in memory:
+// An operand is a *source*: a virtual row-major matrix of which runs of a row can be visited. A plain matrix is a
+// source, and so are the patches of an image, gathered on the fly. The product packs blocks of its sources into panels
+// that fit the caches, so no patch matrix ever exists in memory:
 //
-//   for each block of NC columns           B block (KC, NC) in panels of NR columns: in L2, shared by all threads
+//   for each block of NC columns         B block (KC, NC) in panels of NR columns: about the L2, shared by all threads
 //     for each block of KC of the depth
-//       pack B                             each thread packs a share of the depth, then a barrier
-//       for each panel of MR rows          A panel (MR, KC): in L1, each thread has its own rows
+//       pack B                           each thread packs a share of the depth, then a barrier
+//       for each panel of MR rows        A panel (MR, KC): in the L1, each thread has its own rows
 //         pack A                         unless it is read in place
-//         for each B panel                 C tile (MR, NR): in registers over the whole of KC
+//         for each panel of B            C tile (MR, NR): in registers over the whole of KC
 //           micro-kernel
 //
-// The micro-kernel holds MR x 2 accumulator vectors, loads two vectors of B per step and multiplies them by MR broadcast
-// elements of A. 14 x 2 accumulators, two of B and one broadcast fill the 32 registers of AVX-512; AVX2 has 16. Rows are
-// dealt evenly to panels of at most MR rows, and there is a micro-kernel for each count, so leftovers cost little.
+// The micro-kernel holds MR x 2 accumulator vectors, loads two vectors of B per step and multiplies them by MR
+// broadcast elements of A. 14 x 2 accumulators, two of B and one broadcast fill the 32 registers of AVX-512; AVX2 has
+// 16. Rows are dealt evenly to panels of at most MR rows, and there is a micro-kernel for each count, so leftovers cost
+// little.
 //
-// Broadcasts do not care about the order of A, so A is never transposed: rows are copied to a panel of constant row distance
-// (`by rows`), and a matrix that holds the transpose is read where it lies, row k giving the elements of step k (`by depth`).
+// A broadcast does not care how A lies, so A is never transposed. Either its rows are copied to a panel of constant row
+// distance (`by rows`), or it holds the transpose and step k of a panel is a piece of row k (`by depth`), copied if
+// many panels of B follow and read in place if not.
 //
-// The layout follows K. Goto and R. van de Geijn, "Anatomy of high-performance matrix multiplication" (2008) and F. Van Zee
-// and R. van de Geijn, "BLIS" (2015), except that A is packed one panel at a time.
+// Operands may also be so narrow that tiles are mostly padding: see "few columns" below. For few channels on the other
+// side of a convolution, products scattered into their destination serve (conv.cpp).
+//
+// The layout follows K. Goto and R. van de Geijn, "Anatomy of high-performance matrix multiplication" (2008) and F. Van
+// Zee and R. van de Geijn, "BLIS" (2015), except that A is packed one panel at a time.
 #pragma once
 #include <algorithm>
 #include <cstdint>
@@ -46,13 +51,13 @@ constexpr int max_mr = 14;
 template <class T>
 constexpr int64_t max_kc = 2048 / sizeof(T);
 template <class T>
-constexpr int64_t block_size = (1 << 20) / sizeof(T);  // KC x NC, elements
+constexpr int64_t block_size = (1 << 20) / sizeof(T);  // of B: KC x NC, elements
 // Distance of the rows of an A panel: an odd number of cache lines, so that they fall into different sets of the L1.
 template <class T>
 constexpr int64_t row_step = max_kc<T> + 64 / sizeof(T);
 
-// c[i][col .. col+NR) (+)= sum_k a(i, k) * b[k][0 .. NR) for the MR rows of a panel, where a(i, k) is a[i*row_step + k] by rows
-// and a[k*a_step + i] by depth. `narrow`: only the first NR/2 columns.
+// c[i][col .. col+NR) (+)= sum_k a(i, k) * b[k][0 .. NR) for the MR rows of a panel, where a(i, k) is a[i*row_step + k]
+// by rows and a[k*a_step + i] by depth. `narrow`: only the first NR/2 columns.
 template <class T>
 using Kernel = void (*)(int64_t kc, const T* a, int64_t a_step, const T* b, T* const* c, int64_t col, bool accumulate);
 
@@ -61,8 +66,8 @@ Kernel<T> find_kernel(int mr, bool by_rows, bool narrow);
 
 // ---- sources: virtual row-major matrices ----------------------------------------------------------------------------
 //
-// at(row) is a cursor; next() moves it a row down; runs(col, count, emit) visits the columns [col, col + count) of its row
-// from left to right as emit(offset, pointer, length), pointer being null for a run of zeros.
+// at(row) is a cursor; next() moves it a row down; runs(col, count, emit) visits the columns [col, col + count) of its
+// row from left to right as emit(offset, pointer, length), pointer being null for a run of zeros.
 
 template <class T>
 struct Matrix {
@@ -88,12 +93,19 @@ struct Operand {
 };
 
 template <class Source>
-constexpr bool is_matrix = requires(const Source& s) { s.data + s.step; };
+constexpr bool is_matrix = requires(const Source& s) {
+  s.data + s.step;
+};
 
 // ---- destinations ---------------------------------------------------------------------------------------------------
 //
 // A destination either has rows(row, count, pointers), the addresses of contiguous rows into which tiles are stored, or
 // scatter(row, count, col, cols, tile, tile_step), which must add a tile wherever it belongs.
+
+template <class Out>
+constexpr bool scatters = requires {
+  &Out::scatter;
+};
 
 template <class T>
 struct MatrixOut {
@@ -113,6 +125,8 @@ struct Range {
     return {begin + units * i / parts * grain, std::min(end, begin + units * (i + 1) / parts * grain)};
   }
 };
+
+inline int64_t blocks(int64_t size, int64_t limit) { return std::max<int64_t>(1, (size + limit - 1) / limit); }
 
 // ---- packing --------------------------------------------------------------------------------------------------------
 
@@ -140,25 +154,28 @@ inline void add_run(T* dst, const T* src, int64_t n) {
 
 // (rows, kc) -> panel[i*row_step + k]
 template <class T, class Source>
-void pack_by_rows(const Source& source, int64_t row, int64_t rows, int64_t k, int64_t kc, T* panel) {
-  auto cursor = source.at(row);
-  for (int64_t i = 0; i < rows; i++, cursor.next()) {
-    T* dst = panel + i * row_step<T>;
-    cursor.runs(k, kc, [&](int64_t offset, const T* src, int64_t n) { copy_run(dst + offset, src, n); });
+void pack_by_rows(const Source& source, Range rows, Range depth, T* panel) {
+  auto cursor = source.at(rows.begin);
+  for (int64_t i = 0; i < rows.size(); i++, cursor.next()) {
+    T* const dst = panel + i * row_step<T>;
+    cursor.runs(depth.begin, depth.size(),
+                [&](int64_t offset, const T* src, int64_t n) { copy_run(dst + offset, src, n); });
   }
 }
 
 // The matrix holds (k, rows): -> panel[k*max_mr + i]
 template <class T>
-void pack_by_depth(const Matrix<const T>& source, int64_t row, int64_t rows, int64_t k, int64_t kc, T* panel) {
-  for (int64_t s = 0; s < kc; s++) copy_run(panel + s * max_mr, source.data + (k + s) * source.step + row, rows);
+void pack_by_depth(const Matrix<const T>& source, Range rows, Range depth, T* panel) {
+  for (int64_t k = depth.begin; k < depth.end; k++, panel += max_mr) {
+    copy_run(panel, source.data + k * source.step + rows.begin, rows.size());
+  }
 }
 
-// The source holds (k, n): -> panels[p*kc*NR + k*NR + j], zeros beyond the last column. Packs some of the steps.
+// The source holds (k, n): -> panels[p*kc*NR + k*NR + j], zeros beyond the last column. Packs `steps` of `depth`.
 template <class T, int NR, class Source>
-void pack_b(const Source& source, int64_t k, int64_t kc, Range steps, int64_t col, int64_t cols, T* panels) {
-  const int64_t padded = (cols + NR - 1) / NR * NR;
-  auto cursor = source.at(k + steps.begin);
+void pack_b(const Source& source, Range depth, Range steps, Range cols, T* panels) {
+  const int64_t kc = depth.size(), padded = (cols.size() + NR - 1) / NR * NR;
+  auto cursor = source.at(depth.begin + steps.begin);
   for (int64_t s = steps.begin; s < steps.end; s++, cursor.next()) {
     T* const row = panels + s * NR;
     const auto place = [&](int64_t offset, const T* src, int64_t n) {
@@ -170,8 +187,8 @@ void pack_b(const Source& source, int64_t k, int64_t kc, Range steps, int64_t co
         if (src) src += part;
       }
     };
-    cursor.runs(col, cols, place);
-    if (padded > cols) place(cols, nullptr, padded - cols);
+    cursor.runs(cols.begin, cols.size(), place);
+    if (padded > cols.size()) place(cols.size(), nullptr, padded - cols.size());
   }
 }
 
@@ -192,13 +209,14 @@ inline void transpose(V (&v)[Lanes]) {
 
 // The matrix holds (n, k). Squares are transposed in registers; what is left at the edges goes element by element.
 template <class T, int Bytes>
-void pack_b_transposed(const Matrix<const T>& source, int64_t k, int64_t kc, Range steps, int64_t col, int64_t cols, T* panels) {
+void pack_b_transposed(const Matrix<const T>& source, Range depth, Range steps, Range cols, T* panels) {
   using V = Vec<T, Bytes>;
   constexpr int lanes = Tile<T, Bytes>::lanes, nr = Tile<T, Bytes>::nr;
-  for (int64_t j = 0; j < cols; j += lanes) {
+  const int64_t kc = depth.size(), vectors = blocks(cols.size(), lanes);
+  for (int64_t j = 0; j < cols.size(); j += lanes) {
     T* const panel = panels + j / nr * kc * nr + j % nr;
-    const T* const first = source.data + (col + j) * source.step + k;
-    const int64_t count = std::min<int64_t>(lanes, cols - j);
+    const T* const first = source.data + (cols.begin + j) * source.step + depth.begin;
+    const int64_t count = std::min<int64_t>(lanes, cols.size() - j);
     int64_t s = steps.begin;
     for (; count == lanes && s + lanes <= steps.end; s += lanes) {
       V square[lanes];
@@ -212,15 +230,13 @@ void pack_b_transposed(const Matrix<const T>& source, int64_t k, int64_t kc, Ran
       for (int64_t i = 0; i < lanes; i++) panel[s * nr + i] = i < count ? first[i * source.step + s] : T{0};
     }
   }
-  if ((cols + lanes - 1) / lanes % 2 == 1) {  // the last panel's second half
-    T* const half = panels + cols / nr * kc * nr + lanes;
+  if (vectors % 2 == 1) {  // the last panel's second half
+    T* const half = panels + vectors / 2 * kc * nr + lanes;
     for (int64_t s = steps.begin; s < steps.end; s++) store(half + s * nr, V{});
   }
 }
 
 // ---- the product ----------------------------------------------------------------------------------------------------
-
-inline int64_t blocks(int64_t size, int64_t limit) { return std::max<int64_t>(1, (size + limit - 1) / limit); }
 
 // Threads that work on the same columns and share the packed B. `b` holds two blocks: while some threads still multiply
 // by one, others pack the next, so one barrier per block is enough.
@@ -232,63 +248,77 @@ struct Team {
 template <class T>
 constexpr size_t b_block_bytes = block_size<T> * sizeof(T);
 
-// The tiles of the rows `rows` and the columns `cols`, whose block of B (depth.size(), cols) is packed.
+// A panel of A as the micro-kernels take it.
+template <class T>
+struct APanel {
+  const T* data;
+  int64_t step;  // by depth
+};
+
+// `repeats`: how many panels of B it will meet.
+template <class T, class A>
+APanel<T> pack_a(const Operand<A>& a, Range rows, Range depth, int64_t repeats, T* panel) {
+  constexpr int64_t worth_copying = 8;  // repeats from which copying a transposed A beats reading it in place
+  if (!a.transposed) {
+    if (depth.size() > 0) pack_by_rows(a.source, rows, depth, panel);
+    return {panel, 1};
+  }
+  if constexpr (is_matrix<A>) {
+    if (repeats < worth_copying) return {a.source.data + depth.begin * a.source.step + rows.begin, a.source.step};
+    pack_by_depth(a.source, rows, depth, panel);
+  }
+  return {panel, max_mr};
+}
+
+// The tiles of `rows` x `cols`, the block of B (depth, cols) being packed. Tiles that are not full, and all tiles of a
+// scattering destination, are computed aside first: one at a time, or the whole width.
 template <class T, int Bytes, class A, class Out>
-void multiply_block(const Operand<A>& a, const T* b_panels, Range rows, Range cols, Range depth, bool accumulate, Out& out) {
+void multiply_block(const Operand<A>& a, const T* b_panels, Range rows, Range cols, Range depth, bool accumulate,
+                    Out& out) {
   constexpr int nr = Tile<T, Bytes>::nr;
-  constexpr int pack_from = 8;  // panels of B from which copying a transposed A beats reading it in place
-  constexpr bool scattered = requires(T* tile) { out.scatter(0, 0, 0, 0, tile, nr); };
-  const int64_t kc = depth.size(), panels = blocks(rows.size(), Tile<T, Bytes>::mr);
+  constexpr bool scattered = scatters<Out>;
+  const int64_t kc = depth.size(), b_count = blocks(cols.size(), nr), panels = blocks(rows.size(), Tile<T, Bytes>::mr);
+  const int64_t aside_step = scattered ? b_count * nr : nr;
   T* const a_panel = static_cast<T*>(scratch(Scratch::gemm_a, max_mr * row_step<T> * sizeof(T)));
-  alignas(64) T tile[max_mr * nr];
-  T *tile_rows[max_mr], *out_rows[max_mr];
+  T* const aside = static_cast<T*>(scratch(Scratch::gemm_c, static_cast<size_t>(max_mr * aside_step) * sizeof(T)));
+  T *aside_rows[max_mr], *out_rows[max_mr];
+  for (int i = 0; i < max_mr; i++) aside_rows[i] = aside + i * aside_step;
 
   for (int64_t panel = 0; panel < panels; panel++) {
     const Range mine = rows.part(panel, panels);
     const int mr = static_cast<int>(mine.size());
-    const T* a_data = a_panel;
-    int64_t a_step = 1;
-    if (a.transposed) {
-      if constexpr (is_matrix<A>) {
-        if (cols.size() >= pack_from * nr) {
-          pack_by_depth(a.source, mine.begin, mr, depth.begin, kc, a_panel);
-          a_step = max_mr;
-        } else {
-          a_data = a.source.data + depth.begin * a.source.step + mine.begin;
-          a_step = a.source.step;
-        }
-      }
-    } else if (kc > 0) {
-      pack_by_rows(a.source, mine.begin, mr, depth.begin, kc, a_panel);
-    }
-    for (int i = 0; i < mr; i++) tile_rows[i] = tile + i * nr;
-    if constexpr (!scattered) out.rows(mine.begin, mr, out_rows);
+    const APanel<T> packed = pack_a(a, mine, depth, b_count, a_panel);
     const Kernel<T> full = find_kernel<T, Bytes>(mr, !a.transposed, false);
+    const Kernel<T> narrow = find_kernel<T, Bytes>(mr, !a.transposed, true);
+    if constexpr (!scattered) out.rows(mine.begin, mr, out_rows);
 
     for (int64_t col = cols.begin; col < cols.end; col += nr) {
       const T* const b = b_panels + (col - cols.begin) * kc;
       const int64_t count = std::min<int64_t>(nr, cols.end - col);
       if (!scattered && count == nr) {
-        full(kc, a_data, a_step, b, out_rows, col, accumulate);
+        full(kc, packed.data, packed.step, b, out_rows, col, accumulate);
         continue;
       }
-      const bool narrow = count <= nr / 2;
-      (narrow ? find_kernel<T, Bytes>(mr, !a.transposed, true) : full)(kc, a_data, a_step, b, tile_rows, 0, false);
-      if constexpr (scattered) {
-        out.scatter(mine.begin, mr, col, count, tile, nr);
-      } else {
+      (count <= nr / 2 ? narrow : full)(kc, packed.data, packed.step, b, aside_rows, scattered ? col - cols.begin : 0,
+                                        false);
+      if constexpr (!scattered) {
         for (int i = 0; i < mr; i++) {
-          T* const c = out_rows[i] + col;
-          for (int64_t j = 0; j < count; j++) c[j] = accumulate ? c[j] + tile[i * nr + j] : tile[i * nr + j];
+          if (accumulate) {
+            add_run(out_rows[i] + col, aside_rows[i], count);
+          } else {
+            copy_run(out_rows[i] + col, aside_rows[i], count);
+          }
         }
       }
     }
+    if constexpr (scattered) out.scatter(mine.begin, mr, cols.begin, cols.size(), aside, aside_step);
   }
 }
 
 // One thread's share: the tiles of `rows` x `cols`, summed over `depth`.
 template <class T, int Bytes, class A, class B, class Out>
-void multiply_share(const Team& team, const Operand<A>& a, const Operand<B>& b, Range rows, Range cols, Range depth, Out& out) {
+void multiply_share(const Team& team, const Operand<A>& a, const Operand<B>& b, Range rows, Range cols, Range depth,
+                    Out& out) {
   constexpr int nr = Tile<T, Bytes>::nr;
   // Packing by rows likes long runs; by depth, more columns per packed panel matter more.
   const int64_t max_depth = a.transposed ? max_kc<T> / 2 : max_kc<T>;
@@ -304,10 +334,10 @@ void multiply_share(const Team& team, const Operand<A>& a, const Operand<B>& b, 
       const Range packed = Range{0, d.size()}.part(team.rank, team.size);
       if (b.transposed) {
         if constexpr (is_matrix<B>) {
-          pack_b_transposed<T, Bytes>(b.source, d.begin, d.size(), packed, c.begin, c.size(), panels);
+          pack_b_transposed<T, Bytes>(b.source, d, packed, c, panels);
         }
       } else if (packed.size() > 0) {
-        pack_b<T, nr>(b.source, d.begin, d.size(), packed, c.begin, c.size(), panels);
+        pack_b<T, nr>(b.source, d, packed, c, panels);
       }
       if (team.size > 1) {
 #pragma omp barrier
@@ -323,6 +353,83 @@ void* b_scratch() {
   return scratch(Scratch::gemm_b, 2 * b_block_bytes<T>);
 }
 
+// ---- few columns: dot products --------------------------------------------------------------------------------------
+//
+// With one to four columns (a discriminator's verdict, an image's channels) a tile of NR columns would be mostly
+// padding. Here vectors run along the depth instead: four rows of A against all columns of B, both packed by rows and
+// padded with zeros to whole vectors, and the lanes are summed at the end.
+
+constexpr int64_t max_dot_columns = 4;
+constexpr int dot_rows = 4;
+
+template <class T, int Bytes, int N>
+void dot_tile(int64_t kc, const T* a, const T* b, T (&sums)[dot_rows][N]) {
+  using V = Vec<T, Bytes>;
+  constexpr int lanes = Tile<T, Bytes>::lanes;
+  V acc[dot_rows][N] = {};
+  for (int64_t k = 0; k < kc; k += lanes) {
+    V bv[N];
+#pragma GCC unroll 4
+    for (int j = 0; j < N; j++) bv[j] = load<V>(b + j * row_step<T> + k);
+#pragma GCC unroll 4
+    for (int i = 0; i < dot_rows; i++) {
+      const V av = load<V>(a + i * row_step<T> + k);
+#pragma GCC unroll 4
+      for (int j = 0; j < N; j++) acc[i][j] += av * bv[j];
+    }
+  }
+  for (int i = 0; i < dot_rows; i++) {
+    for (int j = 0; j < N; j++) {
+      T sum = 0;
+      for (int lane = 0; lane < lanes; lane++) sum += acc[i][j][lane];
+      sums[i][j] = sum;
+    }
+  }
+}
+
+template <class T, int Bytes, int N, class A, class B, class Out>
+void multiply_dots(const Operand<A>& a, const Operand<B>& b, Range rows, int64_t k, Out& out) {
+  constexpr int64_t lanes = Tile<T, Bytes>::lanes, panel_rows = dot_rows * 3;
+  const int64_t depth_blocks = blocks(k, max_kc<T>);
+  T* const a_panel = static_cast<T*>(scratch(Scratch::gemm_a, (panel_rows + N) * row_step<T> * sizeof(T)));
+  T* const b_panel = a_panel + panel_rows * row_step<T>;
+  T sums[dot_rows][N], *out_rows[panel_rows];
+  for (int64_t pc = 0; pc < depth_blocks; pc++) {
+    const Range depth = Range{0, k}.part(pc, depth_blocks);
+    const int64_t kc = depth.size(), padded = (kc + lanes - 1) / lanes * lanes;
+    for (int64_t i = 0; i < panel_rows + N; i++) std::fill_n(a_panel + i * row_step<T> + kc, padded - kc, T{0});
+    if (b.transposed) {
+      pack_by_rows(b.source, {0, N}, depth, b_panel);
+    } else {
+      auto cursor = b.source.at(depth.begin);
+      for (int64_t s = 0; s < kc; s++, cursor.next()) {
+        cursor.runs(0, N, [&](int64_t offset, const T* src, int64_t n) {
+          for (int64_t j = 0; j < n; j++) b_panel[(offset + j) * row_step<T> + s] = src ? src[j] : T{0};
+        });
+      }
+    }
+    for (int64_t row = rows.begin; row < rows.end; row += panel_rows) {
+      const int64_t count = std::min(panel_rows, rows.end - row);
+      pack_by_rows(a.source, {row, row + count}, depth, a_panel);
+      out.rows(row, count, out_rows);
+      for (int64_t i = 0; i < count; i++) {
+        if (i % dot_rows == 0) dot_tile<T, Bytes, N>(padded, a_panel + i * row_step<T>, b_panel, sums);
+        for (int64_t j = 0; j < N; j++) out_rows[i][j] = sums[i % dot_rows][j] + (pc > 0 ? out_rows[i][j] : T{0});
+      }
+    }
+  }
+}
+
+template <class T, int Bytes, class A, class B, class Out>
+void multiply_few_columns(const Operand<A>& a, const Operand<B>& b, Range rows, int64_t n, int64_t k, Out& out) {
+  if (n == 1) multiply_dots<T, Bytes, 1>(a, b, rows, k, out);
+  if (n == 2) multiply_dots<T, Bytes, 2>(a, b, rows, k, out);
+  if (n == 3) multiply_dots<T, Bytes, 3>(a, b, rows, k, out);
+  if (n == 4) multiply_dots<T, Bytes, 4>(a, b, rows, k, out);
+}
+
+// ---- the whole product ----------------------------------------------------------------------------------------------
+
 // The whole product on the calling thread alone.
 template <class T, int Bytes, class A, class B, class Out>
 void multiply_serial(int64_t m, int64_t n, Range depth, const Operand<A>& a, const Operand<B>& b, Out& out) {
@@ -330,7 +437,7 @@ void multiply_serial(int64_t m, int64_t n, Range depth, const Operand<A>& a, con
 }
 
 // Below this many multiply-adds per thread, waking a thread costs more than it saves.
-constexpr double min_work_per_thread = 1e5;
+constexpr double min_work_per_thread = 2e5;
 
 inline int useful_threads(double multiply_adds) {
   return static_cast<int>(std::clamp<double>(multiply_adds / min_work_per_thread, 1, threads()));
@@ -339,10 +446,18 @@ inline int useful_threads(double multiply_adds) {
 // The whole product. Threads share the rows, or the columns where rows are too few. Rows are dealt in multiples of
 // `row_grain`: a scattering destination must own what it adds to.
 template <class T, int Bytes, class A, class B, class Out>
-void multiply(int64_t m, int64_t n, int64_t k, const Operand<A>& a, const Operand<B>& b, Out out, int64_t row_grain = 1) {
+void multiply(int64_t m, int64_t n, int64_t k, const Operand<A>& a, const Operand<B>& b, Out out,
+              int64_t row_grain = 1) {
   constexpr int nr = Tile<T, Bytes>::nr;
   if (m == 0 || n == 0) return;
   const int count = useful_threads(double(m) * double(n) * double(k));
+  if constexpr (!scatters<Out>) {
+    if (n <= max_dot_columns && k >= nr && !a.transposed) {
+      return parallel_for(m, std::max<int64_t>(m / count, 1), [&](int64_t begin, int64_t end) {
+        multiply_few_columns<T, Bytes>(a, b, {begin, end}, n, k, out);
+      });
+    }
+  }
   if (count == 1) return multiply_serial<T, Bytes>(m, n, {0, k}, a, b, out);
 
   const bool by_rows = m / row_grain >= count && (row_grain > 1 || m >= 4 * count || n < nr * count);

@@ -122,29 +122,38 @@ void Cpu<T>::norm_stats(const NormShape& s, const T* x, T eps, T* mean, T* rstd)
     };
     fold_any_tile<1, T>(t, group, r0, r1, c0, c1, T(0), Plus{}, square, {part(group, tile, 1) + c0});
   });
-  // Merges: every tile gives `copies` entries per channel, the shorter wide row at the end entries of one element.
+  // Merges, a strip of channels at a time: every tile gives `copies` entries per channel, each leftover row one of a
+  // single element.
+  constexpr int64_t strip = 64;
+  const T no_m2[strip] = {};
   const double n = static_cast<double>(s.rows);
   parallel_for(t.groups * t.cols, 16384 / (t.row_tiles * t.copies) + 1, [&](int64_t begin, int64_t end) {
-    for (int64_t i = begin; i < end; i++) {
+    for (int64_t i = begin, channels = 0; i < end; i += channels) {
       const int64_t group = i / t.cols, channel = i % t.cols;
+      channels = std::min({strip, end - i, t.cols - channel});
       const T* rest = x + group * t.group_size() + t.rows * t.width;
-      const auto for_entries = [&](const auto& entry) {  // entry(count, mean, M2)
+      const auto for_entries = [&](const auto& entry) {  // entry(count, means, M2s) of the strip's channels
         for (int64_t tile = 0; tile < t.row_tiles; tile++) {
           const double count = static_cast<double>(std::min(t.row_step, t.rows - tile * t.row_step));
           for (int64_t c = channel; c < t.width; c += t.cols)
-            entry(count, part(group, tile, 0)[c], part(group, tile, 1)[c]);
+            entry(count, part(group, tile, 0) + c, part(group, tile, 1) + c);
         }
-        for (int64_t c = channel; c < t.rest; c += t.cols) entry(1.0, rest[c], T(0));
+        for (int64_t c = channel; c < t.rest; c += t.cols) entry(1.0, rest + c, no_m2);
       };
-      double sum = 0, m2 = 0;
-      for_entries([&](double count, T tile_mean, T) { sum += count * static_cast<double>(tile_mean); });
-      const double total_mean = sum / n;
-      for_entries([&](double count, T tile_mean, T tile_m2) {
-        const double d = static_cast<double>(tile_mean) - total_mean;
-        m2 += static_cast<double>(tile_m2) + count * d * d;
+      double total_mean[strip] = {}, m2[strip] = {};
+      for_entries([&](double count, const T* means, const T*) {
+        for (int64_t c = 0; c < channels; c++) total_mean[c] += count / n * static_cast<double>(means[c]);
       });
-      mean[i] = static_cast<T>(total_mean);
-      rstd[i] = static_cast<T>(1 / std::sqrt(m2 / n + static_cast<double>(eps)));
+      for_entries([&](double count, const T* means, const T* m2s) {
+        for (int64_t c = 0; c < channels; c++) {
+          const double d = static_cast<double>(means[c]) - total_mean[c];
+          m2[c] += static_cast<double>(m2s[c]) + count * d * d;
+        }
+      });
+      for (int64_t c = 0; c < channels; c++) {
+        mean[i + c] = static_cast<T>(total_mean[c]);
+        rstd[i + c] = static_cast<T>(1 / std::sqrt(m2[c] / n + static_cast<double>(eps)));
+      }
     }
   });
 }

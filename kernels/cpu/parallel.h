@@ -20,17 +20,17 @@ void parallel_for(int64_t n, int64_t grain, const F& f, int64_t align = 1) {
     return;
   }
   const int64_t step = ((n + chunks - 1) / chunks + align - 1) / align * align;
-#pragma omp parallel for num_threads(static_cast<int>(chunks)) schedule(static, 1)
+#pragma omp parallel for num_threads(static_cast <int>(chunks)) schedule(static, 1)
   for (int64_t i = 0; i < chunks; i++) {
     const int64_t begin = i * step, end = std::min(n, begin + step);
     if (begin < end) f(begin, end);
   }
 }
 
-// Memory of the calling thread, 64-byte aligned, one piece per slot. It grows on demand, is kept between calls (a steady
-// state allocates nothing and takes no page faults) and goes when the thread ends. Contents are unspecified.
-enum class Scratch : uint8_t { gemm_a, gemm_b, partial_sums };
-constexpr int scratch_slots = 3;
+// Memory of the calling thread, 64-byte aligned, one piece per slot. It grows on demand, is kept between calls (a
+// steady state allocates nothing and takes no page faults) and goes when the thread ends. Contents are unspecified.
+enum class Scratch : uint8_t { gemm_a, gemm_b, gemm_c, partial_sums };
+constexpr int scratch_slots = 4;
 void* scratch(Scratch slot, size_t bytes);
 
 }  // namespace forger::kernels

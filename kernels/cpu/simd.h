@@ -1,6 +1,6 @@
-// Vectors of a chosen width through the compiler's vector extension: one source for AVX-512 (64 bytes), AVX2 (32) and the
-// portable 16-byte path. Arithmetic operators work lane by lane; loads and stores go through memcpy, which compiles to one
-// unaligned move.
+// Vectors of a chosen width through the compiler's vector extension: one source for AVX-512 (64 bytes), AVX2 (32) and
+// the portable 16-byte path. Arithmetic operators work lane by lane; loads and stores go through memcpy, which compiles
+// to one unaligned move.
 #pragma once
 #include <cstdint>
 #include <cstring>
@@ -28,13 +28,13 @@ constexpr int native_bytes = 32;
 constexpr int native_bytes = 16;
 #endif
 
-// The width in use: the build's, unless FORGER_SIMD or set_simd_bytes lowered it. The setter exists for tests, which run
-// every width of one build; it never raises the width above the build's.
+// The width in use: the build's, unless FORGER_SIMD or set_simd_bytes lowered it. The setter exists for tests, which
+// run every width of one build; it never raises the width above the build's.
 int simd_bytes();
 void set_simd_bytes(int bytes);
 
-// The machine's speed limit, for benchmarks: `rounds` rounds of independent float multiply-adds on registers alone, on every
-// thread. Returns how many were done.
+// The machine's speed limit, for benchmarks: `rounds` rounds of independent float multiply-adds on registers alone, on
+// every thread. Returns how many were done.
 double register_multiply_adds(int64_t rounds);
 
 template <class V, class T>
@@ -53,7 +53,8 @@ template <class V, class T>
 inline V load_first(const T* p, int64_t n) {
 #if defined(__AVX512BW__)
   if constexpr (sizeof(V) == 64) {
-    return reinterpret_cast<V>(_mm512_maskz_loadu_epi8(_bzhi_u64(~uint64_t{0}, static_cast<uint32_t>(n * sizeof(T))), p));
+    return reinterpret_cast<V>(
+        _mm512_maskz_loadu_epi8(_bzhi_u64(~uint64_t{0}, static_cast<uint32_t>(n * sizeof(T))), p));
   }
 #endif
   V v = {};
@@ -64,7 +65,8 @@ template <class V, class T>
 inline void store_first(T* p, V v, int64_t n) {
 #if defined(__AVX512BW__)
   if constexpr (sizeof(V) == 64) {
-    _mm512_mask_storeu_epi8(p, _bzhi_u64(~uint64_t{0}, static_cast<uint32_t>(n * sizeof(T))), reinterpret_cast<__m512i>(v));
+    _mm512_mask_storeu_epi8(p, _bzhi_u64(~uint64_t{0}, static_cast<uint32_t>(n * sizeof(T))),
+                            reinterpret_cast<__m512i>(v));
     return;
   }
 #endif

@@ -1,5 +1,6 @@
 // The engine beyond single ops: orders of differentiation, graphs used twice, writes in place, memory, long chains, and
-// the three traps of gradient penalties (statistics as constants, sizes a stride forgets, parts that depend on each other).
+// the three traps of gradient penalties (statistics as constants, sizes a stride forgets, parts that depend on each
+// other).
 #include "core/autograd.h"
 
 #include <cmath>
@@ -136,8 +137,9 @@ TEST_CASE("ties and kinks follow the stated conventions") {
   CHECK(gradient_at({0, -1}, [](const Tensor& x) { return abs(x); }) == Values{0, -1});
   CHECK(gradient_at({0, 1}, [](const Tensor& x) { return relu(x); }) == Values{0, 1});
   CHECK(gradient_at({-1, 1, 2}, [](const Tensor& x) { return clamp(x, -1, 1); }) == Values{1, 1, 0});
-  CHECK(gradient_at({5, 5, 1, 5}, [](const Tensor& x) { return max_pool2d(reshape(x, {1, 2, 2, 1})); }) ==
-        Values{1, 0, 0, 0});
+  CHECK(gradient_at({5, 5, 1, 5}, [](const Tensor& x) {
+          return max_pool2d(reshape(x, {1, 2, 2, 1}));
+        }) == Values{1, 0, 0, 0});
 }
 
 // ---- graphs used twice ----
@@ -224,7 +226,8 @@ TEST_CASE("a gradient that throws leaves recording as it was") {
 
 TEST_CASE("a closure must return one gradient per input") {
   const Tensor x = leaf({2}, {1, 2});
-  const Tensor y = record("miscounted", ones({2}, DType::f64), {x, x}, [](const Incoming& in) { return Tensors{in.gy}; });
+  const Tensor y =
+      record("miscounted", ones({2}, DType::f64), {x, x}, [](const Incoming& in) { return Tensors{in.gy}; });
   CHECK(has(message_of<AutogradError>([&] { grad(sum(y), x); }), "[miscounted]"));
 }
 
@@ -391,7 +394,8 @@ TEST_CASE("the convolution triangle is one trilinear form") {
     int64_t h, w, kernel, stride, padding;
   };
   Draw draw("triangle");
-  for (const Geometry& g : {Geometry{5, 5, 3, 1, 1}, {8, 8, 4, 2, 1}, {7, 6, 4, 2, 1}, {9, 7, 2, 3, 0}, {6, 6, 5, 2, 2}}) {
+  for (const Geometry& g :
+       {Geometry{5, 5, 3, 1, 1}, {8, 8, 4, 2, 1}, {7, 6, 4, 2, 1}, {9, 7, 2, 3, 0}, {6, 6, 5, 2, 2}}) {
     INFO(g.h << "x" << g.w << " kernel " << g.kernel << " stride " << g.stride << " padding " << g.padding);
     const Tensor x = random_tensor(draw, {2, g.h, g.w, 3}, DType::f64);
     const Tensor weight = random_tensor(draw, {5, g.kernel, g.kernel, 3}, DType::f64);

@@ -1,4 +1,5 @@
-// What each op computes, against plain loops over doubles. A gradient check cannot see that sin computes a cosine: these do.
+// What each op computes, against plain loops over doubles. A gradient check cannot see that sin computes a cosine:
+// these do.
 #include <algorithm>
 #include <array>
 #include <cmath>
@@ -8,12 +9,10 @@
 #include "tests/differences.h"
 #include "tests/op_cases.h"
 
-using namespace forger;
-using namespace forger::test;
-
+namespace forger::test {  // inside, so that exp is the op and not the C library's
 namespace {
 
-constexpr double close = 1e-12;
+constexpr double rounding = 1e-12;
 
 Tensor draw_tensor(Draw& draw, const Shape& shape, double low = -1, double high = 1) {
   return random_tensor(draw, shape, DType::f64, low, high);
@@ -34,7 +33,7 @@ struct Grid {
 };
 
 bool agrees(const Tensor& got, const Grid& expected) {
-  return got.shape() == expected.shape && relative_error(got.to_vector(), expected.values) < close;
+  return got.shape() == expected.shape && relative_error(got.to_vector(), expected.values) < rounding;
 }
 Tensor numbers(const Shape& shape) {  // 0, 1, 2, ...
   Values values(shape.numel());
@@ -55,7 +54,8 @@ void for_each_place(const Shape& shape, F visit) {
 double broadcast_element(const Tensor& x, const Values& values, const std::vector<int64_t>& at) {
   int64_t offset = 0;
   const int64_t skipped = static_cast<int64_t>(at.size()) - x.rank();
-  for (int axis = 0; axis < x.rank(); ++axis) offset = offset * x.size(axis) + (x.size(axis) == 1 ? 0 : at[axis + skipped]);
+  for (int axis = 0; axis < x.rank(); ++axis)
+    offset = offset * x.size(axis) + (x.size(axis) == 1 ? 0 : at[axis + skipped]);
   return values.at(offset);
 }
 
@@ -77,17 +77,22 @@ TEST_CASE("elementwise ops compute their formulas") {
       {"reciprocal", &reciprocal, [](double x) { return 1 / x; }, 0.1, 9},
       {"square", &square, [](double x) { return x * x; }, -3, 3},
       {"abs", &abs, [](double x) { return std::abs(x); }, -3, 3},
-      {"sign", &sign, [](double x) { return x > 0 ? 1.0 : x < 0 ? -1.0 : 0.0; }, -3, 3},
+      {"sign", &sign, [](double x) { return x > 0   ? 1.0
+                                            : x < 0 ? -1.0
+                                                    : 0.0; }, -3, 3},
       {"pow", [](const Tensor& x) { return pow(x, 1.7); }, [](double x) { return std::pow(x, 1.7); }, 0.1, 5},
-      {"clamp", [](const Tensor& x) { return clamp(x, -1, 2); }, [](double x) { return x < -1 ? -1 : x > 2 ? 2 : x; }, -4, 4},
+      {"clamp", [](const Tensor& x) { return clamp(x, -1, 2); }, [](double x) { return std::clamp(x, -1.0, 2.0); }, -4,
+       4},
       {"sin", &sin, [](double x) { return std::sin(x); }, -9, 9},
       {"cos", &cos, [](double x) { return std::cos(x); }, -9, 9},
       {"tanh", &tanh, [](double x) { return std::tanh(x); }, -4, 4},
       {"sigmoid", &sigmoid, [](double x) { return 1 / (1 + std::exp(-x)); }, -30, 30},
       {"softplus", &softplus, [](double x) { return std::log1p(std::exp(x)); }, -30, 30},
       {"relu", &relu, [](double x) { return x > 0 ? x : 0; }, -2, 2},
-      {"leaky_relu", [](const Tensor& x) { return leaky_relu(x); }, [](double x) { return x > 0 ? x : 0.2 * x; }, -2, 2},
-      {"elu", [](const Tensor& x) { return elu(x, 0.7); }, [](double x) { return x > 0 ? x : 0.7 * std::expm1(x); }, -4, 4},
+      {"leaky_relu", [](const Tensor& x) { return leaky_relu(x); }, [](double x) { return x > 0 ? x : 0.2 * x; }, -2,
+       2},
+      {"elu", [](const Tensor& x) { return elu(x, 0.7); }, [](double x) { return x > 0 ? x : 0.7 * std::expm1(x); }, -4,
+       4},
       {"unary operators", [](const Tensor& x) { return -(1 + (2 - (3 * x - 4) / 5) * 6) + 7; },
        [](double x) { return -(1 + (2 - (3 * x - 4) / 5) * 6) + 7; }, -2, 2},
   };
@@ -97,7 +102,7 @@ TEST_CASE("elementwise ops compute their formulas") {
     Values x = draw_tensor(draw, {67}, row.low, row.high).to_vector(), expected(67);
     x[0] = row.low, x[1] = row.high, x[2] = std::clamp(0.0, row.low, row.high);
     std::transform(x.begin(), x.end(), expected.begin(), row.formula);
-    CHECK(relative_error(row.op(from_values({67}, x, DType::f64)).to_vector(), expected) < close);
+    CHECK(relative_error(row.op(from_values({67}, x, DType::f64)).to_vector(), expected) < rounding);
   }
 }
 
@@ -173,7 +178,7 @@ TEST_CASE("two-operand ops broadcast as in NumPy") {
       });
       const Tensor y = row.op(a, b);
       CHECK(y.shape() == pattern.y);
-      CHECK(relative_error(y.to_vector(), expected) < close);
+      CHECK(relative_error(y.to_vector(), expected) < rounding);
     }
     const Shape out = pattern.y;
     Values repeated, summed(av.size(), 0.0);
@@ -182,7 +187,7 @@ TEST_CASE("two-operand ops broadcast as in NumPy") {
     const Tensor wide = draw_tensor(draw, out), place = numbers(pattern.a);
     const Values wide_values = wide.to_vector(), places = broadcast_to(place, out).to_vector();
     for (size_t i = 0; i < places.size(); ++i) summed[static_cast<size_t>(places[i])] += wide_values[i];
-    CHECK(relative_error(sum_to(wide, pattern.a).to_vector(), summed) < close);
+    CHECK(relative_error(sum_to(wide, pattern.a).to_vector(), summed) < rounding);
   }
 }
 
@@ -191,11 +196,13 @@ TEST_CASE("reductions over any axes") {
   const Shape shape{3, 2, 5, 4};
   const Tensor x = draw_tensor(draw, shape);
   const Values xv = x.to_vector();
-  for (const Axes& axes : {Axes{}, Axes{0}, Axes{3}, Axes{1, 2}, Axes{0, 1, 2}, Axes{-1, 0}, Axes{2, -3}, Axes{3, 2, 1, 0}}) {
+  for (const Axes& axes :
+       {Axes{}, Axes{0}, Axes{3}, Axes{1, 2}, Axes{0, 1, 2}, Axes{-1, 0}, Axes{2, -3}, Axes{3, 2, 1, 0}}) {
     Shape kept = shape, squeezed;
     std::vector<int64_t> sizes;
     for (int axis = 0; axis < 4; ++axis) {
-      const bool reduced = axes.empty() || std::any_of(axes.begin(), axes.end(), [&](int a) { return (a + 4) % 4 == axis; });
+      const bool reduced =
+          axes.empty() || std::any_of(axes.begin(), axes.end(), [&](int a) { return (a + 4) % 4 == axis; });
       if (reduced) kept.set(axis, 1);
       if (!reduced) sizes.push_back(shape[axis]);
     }
@@ -214,7 +221,7 @@ TEST_CASE("reductions over any axes") {
       INFO(name << " to " << text(kept));
       CHECK(op(x, axes, false).shape() == squeezed);
       CHECK(op(x, axes, true).shape() == kept);
-      CHECK(relative_error(op(x, axes, false).to_vector(), of_groups(formula)) < close);
+      CHECK(relative_error(op(x, axes, false).to_vector(), of_groups(formula)) < rounding);
       CHECK(op(x, axes, true).to_vector() == op(x, axes, false).to_vector());
     };
     check_op("sum", sum, total);
@@ -255,7 +262,7 @@ TEST_CASE("matrix products") {
         const Tensor y = matmul(left, right, ta, tb);
         INFO(text(left.shape(), " ", right.shape(), " ", ta, tb));
         CHECK(y.shape() == (batch == 1 ? Shape{m, n} : Shape{batch, m, n}));
-        CHECK(relative_error(y.to_vector(), expected.values) < close);
+        CHECK(relative_error(y.to_vector(), expected.values) < rounding);
       }
     }
   }
@@ -328,7 +335,9 @@ TEST_CASE("the convolution triangle") {
     int64_t n, h, w, c, oc, kh, kw, stride, padding;
   };
   Draw draw("convolutions");
-  for (const Geometry& g : {Geometry{2, 7, 6, 3, 5, 4, 4, 2, 1}, {1, 5, 5, 1, 2, 3, 2, 1, 0}, {2, 4, 4, 2, 3, 5, 5, 1, 2},
+  for (const Geometry& g : {Geometry{2, 7, 6, 3, 5, 4, 4, 2, 1},
+                            {1, 5, 5, 1, 2, 3, 2, 1, 0},
+                            {2, 4, 4, 2, 3, 5, 5, 1, 2},
                             {1, 7, 8, 2, 1, 2, 2, 3, 0}}) {
     const Conv2dOptions options{.stride = g.stride, .padding = g.padding};
     const int64_t oh = (g.h + 2 * g.padding - g.kh) / g.stride + 1, ow = (g.w + 2 * g.padding - g.kw) / g.stride + 1;
@@ -364,7 +373,8 @@ TEST_CASE("pooling windows count only what is inside") {
   const Tensor x = draw_tensor(draw, {2, 7, 6, 3});
   Grid xv(x);
   for (const Pool2dOptions& p : {Pool2dOptions{2, 2, 0}, {3, 2, 1}, {3, 1, 1}, {4, 3, 2}}) {
-    const int64_t oh = (7 + 2 * p.padding - p.kernel) / p.stride + 1, ow = (6 + 2 * p.padding - p.kernel) / p.stride + 1;
+    const int64_t oh = (7 + 2 * p.padding - p.kernel) / p.stride + 1,
+                  ow = (6 + 2 * p.padding - p.kernel) / p.stride + 1;
     Grid average({2, oh, ow, 3}), maximum_of({2, oh, ow, 3});
     for_each_place(average.shape, [&](const std::vector<int64_t>& at) {
       Values window;
@@ -459,9 +469,10 @@ TEST_CASE("normalisation") {
       inference.push_back(normalise(mean_of.to_vector()[channel], variance_of.to_vector()[channel]));
     }
     INFO("activation " << static_cast<int>(activation));
-    CHECK(relative_error(batch_norm(x, gamma, beta, options).to_vector(), batch) < close);
-    CHECK(relative_error(instance_norm(x, gamma, beta, options).to_vector(), instance) < close);
-    CHECK(relative_error(batch_norm_inference(x, gamma, beta, mean_of, variance_of, options).to_vector(), inference) < close);
+    CHECK(relative_error(batch_norm(x, gamma, beta, options).to_vector(), batch) < rounding);
+    CHECK(relative_error(instance_norm(x, gamma, beta, options).to_vector(), instance) < rounding);
+    CHECK(relative_error(batch_norm_inference(x, gamma, beta, mean_of, variance_of, options).to_vector(), inference) <
+          rounding);
   }
   Values layer;
   for (size_t i = 0; i < xv.size(); ++i) {
@@ -469,7 +480,7 @@ TEST_CASE("normalisation") {
     layer.push_back((xv[i] - m) / std::sqrt(v + 0.02) * wide_gamma.to_vector()[i % sample] +
                     wide_beta.to_vector()[i % sample]);
   }
-  CHECK(relative_error(layer_norm(x, wide_gamma, wide_beta, 0.02).to_vector(), layer) < close);
+  CHECK(relative_error(layer_norm(x, wide_gamma, wide_beta, 0.02).to_vector(), layer) < rounding);
 }
 
 TEST_CASE("dropout keeps the mean and advances the generator") {
@@ -483,3 +494,5 @@ TEST_CASE("dropout keeps the mean and advances the generator") {
   CHECK(dropout(x, 0.25, random).to_vector() != y);
   CHECK(dropout(x, 0, random).to_vector() == x.to_vector());
 }
+
+}  // namespace forger::test

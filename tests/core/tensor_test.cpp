@@ -158,22 +158,37 @@ TEST_CASE("errors name the op and the shapes that do not fit") {
 
       {[&] { sum(m23, {2}); }, {"[sum]", "2"}},
       {[&] { mean(m23, {-3}); }, {"[mean]", "-3"}},
-      {[&] { max(m23, {0, 5}); }, {"[max]", "5"}},
+      {[&] {
+         max(m23, {0, 5});
+       },
+       {"[max]", "5"}},
       {[&] { min(m23, {7}); }, {"[min]", "7"}},
       {[&] { variance(m23, {2}); }, {"2"}},
       {[&] { norm(m23, {2}); }, {"2"}},
-      {[&] { sum(m23, {1, -1}); }, {"[sum]", "1"}},
+      {[&] {
+         sum(m23, {1, -1});
+       },
+       {"[sum]", "1"}},
       {[&] { argmax(scalar); }, {"[argmax]", "scalar"}},
       {[&] { softmax(scalar); }, {"[softmax]", "scalar"}},
       {[&] { log_softmax(scalar); }, {"[log_softmax]", "scalar"}},
-      {[&] { sum_to(m23, {2, 4}); }, {"[sum_to]", "2x3", "2x4"}},
-      {[&] { broadcast_to(m23, {2, 4}); }, {"[broadcast_to]", "2x3", "2x4"}},
+      {[&] {
+         sum_to(m23, {2, 4});
+       },
+       {"[sum_to]", "2x3", "2x4"}},
+      {[&] {
+         broadcast_to(m23, {2, 4});
+       },
+       {"[broadcast_to]", "2x3", "2x4"}},
       {[&] { broadcast_to(m23, {3}); }, {"[broadcast_to]", "2x3", "3"}},
 
       {[&] { matmul(m23, m45); }, {"[matmul]", "2x3", "4x5"}},
       {[&] { matmul(m23, m23, true, true); }, {"[matmul]", "2x3"}},
       {[&] { matmul(m23, v4); }, {"[matmul]", "2x3", "4"}},
-      {[&] { matmul(zeros({2, 1, 3}), zeros({4, 3, 1})); }, {"[matmul]", "2x1x3", "4x3x1"}},
+      {[&] {
+         matmul(zeros({2, 1, 3}), zeros({4, 3, 1}));
+       },
+       {"[matmul]", "2x1x3", "4x3x1"}},
 
       {[&] { cross_entropy(m23, index); }, {"[cross_entropy]", "9"}},
       {[&] { cross_entropy(m45, index); }, {"[cross_entropy]", "4x5", "2"}},
@@ -181,9 +196,23 @@ TEST_CASE("errors name the op and the shapes that do not fit") {
       {[&] { cross_entropy(m23, zeros({2})); }, {"[cross_entropy]", "int64"}},
 
       {[&] { reshape(m23, {4}); }, {"[reshape]", "2x3", "4"}},
+      {[&] {
+         reshape(m23, {4, -1});
+       },
+       {"[reshape]", "2x3", "4"}},
+      {[&] {
+         reshape(m23, {-1, -1});
+       },
+       {"-1"}},
       {[&] { permute(m23, {0}); }, {"[permute]", "2", "1"}},
-      {[&] { permute(m23, {0, 0}); }, {"[permute]", "0", "twice"}},
-      {[&] { permute(m23, {0, 2}); }, {"[permute]", "2"}},
+      {[&] {
+         permute(m23, {0, 0});
+       },
+       {"[permute]", "0", "twice"}},
+      {[&] {
+         permute(m23, {0, 2});
+       },
+       {"[permute]", "2"}},
       {[&] { transpose(v4); }, {"[transpose]", "4"}},
       {[&] { concat(none, 0); }, {"[concat]"}},
       {[&] { concat(uneven, 0); }, {"[concat]", "2x3", "4x5"}},
@@ -199,18 +228,33 @@ TEST_CASE("errors name the op and the shapes that do not fit") {
       {[&] { scatter_add(m23, index, 5); }, {"[scatter_add]", "9", "5"}},
       {[&] { scatter_add(m45, index, 10); }, {"[scatter_add]", "4x5", "2"}},
 
-      {[&] { conv2d(image, zeros({8, 4, 4, 5})); }, {"[conv2d]", "5", "3", "2x6x7x3", "8x4x4x5"}},
+      {[&] {
+         conv2d(image, zeros({8, 4, 4, 5}));
+       },
+       {"[conv2d]", "5", "3", "2x6x7x3", "8x4x4x5"}},
       {[&] { conv2d(m23, weight); }, {"[conv2d]", "2x3", "8x4x4x3"}},
       {[&] { conv2d(image, m23); }, {"[conv2d]", "2x6x7x3", "2x3"}},
-      {[&] { conv2d(image, zeros({8, 7, 7, 3})); }, {"[conv2d]", "7", "6"}},
+      {[&] {
+         conv2d(image, zeros({8, 7, 7, 3}));
+       },
+       {"[conv2d]", "7", "6"}},
       {[&] { conv2d(image, weight, {.stride = 0}); }, {"[conv2d]", "stride", "0"}},
       {[&] { conv2d(image, weight, {.padding = -1}); }, {"[conv2d]", "padding", "-1"}},
       {[&] { conv_transpose2d(image, weight); }, {"[conv_transpose2d]", "2x6x7x3", "8x4x4x3"}},
       {[&] { conv_transpose2d(map, weight, {.stride = 2, .output_padding = 2}); }, {"[conv_transpose2d]", "2"}},
       {[&] { conv_transpose2d(map, weight, {.output_padding = -1}); }, {"[conv_transpose2d]", "-1"}},
-      {[&] { conv_transpose2d(zeros({1, 1, 1, 8}), weight, {.padding = 2}); }, {"[conv_transpose2d]", "1x1x1x8"}},
-      {[&] { conv_weight_grad(image, zeros({2, 9, 9, 8}), 4, 4); }, {"[conv_weight_grad]", "2x6x7x3", "2x9x9x8"}},
-      {[&] { conv_weight_grad(image, zeros({3, 3, 4, 8}), 4, 4); }, {"[conv_weight_grad]", "2x6x7x3", "3x3x4x8"}},
+      {[&] {
+         conv_transpose2d(zeros({1, 1, 1, 8}), weight, {.padding = 2});
+       },
+       {"[conv_transpose2d]", "1x1x1x8"}},
+      {[&] {
+         conv_weight_grad(image, zeros({2, 9, 9, 8}), 4, 4);
+       },
+       {"[conv_weight_grad]", "2x6x7x3", "2x9x9x8"}},
+      {[&] {
+         conv_weight_grad(image, zeros({3, 3, 4, 8}), 4, 4);
+       },
+       {"[conv_weight_grad]", "2x6x7x3", "3x3x4x8"}},
 
       {[&] { avg_pool2d(m23); }, {"[avg_pool2d]", "2x3"}},
       {[&] { avg_pool2d(image, {.kernel = 2, .stride = 2, .padding = 2}); }, {"[avg_pool2d]", "2"}},
@@ -223,7 +267,10 @@ TEST_CASE("errors name the op and the shapes that do not fit") {
       {[&] { pixel_unshuffle(image, 2); }, {"[pixel_unshuffle]", "6x7", "2"}},
 
       {[&] { batch_norm(m23, v4, v4); }, {"[batch_norm]", "2x3", "4"}},
-      {[&] { batch_norm(zeros({1, 4}), v4, v4); }, {"[batch_norm]", "1x4"}},
+      {[&] {
+         batch_norm(zeros({1, 4}), v4, v4);
+       },
+       {"[batch_norm]", "1x4"}},
       {[&] { batch_norm_inference(m23, v4, v4, v4, v4); }, {"[batch_norm_inference]", "2x3", "4"}},
       {[&] { instance_norm(m23, v4, v4); }, {"[instance_norm]", "2x3"}},
       {[&] { instance_norm(image, v4, v4); }, {"[instance_norm]", "2x6x7x3", "4"}},

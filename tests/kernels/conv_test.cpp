@@ -119,8 +119,8 @@ TEMPLATE_TEST_CASE("convolutions agree with plain loops on random geometries", "
   for (int trial = 0; trial < 60; trial++) {
     const int64_t kh = pick(1, 2, 3, 4, 5), kw = pick(1, 2, 3, 4, 5);
     check_triangle<TestType>(
-        conv_shape(pick(1, 2, 3), kh + pick(0, 1, 2, 5), kw + pick(0, 1, 3, 6), pick(1, 2, 3, 17, 33), pick(1, 3, 5, 16, 31), kh,
-                   kw, pick(1, 2, 3), pick(1, 2, 3), pick(0, 1, 2), pick(0, 1, 2)),
+        conv_shape(pick(1, 2, 3), kh + pick(0, 1, 2, 5), kw + pick(0, 1, 3, 6), pick(1, 2, 3, 17, 33),
+                   pick(1, 3, 5, 16, 31), kh, kw, pick(1, 2, 3), pick(1, 2, 3), pick(0, 1, 2), pick(0, 1, 2)),
         generator);
   }
 }
@@ -153,7 +153,8 @@ TEMPLATE_TEST_CASE("the sides of the triangle are adjoint", "[conv]", float, dou
   // <map, conv2d(image, weight)> = <image, conv_transpose2d(map, weight)> = <weight, conv_weight_grad(image, map)>
   const Setting setting(2, 64);
   std::mt19937 generator(9);
-  for (const ConvShape& s : {square(4, 13, 37, 45, 4, 2, 1), square(3, 11, 3, 20, 5, 3, 2), square(2, 8, 64, 2, 3, 1, 1)}) {
+  for (const ConvShape& s :
+       {square(4, 13, 37, 45, 4, 2, 1), square(3, 11, 3, 20, 5, 3, 2), square(2, 8, 64, 2, 3, 1, 1)}) {
     const Triangle<TestType> t = random_triangle<TestType>(s, generator);
     Triangle<TestType> r = t;
     Cpu<TestType>::conv2d(s, t.image.data(), t.weight.data(), r.map.data());
@@ -175,7 +176,8 @@ TEST_CASE("convolutions repeat bit for bit", "[conv]") {
   const int count = GENERATE(1, 2, 3);
   const Setting setting(count, 64);
   std::mt19937 generator(10);
-  for (const ConvShape& s : {square(8, 16, 3, 64, 4, 2, 1), square(8, 8, 32, 64, 4, 2, 1), square(16, 4, 64, 1, 4, 1, 0)}) {
+  for (const ConvShape& s :
+       {square(8, 16, 3, 64, 4, 2, 1), square(8, 8, 32, 64, 4, 2, 1), square(16, 4, 64, 1, 4, 1, 0)}) {
     const Triangle<float> t = random_triangle<float>(s, generator);
     Triangle<float> first = t, again = t;
     for (Triangle<float>* r : {&first, &again}) {

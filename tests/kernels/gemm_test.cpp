@@ -1,6 +1,10 @@
 // Matrix products against a plain triple loop, for every transpose, size class, vector width and thread count.
+#include <array>
 #include <cmath>
+#include <cstring>
+#include <new>
 #include <random>
+#include <string>
 #include <vector>
 
 #include "kernels/cpu/simd.h"
@@ -157,5 +161,5 @@ TEST_CASE("device memory is aligned and usable", "[device]") {
     std::memset(memory, 1, bytes);
     release(forger::Device::cpu, memory, bytes);
   }
-  CHECK_THROWS_AS(allocate(forger::Device::cpu, size_t{1} << 62), std::bad_alloc);
+  CHECK_THROWS_AS(allocate(forger::Device::cpu, size_t{1} << 63), std::bad_alloc);
 }

@@ -26,6 +26,8 @@ struct Layout {
   At at;
   Param param;
 };
+template <class At, class Param>
+Layout(int64_t, int64_t, int64_t, At, Param) -> Layout<At, Param>;
 auto channel_layout(const NormShape& s) {
   const int64_t rows = s.rows, channels = s.channels;
   return Layout{s.groups * channels, rows, channels,

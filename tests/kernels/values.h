@@ -1,8 +1,10 @@
 // What the kernel tests share: test data, thread counts, and comparison of a kernel's output with a plain loop in
 // double.
 #pragma once
+#include <algorithm>
 #include <cmath>
 #include <cstring>
+#include <limits>
 #include <random>
 #include <vector>
 

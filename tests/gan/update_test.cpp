@@ -1,0 +1,78 @@
+// The guarded optimiser step and the failure watch.
+#include "gan/update.h"
+
+#include <cmath>
+
+#include "core/ops.h"
+#include "gan/watch.h"
+#include "tests/catch.h"
+
+using namespace forger;
+using namespace forger::gan;
+
+namespace {
+
+Tensor parameter(double value) {
+  Tensor p = full({3}, value, DType::f64);
+  p.set_requires_grad();
+  return p;
+}
+
+}  // namespace
+
+TEST_CASE("terms are summed: two halves of a loss step like the whole") {
+  Tensor split = parameter(2), whole = parameter(2);
+  nn::Sgd a({{"p", split}}, 0.1), b({{"p", whole}}, 0.1);
+  const Update halves = minimise(a, {[&] { return sum(square(split)); }, [&] { return sum(split); }});
+  const Update one = minimise(b, {[&] { return sum(square(whole)) + sum(whole); }});
+  CHECK(halves.loss == Approx(18));
+  CHECK(halves.loss == one.loss);
+  CHECK(halves.grad_norm == Approx(5 * std::sqrt(3.0)));
+  CHECK(split.to_vector() == whole.to_vector());
+  CHECK(split.to_vector()[0] == Approx(2 - 0.1 * 5));
+}
+
+TEST_CASE("a loss that is not finite names the op that made it and writes nothing") {
+  Tensor p = parameter(-1);
+  nn::Sgd sgd({{"p", p}}, 0.1);
+  CHECK_THROWS_AS(minimise(sgd, {[&] { return sum(log(p)); }}), NonFiniteError);
+  CHECK_THROWS_WITH(minimise(sgd, {[&] { return sum(log(p)); }}), Catch::Contains("[log]"));
+  CHECK(p.to_vector() == std::vector<double>{-1, -1, -1});
+}
+
+TEST_CASE("a gradient that is not finite names its op though the loss is fine") {
+  Tensor p = parameter(0);
+  nn::Sgd sgd({{"p", p}}, 0.1);
+  CHECK_THROWS_WITH(minimise(sgd, {[&] { return sum(sqrt(p)); }}),
+                    Catch::Contains("gradient") && Catch::Contains("not finite"));
+  CHECK(p.to_vector() == std::vector<double>{0, 0, 0});
+}
+
+TEST_CASE("the watch speaks of a discriminator that has won, once") {
+  FailureWatch watch;
+  int warnings = 0;
+  for (int i = 0; i < 300; i++) warnings += watch.look({{"loss_d", 1e-5}, {"loss_g", 9}}).has_value();
+  CHECK(warnings == 1);
+  CHECK_FALSE(watch.look({{"loss_d", 0.7}, {"loss_g", 1}}));
+}
+
+TEST_CASE("the watch speaks of steep gradients when they begin") {
+  FailureWatch watch;
+  CHECK_FALSE(watch.look({{"loss_d", 1}, {"grad_norm_g", 99}}));
+  const auto warning = watch.look({{"loss_d", 1}, {"grad_norm_g", 101}});
+  REQUIRE(warning);
+  CHECK_THAT(*warning, Catch::Contains("grad_norm_g"));
+  CHECK_FALSE(watch.look({{"loss_d", 1}, {"grad_norm_g", 102}}));
+}
+
+TEST_CASE("the watch speaks of samples that are all alike") {
+  Random random(0);
+  const Tensor reals = random.normal({16, 4, 4, 1}), varied = random.normal({16, 4, 4, 1});
+  const Tensor alike = full({16, 4, 4, 1}, 0.5) + 0.001 * varied;
+  FailureWatch watch;
+  CHECK_FALSE(watch.look_at_samples(varied, reals));
+  CHECK(watch.look_at_samples(alike, reals));
+  CHECK_FALSE(watch.look_at_samples(alike, reals));  // said already
+  // Pairs at distance 5: (0, 0) and (3, 4).
+  CHECK(mean_pair_distance(from_values({2, 2}, std::vector<double>{0, 0, 3, 4})) == Approx(5));
+}
