@@ -30,7 +30,8 @@ const std::atomic<bool>& watch_signals() {
 }
 
 std::vector<DeviceLine> device_lines() {
-  return {{"cpu", text(kernels::threads(), kernels::threads() == 1 ? " thread, " : " threads, ", kernels::simd_level())}};
+  return {
+      {"cpu", text(kernels::threads(), kernels::threads() == 1 ? " thread, " : " threads, ", kernels::simd_level())}};
 }
 
 Tensor generate_all(gan::Recipe& recipe, const Tensor& latent) {

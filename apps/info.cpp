@@ -1,10 +1,10 @@
 // forger info: what this binary is and what it runs on; the first thing to put beside a measured number.
 #include <zlib.h>
 
+#include <toml++/toml.h>
 #include <iostream>
 #include <nlohmann/json.hpp>
 #include <thread>
-#include <toml++/toml.h>
 
 #include "apps/common.h"
 
@@ -44,8 +44,7 @@ nlohmann::ordered_json facts() {
   out["build"] = build;
   out["openmp"] = _OPENMP;
   out["zlib"] = zlibVersion();
-  out["nlohmann_json"] =
-      dotted(NLOHMANN_JSON_VERSION_MAJOR, NLOHMANN_JSON_VERSION_MINOR, NLOHMANN_JSON_VERSION_PATCH);
+  out["nlohmann_json"] = dotted(NLOHMANN_JSON_VERSION_MAJOR, NLOHMANN_JSON_VERSION_MINOR, NLOHMANN_JSON_VERSION_PATCH);
   out["tomlplusplus"] = dotted(TOML_LIB_MAJOR, TOML_LIB_MINOR, TOML_LIB_PATCH);
   out["cli11"] = CLI11_VERSION;
   return out;

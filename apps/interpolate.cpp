@@ -5,8 +5,8 @@
 //
 //   z(t) = (sin((1 - t) w) a + sin(t w) b) / sin(w),   w the angle between a and b
 //
-// The straight line passes near the origin, where a Gaussian in many dimensions has next to no mass and the generator was
-// never trained.
+// The straight line passes near the origin, where a Gaussian in many dimensions has next to no mass and the generator
+// was never trained.
 #include <cmath>
 #include <filesystem>
 #include <iostream>

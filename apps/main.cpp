@@ -51,7 +51,8 @@ int bad_command_line(const CLI::App& root, const CLI::ParseError& error) {
   return report(message + " (see: " + words + " --help)", exit_bad_usage);
 }
 
-constexpr const char* overview = R"(Forger trains generative adversarial networks on its own tensors, autodiff and kernels.
+constexpr const char* overview =
+    R"(Forger trains generative adversarial networks on its own tensors, autodiff and kernels.
 
 Examples:
   forger train                                   DCGAN on Fashion-MNIST, with the settings that suit it

@@ -67,8 +67,8 @@ std::string duration(double seconds) {
 }
 
 std::string progress_text(const gan::Progress& progress, size_t width) {
-  std::vector<std::string> parts{format("%lld/%lld", static_cast<long long>(progress.step),
-                                        static_cast<long long>(progress.steps))};
+  std::vector<std::string> parts{
+      format("%lld/%lld", static_cast<long long>(progress.step), static_cast<long long>(progress.steps))};
   for (const gan::Scalar& scalar : progress.scalars)
     if (std::string_view(scalar.name).starts_with("loss")) parts.push_back(scalar.name + format(" %.3f", scalar.value));
   // Behind the losses in importance, but always last on the line: what is left.

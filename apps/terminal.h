@@ -40,10 +40,10 @@ class Terminal {
   void print_above(const std::string& line);
 
   bool live_, colours_, unicode_;
-  bool drawn_ = false;        // the cursor is on a progress line
-  std::string line_;          // that line, to draw again below a note
-  Clock::time_point last_;    // of the last line
-  int64_t last_step_ = -1;    // -1: none yet
+  bool drawn_ = false;      // the cursor is on a progress line
+  std::string line_;        // that line, to draw again below a note
+  Clock::time_point last_;  // of the last line
+  int64_t last_step_ = -1;  // -1: none yet
 };
 
 }  // namespace forger::apps

@@ -1,8 +1,8 @@
 // forger train: a run from its settings to its report.
 //
 // The flags are made from the recipes' own tables of settings, so a setting that a recipe declares is a flag, a line of
-// --help and a key of config.toml with no code here. Every flag of every recipe is known to the parser; which of them fit
-// is decided once the recipe is. What the user typed wins over --config, which wins over the recipe's defaults.
+// --help and a key of config.toml with no code here. Every flag of every recipe is known to the parser; which of them
+// fit is decided once the recipe is. What the user typed wins over --config, which wins over the recipe's defaults.
 #include <filesystem>
 #include <iostream>
 #include <nlohmann/json.hpp>
@@ -81,8 +81,8 @@ std::string free_run_folder(const std::string& recipe) {
 int64_t steps_to_resume_to(const TrainOptions& options) {
   const std::string rule = "--resume goes on with the run's own settings: only --steps can be given, not ";
   check<UsageError>(options.recipe.empty(), rule, "the recipe '", options.recipe, "'");
-  check<UsageError>(options.out.empty() && options.config.empty() && options.assignments.empty() && !options.force, rule,
-                    "--out, --config, --set or --force");
+  check<UsageError>(options.out.empty() && options.config.empty() && options.assignments.empty() && !options.force,
+                    rule, "--out, --config, --set or --force");
   for (const auto& [key, option] : options.flags)
     check<UsageError>(key == "steps" || option->count() == 0, rule, flag_of(key));
   const CLI::Option* steps = options.flags.at("steps");
@@ -112,9 +112,12 @@ void print_text(const Outcome& outcome) {
 }
 
 void print_json(const Outcome& outcome) {
-  nlohmann::ordered_json out{{"run", outcome.folder},      {"complete", outcome.complete},
-                             {"step", outcome.last.step},  {"seconds", outcome.last.seconds},
-                             {"samples", outcome.grid()},  {"report", outcome.report()},
+  nlohmann::ordered_json out{{"run", outcome.folder},
+                             {"complete", outcome.complete},
+                             {"step", outcome.last.step},
+                             {"seconds", outcome.last.seconds},
+                             {"samples", outcome.grid()},
+                             {"report", outcome.report()},
                              {"scalars", nlohmann::ordered_json::object()}};
   for (const gan::Scalar& scalar : outcome.last.scalars) out["scalars"][scalar.name] = scalar.value;
   std::cout << out.dump() << '\n';
@@ -148,7 +151,8 @@ int train(const TrainOptions& options) {
   return exit_interrupted;
 }
 
-// ---- --help -----------------------------------------------------------------------------------------------------------
+// ---- --help
+// -----------------------------------------------------------------------------------------------------------
 
 constexpr const char* examples = R"(Examples:
   forger train
@@ -189,7 +193,7 @@ class TrainHelp : public CLI::Formatter {
   explicit TrainHelp(std::shared_ptr<const TrainOptions> options) : options_(std::move(options)) { column_width(36); }
   std::string make_help(const CLI::App* app, std::string name, CLI::AppFormatMode mode) const override {
     describe_flags(*options_);
-    return Formatter::make_help(app, std::move(name), mode);
+    return CLI::detail::find_and_replace(Formatter::make_help(app, std::move(name), mode), "\n\n\n", "\n\n");
   }
   std::string make_option_name(const CLI::Option* option, bool positional) const override {
     const std::string name = Formatter::make_option_name(option, positional);

@@ -133,7 +133,8 @@ TEST_CASE("failures: exit code 1 and one line", "[cli]") {
   write_file(scratch / "short.idx", read_file(scratch / "tiny.idx").substr(0, 1000));
   write_file(scratch / "file", "");
 
-  check_refusal({tiny_training("dcgan", "folder:" + scratch / "no-pictures", run), 1, {"no PNG or JPEG", "no-pictures"}});
+  check_refusal(
+      {tiny_training("dcgan", "folder:" + scratch / "no-pictures", run), 1, {"no PNG or JPEG", "no-pictures"}});
   check_refusal({tiny_training("dcgan", "folder:" + scratch / "bad-pictures", run, {"--batch", "1"}), 1, {"a.png"}});
   check_refusal({tiny_training("dcgan", "idx:" + scratch / "short.idx", run), 1, {"short.idx"}});
   check_refusal({tiny_training("dcgan", data, scratch / "file/run"), 1, {"--out", "file/run"}});

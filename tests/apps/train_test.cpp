@@ -67,8 +67,8 @@ void check_no_leftovers(const std::string& run) {
 TEST_CASE("a run leaves everything of itself in its folder", "[train]") {
   const Scratch scratch;
   const std::string run = scratch / "run";
-  const Result result = forger(tiny_training("dcgan", tiny_data(scratch), run,
-                                             {"--checkpoint-every", "4", "--preview-every", "4", "--json"}));
+  const Result result = forger(
+      tiny_training("dcgan", tiny_data(scratch), run, {"--checkpoint-every", "4", "--preview-every", "4", "--json"}));
   check_ok(result);
   check_no_leftovers(run);
   CHECK(names_in(run + "/samples").back() == "step-000008.png");
@@ -214,8 +214,8 @@ TEST_CASE("a full disk", "[train]") {
     std::cout << "skipped: mounting a small file system for this test needs root" << std::endl;
     return;
   }
-  const Result result =
-      forger(tiny_training("dcgan", data, run, {"--steps", "40", "--checkpoint-every", "5", "--set", "keep_checkpoints=0"}));
+  const Result result = forger(
+      tiny_training("dcgan", data, run, {"--steps", "40", "--checkpoint-every", "5", "--set", "keep_checkpoints=0"}));
   const std::string saved = scratch / "saved";
   fs::copy(run, saved, fs::copy_options::recursive);
   umount(disk.c_str());

@@ -307,7 +307,10 @@ Image flat(int64_t height, int64_t width, uint8_t r, uint8_t g, uint8_t b) {
 
 TEST_CASE("data: a folder of pictures") {
   const test::Scratch scratch;
-  scratch.write("dogs/b.PNG", encode_png(flat(10, 20, 255, 0, 0)));
+  Image wide = flat(10, 20, 255, 0, 0);  // red; 5 columns on each side, which are cut off, are blue
+  for (size_t i = 0; i < 200; i++)
+    if (i % 20 < 5 || i % 20 >= 15) wide.pixels[3 * i] = 0, wide.pixels[3 * i + 2] = 255;
+  scratch.write("dogs/b.PNG", encode_png(wide));
   scratch.write("cats/deep/a.png", encode_png(flat(8, 8, 0, 255, 0)));
   scratch.write("cats/.hidden.png", "not looked at");
   scratch.write("cats/notes.txt", "not a picture");
@@ -322,6 +325,8 @@ TEST_CASE("data: a folder of pictures") {
       const std::vector<float> green = sample(*data, 0);
       CHECK(green.size() == 48);
       CHECK(std::vector<float>(green.begin(), green.begin() + 3) == std::vector<float>{-1, 1, -1});
+      const std::vector<float> red = sample(*data, 1);
+      for (size_t i = 0; i < red.size(); i++) CHECK(red[i] == (i % 3 == 0 ? 1.0f : -1.0f));
     }
   }
   CHECK(open_data(scratch.path(), 0)->sample() == Shape{8, 8, 3});  // the first picture's side
