@@ -38,12 +38,17 @@ std::string shown(const gan::Value& value) {
   return std::visit([](const auto& v) { return text(v); }, value);
 }
 
+// `--steps --out x` lacks a value; it does not mean that steps is "--out".
+std::string not_an_option(const std::string& value) {
+  return value.starts_with("--") ? "a value is missing before " + value : "";
+}
+
 void add_flag(CLI::App& app, TrainOptions& options, const gan::Setting& setting) {
   if (setting.key == "recipe" || options.flags.count(setting.key)) return;
   const std::string flag = flag_of(setting.key);
   CLI::Option* option = std::holds_alternative<bool>(setting.value)
                             ? app.add_flag(flag + ",!--no-" + flag.substr(2))
-                            : app.add_option(flag)->type_name(type_name(setting.value));
+                            : app.add_option(flag)->type_name(type_name(setting.value))->check(not_an_option);
   options.flags[setting.key] = option->take_last();
 }
 
@@ -214,16 +219,20 @@ Command train_command(CLI::App& root) {
   const auto group = "The run";
   app->add_option("--out", options->out, "Folder of the run; runs/RECIPE, or the next free number, when left out")
       ->option_text("DIR")
+      ->check(not_an_option)
       ->group(group);
   app->add_flag("--force", options->force, "Replace the run that --out holds")->group(group);
   app->add_option("--resume", options->resume, "Go on with the run in this folder; --steps makes it longer")
       ->option_text("DIR")
+      ->check(not_an_option)
       ->group(group);
   app->add_option("--config", options->config, "Settings from a file, such as another run's config.toml")
       ->option_text("FILE.toml")
+      ->check(not_an_option)
       ->group(group);
   app->add_option("--set", options->assignments, "Any setting by its key; can be given again")
       ->option_text("KEY=VALUE")
+      ->check(not_an_option)
       ->allow_extra_args(false)
       ->group(group);
   app->add_flag("--json", options->json, "End with a line of JSON on standard output")->group(group);

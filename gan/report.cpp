@@ -112,24 +112,12 @@ std::string find(const Table& table, const std::string& key) {
 // ---- text ----
 
 std::string escape(const std::string& text) {
+  const std::map<char, const char*> entities{
+      {'&', "&amp;"}, {'<', "&lt;"}, {'>', "&gt;"}, {'"', "&quot;"}, {'\'', "&#39;"}};
   std::string safe;
   for (const char c : text) {
-    switch (c) {
-      case '&':
-        safe += "&amp;";
-        break;
-      case '<':
-        safe += "&lt;";
-        break;
-      case '>':
-        safe += "&gt;";
-        break;
-      case '"':
-        safe += "&quot;";
-        break;
-      default:
-        safe += c;
-    }
+    const auto entity = entities.find(c);
+    entity == entities.end() ? safe += c : safe += entity->second;
   }
   return safe;
 }

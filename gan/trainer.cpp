@@ -38,7 +38,7 @@ Shape parse_shape(const std::string& written) {  // the inverse of text(shape): 
   std::vector<int64_t> sizes;
   std::istringstream in(written);
   for (std::string part; std::getline(in, part, 'x');) sizes.push_back(std::atoll(part.c_str()));
-  return Shape(std::span<const int64_t>(sizes));
+  return Shape(sizes);
 }
 
 Settings read_config(const RunFolder& folder) {
@@ -154,6 +154,7 @@ struct Trainer::Impl {
   DataSetPtr data;
   State state;
   int64_t steps;
+  nn::Schedule schedule;
   Counters counters{};
   std::unique_ptr<Loader> loader;
   std::unique_ptr<MetricsFile> metrics;
@@ -170,7 +171,8 @@ struct Trainer::Impl {
         observer(std::move(o)),
         data(std::move(d)),
         state(settings, data->sample()),
-        steps(settings.integer("steps")) {
+        steps(settings.integer("steps")),
+        schedule(nn::find_schedule(settings.text("schedule"))) {
     const int64_t count = settings.integer("previews");
     Random noise(static_cast<uint64_t>(settings.integer("seed")), preview_stream);
     preview_latent = state.recipe->latent(count, noise);
@@ -185,11 +187,11 @@ struct Trainer::Impl {
     seconds_before = metrics->seconds();
     log.open(folder.log(), std::ios::app);
     const int64_t shown = std::min<int64_t>(settings.integer("previews"), data->count());
-    Shape shape{shown};
+    const Shape sample = data->sample();
     std::vector<int64_t> sizes{shown};
-    sizes.insert(sizes.end(), data->sample().begin(), data->sample().end());
-    preview_reals = Tensor(Shape(std::span<const int64_t>(sizes)), DType::f32);
-    for (int64_t i = 0; i < shown; i++) data->read(i, preview_reals.data<float>() + i * data->sample().numel());
+    sizes.insert(sizes.end(), sample.begin(), sample.end());
+    preview_reals = Tensor(Shape(sizes), DType::f32);
+    for (int64_t i = 0; i < shown; i++) data->read(i, preview_reals.data<float>() + i * sample.numel());
   }
 
   void note(const std::string& line) {
@@ -224,7 +226,6 @@ struct Trainer::Impl {
   }
 
   bool run(const std::atomic<bool>& stop) {
-    const nn::Schedule schedule = nn::find_schedule(settings.text("schedule"));
     const auto start = Clock::now();
     Speedometer speed;
     auto due = [&](const char* key) {

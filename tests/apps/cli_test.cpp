@@ -89,7 +89,8 @@ TEST_CASE("bad usage: exit code 2 and one line", "[cli]") {
       {{"train", "dcgam"}, 2, {"dcgam", "dcgan", "wgan-gp"}},
       {{"train", "dcgan", "extra"}, 2, {"extra", "forger train --help"}},
       {training({"--stpes", "5"}), 2, {"--stpes", "--steps", "forger train --help"}},
-      {training({"--steps"}), 2, {"--steps"}},
+      {training({"--steps"}), 2, {"--steps", "--out"}},  // which follows where the value should be
+      {{"train", "--steps"}, 2, {"--steps"}},
       {training({"--steps", "0"}), 2, {"--steps", "between 1 and"}},
       {training({"--steps", "many"}), 2, {"--steps", "an integer", "many"}},
       {training({"--lr-g", "-1"}), 2, {"--lr-g", "between 0 and 1"}},
@@ -120,7 +121,7 @@ TEST_CASE("bad usage: exit code 2 and one line", "[cli]") {
   };
   for (const Refusal& refusal : table) {
     check_refusal(refusal);
-    CHECK(!std::filesystem::exists(out));  // refused before anything was made
+    CHECK(std::filesystem::remove_all(out) == 0);  // refused before anything was made
   }
 }
 
@@ -135,7 +136,8 @@ TEST_CASE("failures: exit code 1 and one line", "[cli]") {
 
   check_refusal(
       {tiny_training("dcgan", "folder:" + scratch / "no-pictures", run), 1, {"no PNG or JPEG", "no-pictures"}});
-  check_refusal({tiny_training("dcgan", "folder:" + scratch / "bad-pictures", run, {"--batch", "1"}), 1, {"a.png"}});
+  check_refusal(
+      {tiny_training("dcgan", "folder:" + scratch / "bad-pictures", scratch / "bad", {"--batch", "1"}), 1, {"a.png"}});
   check_refusal({tiny_training("dcgan", "idx:" + scratch / "short.idx", run), 1, {"short.idx"}});
   check_refusal({tiny_training("dcgan", data, scratch / "file/run"), 1, {"--out", "file/run"}});
 

@@ -38,17 +38,16 @@ fs::path fresh_path(const std::string& what) {
 
 }  // namespace
 
-Process::Process(const Words& arguments, int64_t file_limit) {
-  const fs::path folder = fresh_path("output");
-  out_ = folder / "out";
-  err_ = folder / "err";
+Process::Process(const Words& arguments, const Surroundings& surroundings) : folder_(fresh_path("output")) {
+  const std::string out = folder_ / "out",
+                    err = surroundings.err.empty() ? (folder_ / "err").string() : surroundings.err;
   Words words{FORGER_BINARY};
   words.insert(words.end(), arguments.begin(), arguments.end());
   std::vector<char*> argv;
   for (std::string& word : words) argv.push_back(word.data());
   argv.push_back(nullptr);
   pid_ = fork();
-  if (pid_ == 0) become(argv.data(), out_.c_str(), err_.c_str(), file_limit);
+  if (pid_ == 0) become(argv.data(), out.c_str(), err.c_str(), surroundings.file_limit);
   if (pid_ < 0) throw std::runtime_error("cannot fork");
 }
 
@@ -58,7 +57,7 @@ Process::~Process() {
     waitpid(pid_, &status_, 0);
   }
   std::error_code ignored;
-  fs::remove_all(out_.parent_path(), ignored);
+  fs::remove_all(folder_, ignored);
 }
 
 void Process::signal(int number) const {
@@ -74,7 +73,7 @@ Result Process::wait() {
   if (!ended_) waitpid(pid_, &status_, 0);
   ended_ = true;
   const int code = WIFEXITED(status_) ? WEXITSTATUS(status_) : 128 + WTERMSIG(status_);
-  return {code, read_file(out_), read_file(err_)};
+  return {code, read_file(folder_ / "out"), read_file(folder_ / "err")};
 }
 
 Result forger(const Words& arguments) { return Process(arguments).wait(); }

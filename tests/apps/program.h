@@ -18,11 +18,15 @@ struct Result {
 
 Result forger(const Words& arguments);
 
+struct Surroundings {
+  int64_t file_limit = 0;  // > 0: bytes a file may have (RLIMIT_FSIZE); further writes fail with EFBIG
+  std::string err = {};    // where standard error goes, such as a terminal; otherwise it is collected
+};
+
 // A running forger, for signals.
 class Process {
  public:
-  // file_limit > 0: bytes a file may have (RLIMIT_FSIZE), further writes fail with EFBIG.
-  explicit Process(const Words& arguments, int64_t file_limit = 0);
+  explicit Process(const Words& arguments, const Surroundings& surroundings = {});
   ~Process();
   Process(const Process&) = delete;
   Process& operator=(const Process&) = delete;
@@ -34,7 +38,7 @@ class Process {
   pid_t pid_ = -1;
   bool ended_ = false;
   int status_ = 0;
-  std::filesystem::path out_, err_;
+  std::filesystem::path folder_;  // of what it prints
 };
 
 // A folder of its own, removed at the end of the test.

@@ -1,8 +1,12 @@
 // Runs from outside: what a run folder holds, and that no interruption of any kind loses or changes anything.
+#include <fcntl.h>
+#include <sys/ioctl.h>
 #include <sys/mount.h>
+#include <unistd.h>
 
 #include <chrono>
 #include <csignal>
+#include <cstdlib>
 #include <iostream>
 #include <nlohmann/json.hpp>
 #include <random>
@@ -109,7 +113,7 @@ TEST_CASE("the newcomer's folders number themselves", "[train]") {
   CHECK(names_in(scratch / "runs") == Words{"dcgan", "dcgan-2"});
 }
 
-TEST_CASE("--force replaces a run", "[train]") {
+TEST_CASE("force: replaces a run", "[train]") {
   const Scratch scratch;
   const std::string data = tiny_data(scratch), run = scratch / "run";
   check_ok(forger(tiny_training("dcgan", data, run, {"--steps", "9"})));
@@ -133,10 +137,10 @@ TEST_CASE("60 steps are 25 and 35 more, byte for byte", "[train]") {
 }
 
 TEST_CASE("an interruption checkpoints, says how to go on, and changes nothing", "[train]") {
-  const Scratch scratch;
-  const std::string data = tiny_data(scratch), run = scratch / "run", whole = scratch / "whole";
   for (const int signal : {SIGINT, SIGTERM}) {
-    Process process(tiny_training("dcgan", data, run, {"--steps", "100000", "--force"}));
+    const Scratch scratch;
+    const std::string data = tiny_data(scratch), run = scratch / "run", whole = scratch / "whole";
+    Process process(tiny_training("dcgan", data, run, {"--steps", "100000"}));
     REQUIRE(wait_until([&] { return rows(run) > 3; }));
     process.signal(signal);
     const Result result = process.wait();
@@ -145,11 +149,12 @@ TEST_CASE("an interruption checkpoints, says how to go on, and changes nothing",
     REQUIRE(errors(result).size() == 1);
     CHECK(errors(result)[0].find("forger train --resume " + run) != std::string::npos);
     check_no_leftovers(run);
+
+    const std::string steps = std::to_string(rows(run) + 5);
+    check_ok(forger({"train", "--resume", run, "--steps", steps}));
+    check_ok(forger(tiny_training("dcgan", data, whole, {"--steps", steps})));
+    check_same_run(whole, run);
   }
-  const std::string steps = std::to_string(rows(run) + 5);
-  check_ok(forger({"train", "--resume", run, "--steps", steps}));
-  check_ok(forger(tiny_training("dcgan", data, whole, {"--steps", steps})));
-  check_same_run(whole, run);
 }
 
 namespace {
@@ -190,7 +195,8 @@ TEST_CASE("a write that fails leaves the earlier checkpoint whole", "[train]") {
   const std::string checkpoint = newest_checkpoint(run), bytes = read_file(checkpoint);
   // No file may be as large as a checkpoint is: the next one fails half-way.
   const Result result =
-      Process({"train", "--resume", run, "--steps", "16"}, static_cast<int64_t>(bytes.size() - 100)).wait();
+      Process({"train", "--resume", run, "--steps", "16"}, {.file_limit = static_cast<int64_t>(bytes.size()) - 100})
+          .wait();
   INFO(result.err);
   CHECK(result.code == 1);
   REQUIRE(errors(result).size() == 1);
@@ -227,6 +233,46 @@ TEST_CASE("a full disk", "[train]") {
   REQUIRE(!newest_checkpoint(saved).empty());
   check_ok(forger({"train", "--resume", saved}));
   CHECK(newest_checkpoint(saved).ends_with("step-000040.safetensors"));
+}
+
+TEST_CASE("on a terminal progress is one line that fits its width", "[train]") {
+  const Scratch scratch;
+  const int terminal = posix_openpt(O_RDWR | O_NOCTTY);
+  REQUIRE(terminal >= 0);
+  REQUIRE(grantpt(terminal) == 0);
+  REQUIRE(unlockpt(terminal) == 0);
+  const std::string device = ptsname(terminal);
+  const int other_end = open(device.c_str(), O_RDWR | O_NOCTTY);
+  constexpr unsigned short width = 72;
+  const winsize size{24, width, 0, 0};
+  REQUIRE(ioctl(other_end, TIOCSWINSZ, &size) == 0);
+  setenv("TERM", "xterm", 1);
+  setenv("LC_ALL", "C", 1);
+  setenv("NO_COLOR", "1", 1);
+  Process process(tiny_training("dcgan", tiny_data(scratch), scratch / "run", {"--steps", "40"}), {.err = device});
+  std::string shown;
+  char piece[4096];
+  // Read while it runs: a full terminal would block it. The end of the last line is the end of the run.
+  while (shown.find("40/40") == shown.npos || process.running()) {
+    const ssize_t count = read(terminal, piece, sizeof piece);
+    REQUIRE(count > 0);
+    shown.append(piece, static_cast<size_t>(count));
+    if (shown.find("40/40") != shown.npos && shown.ends_with("\n")) break;
+  }
+  CHECK(process.wait().code == 0);
+  close(other_end);
+  close(terminal);
+  INFO(shown);
+  CHECK(shown.find("\r\x1b[K#") != std::string::npos);
+  CHECK(shown.find("\x1b[3") == std::string::npos);  // no colours
+  size_t drawn = 0;
+  for (size_t at = 0; (at = shown.find("\r\x1b[K", at)) != shown.npos; drawn++) {
+    at += 4;
+    const std::string line = shown.substr(at, shown.find_first_of("\r\n", at) - at);
+    INFO(line);
+    CHECK((line.size() < width || line.find("step") == 0));  // notes are whole lines of their own
+  }
+  CHECK(drawn >= 2);
 }
 
 TEST_CASE("samples and walks are a function of the seed", "[sample]") {

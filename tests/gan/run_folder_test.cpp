@@ -31,7 +31,7 @@ TEST_CASE("checkpoints are found by step, whatever else lies beside them") {
   CHECK(folder.checkpoint_steps() == std::vector<int64_t>{1000, 1234567});
 }
 
-TEST_CASE("--force removes a run's files and no others") {
+TEST_CASE("force: removes a run's files and no others") {
   const Scratch scratch;
   const RunFolder folder(scratch.path());
   folder.create();
