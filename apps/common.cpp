@@ -41,11 +41,6 @@ Tensor generate_all(gan::Recipe& recipe, const Tensor& latent) {
   return concat(parts, 0);
 }
 
-gan::Image picture(const Tensor& samples, int64_t columns) {
-  constexpr double extent = 5;  // as in a run's previews
-  return samples.rank() == 4 ? gan::grid(samples, columns) : gan::scatter(samples, extent);
-}
-
 gan::Image single(const Tensor& images, int64_t i) {
   check<UsageError>(images.rank() == 4, "this run makes points, not images: there are no single pictures to write");
   return gan::grid(slice(images, 0, i, i + 1), 1);

@@ -45,8 +45,6 @@ inline Random sampling_random(int64_t seed) { return Random(static_cast<uint64_t
 constexpr int64_t generated_at_once = 64;
 Tensor generate_all(gan::Recipe& recipe, const Tensor& latent);
 
-// One picture of samples: a grid of images, or a scatter plot of points.
-gan::Image picture(const Tensor& samples, int64_t columns);
 // Sample i of a batch of images as a picture of its own.
 gan::Image single(const Tensor& images, int64_t i);
 // folder/name-000042.png

@@ -57,7 +57,7 @@ int interpolate(const WalkOptions& options) {
   gan::Trained trained = gan::load_trained(options.run, /*averaged=*/!options.raw);
   const Tensor samples = generate_all(*trained.recipe, latents(*trained.recipe, options));
   if (options.frames.empty()) {
-    gan::write_png(options.out, picture(samples, options.columns));
+    gan::write_png(options.out, gan::picture(samples, options.columns));
     std::cout << options.out << '\n';
     return exit_done;
   }

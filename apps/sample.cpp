@@ -1,5 +1,4 @@
 // forger sample: new pictures from a trained generator. The same seed, count and checkpoint give the same file.
-#include <cmath>
 #include <filesystem>
 #include <iostream>
 
@@ -27,9 +26,8 @@ int sample(const SampleOptions& options) {
   if (!options.each.empty()) write_each(samples, options.each);
   if (!options.each.empty() && options.out.empty()) return exit_done;
 
-  const auto square = static_cast<int64_t>(std::ceil(std::sqrt(static_cast<double>(options.count))));
   const std::string out = options.out.empty() ? "samples.png" : options.out;
-  gan::write_png(out, picture(samples, options.columns > 0 ? options.columns : square));
+  gan::write_png(out, gan::picture(samples, options.columns));
   std::cout << out << '\n';
   return exit_done;
 }

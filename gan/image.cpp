@@ -254,4 +254,11 @@ Image scatter(const Tensor& points, double extent, int64_t side) {
   return picture;
 }
 
+Image picture(const Tensor& samples, int64_t columns) {
+  constexpr double extent = 5;
+  if (samples.rank() == 2) return scatter(samples, extent);
+  const double square = std::ceil(std::sqrt(static_cast<double>(samples.size(0))));
+  return grid(samples, columns > 0 ? columns : static_cast<int64_t>(square));
+}
+
 }  // namespace forger::gan

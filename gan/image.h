@@ -27,5 +27,8 @@ Image resize(const Image& image, int64_t height, int64_t width);
 // points outside are left out.
 Image grid(const Tensor& images, int64_t columns);
 Image scatter(const Tensor& points, double extent, int64_t side = 256);
+// Either of the two, whichever the samples are; columns 0 makes the grid about square. Points are shown over [-5, 5]^2,
+// which holds all of the mixtures.
+Image picture(const Tensor& samples, int64_t columns = 0);
 
 }  // namespace forger::gan

@@ -85,6 +85,18 @@ Metrics parse_metrics(const std::string& csv) {
 
 using Table = std::vector<std::pair<std::string, std::string>>;  // key and value, as text
 
+// A value as a person writes it: text without its quotes, 0.0002 rather than 2e-04.
+std::string written(const toml::node& node) {
+  std::ostringstream out;
+  if (node.is_string())
+    out << *node.value<std::string>();
+  else if (node.is_floating_point())
+    out << *node.value<double>();
+  else
+    node.visit([&](const auto& each) { out << each; });
+  return out.str();
+}
+
 // The settings in the order of the file.
 Table parse_config(const std::string& toml_text) {
   Table rows;
@@ -92,10 +104,7 @@ Table parse_config(const std::string& toml_text) {
     const toml::table file = toml::parse(toml_text);
     std::map<toml::source_index, std::pair<std::string, std::string>> by_line;
     for (const auto& [key, node] : file) {
-      std::ostringstream value;
-      node.visit([&](const auto& each) { value << each; });
-      const auto plain = node.value<std::string>();
-      by_line[key.source().begin.line] = {std::string(key.str()), plain && node.is_string() ? *plain : value.str()};
+      by_line[key.source().begin.line] = {std::string(key.str()), written(node)};
     }
     for (auto& [line, row] : by_line) rows.push_back(std::move(row));
   } catch (const toml::parse_error&) {

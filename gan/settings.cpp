@@ -202,10 +202,10 @@ Settings common_settings() {
   };
   group("data", {{"data", "fashion-mnist", "data set, or a folder of PNG and JPEG pictures"},
                  {"size", int64_t{32}, "side of the images in pixels; 0: as they are", 0, 1024}});
-  group("networks", {{"width", int64_t{64}, "channels beside the image; cost grows with the square", 1, 4096},
+  group("networks", {{"width", int64_t{32}, "channels beside the image; cost grows with the square", 1, 4096},
                      {"latent", int64_t{100}, "size of the latent vector z", 1, 65536}});
   group("optimisation",
-        {{"steps", int64_t{2000}, "training steps: generator updates", 1, 1e9},
+        {{"steps", int64_t{3000}, "training steps: generator updates", 1, 1e9},
          {"batch", int64_t{64}, "samples in a batch", 1, 65536},
          {"seed", int64_t{0}, "of all randomness: the same seed, the same run", 0, 9e18},
          {"lr_g", 2e-4, "learning rate of the generator", 0, 1},

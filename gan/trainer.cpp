@@ -1,7 +1,6 @@
 #include "gan/trainer.h"
 
 #include <chrono>
-#include <cmath>
 #include <deque>
 #include <filesystem>
 #include <thread>
@@ -272,12 +271,6 @@ struct Trainer::Impl {
     for (const auto& [name, value] : progress.scalars) values.emplace_back(name, value);
     metrics->append(progress.step, progress.seconds, values);
   }
-
-  Image picture(const Tensor& fakes) const {
-    if (fakes.rank() == 2) return scatter(fakes, point_extent);
-    return grid(fakes, static_cast<int64_t>(std::ceil(std::sqrt(static_cast<double>(fakes.size(0))))));
-  }
-  static constexpr double point_extent = 5;  // the 2-D mixtures lie within +-4.2
 };
 
 Settings run_settings(const RecipeEntry& recipe) {

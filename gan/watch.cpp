@@ -9,6 +9,7 @@ namespace {
 constexpr double zero_loss = 1e-3;        // |loss_d| below this counts as 0 ...
 constexpr int64_t zero_loss_steps = 100;  // ... and this many in a row as an episode
 constexpr double steep_gradient = 100;
+constexpr int64_t calm_steps = 500;   // without a steep gradient: the next one is news again
 constexpr double alike_share = 0.05;  // of the data's own mean distance
 
 }  // namespace
@@ -24,8 +25,8 @@ std::optional<std::string> FailureWatch::look(const Scalars& scalars) {
       whose = name;
     }
   }
-  const bool newly_steep = steep && !steep_;
-  steep_ = steep;
+  const bool newly_steep = steep && steps_since_steep_ >= calm_steps;
+  steps_since_steep_ = steep ? 0 : steps_since_steep_ + 1;
   if (newly_steep) {
     return text(whose, " is over ", steep_gradient,
                 ": the training is becoming unstable; a lower learning rate or a gradient ", "penalty helps");

@@ -15,8 +15,8 @@ class FailureWatch {
   std::optional<std::string> look_at_samples(const Tensor& fakes, const Tensor& reals);
 
  private:
-  int64_t steps_at_zero_ = 0;
-  bool steep_ = false, alike_ = false;
+  int64_t steps_at_zero_ = 0, steps_since_steep_ = 1 << 30;
+  bool alike_ = false;
 };
 
 // Mean L2 distance between neighbours of a batch (N, ...): sample i and i + 1. 0 for fewer than two samples.

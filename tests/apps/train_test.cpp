@@ -163,7 +163,7 @@ namespace {
 void survive_kills(int times, unsigned seed) {
   const Scratch scratch;
   const std::string data = tiny_data(scratch), run = scratch / "run", whole = scratch / "whole";
-  const Words more{"--steps", "300", "--checkpoint-every", "2", "--preview-every", "3"};
+  const Words more{"--steps", "200", "--checkpoint-every", "2", "--preview-every", "3"};
   const auto start = std::chrono::steady_clock::now();
   check_ok(forger(tiny_training("dcgan", data, whole, more)));
   const auto whole_time = std::chrono::steady_clock::now() - start;
@@ -172,7 +172,7 @@ void survive_kills(int times, unsigned seed) {
   for (int i = 0; i < times; i++) {
     const bool begun = fs::exists(run + "/config.toml");
     Process process(begun ? Words{"train", "--resume", run} : tiny_training("dcgan", data, run, more));
-    std::this_thread::sleep_for(whole_time / 2 * (random() % 1000) / 1000);
+    std::this_thread::sleep_for(whole_time * 2 / times * (random() % 1000) / 1000);  // on average all of it, in pieces
     process.signal(SIGKILL);
     const int code = process.wait().code;
     INFO("kill " << i);
@@ -270,7 +270,7 @@ TEST_CASE("on a terminal progress is one line that fits its width", "[train]") {
     at += 4;
     const std::string line = shown.substr(at, shown.find_first_of("\r\n", at) - at);
     INFO(line);
-    CHECK((line.size() < width || line.find("step") == 0));  // notes are whole lines of their own
+    if (line.find("/40  ") != line.npos) CHECK(line.size() < width);  // notes are lines of their own
   }
   CHECK(drawn >= 2);
 }

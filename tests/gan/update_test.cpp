@@ -62,7 +62,9 @@ TEST_CASE("the watch speaks of steep gradients when they begin") {
   const auto warning = watch.look({{"loss_d", 1}, {"grad_norm_g", 101}});
   REQUIRE(warning);
   CHECK_THAT(*warning, Catch::Contains("grad_norm_g"));
-  CHECK_FALSE(watch.look({{"loss_d", 1}, {"grad_norm_g", 102}}));
+  for (const double norm : {102.0, 50.0, 103.0}) CHECK_FALSE(watch.look({{"loss_d", 1}, {"grad_norm_g", norm}}));
+  for (int i = 0; i < 500; i++) CHECK_FALSE(watch.look({{"loss_d", 1}, {"grad_norm_g", 9}}));
+  CHECK(watch.look({{"loss_d", 1}, {"grad_norm_g", 101}}));  // calm for long: news again
 }
 
 TEST_CASE("the watch speaks of samples that are all alike") {
