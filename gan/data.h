@@ -48,9 +48,8 @@ struct RegisterDataSource {
   explicit RegisterDataSource(DataSource source);
 };
 const std::vector<DataSource>& data_sources();  // sorted by name
-// channels 1 or 3: images are turned grey or coloured; 0: as they are. UsageError for an unknown spec (lists what there
-// is), DataError when the files are missing or broken.
-DataSetPtr open_data(const std::string& spec, int64_t size, Subset subset = Subset::train, int64_t channels = 0);
+// UsageError for an unknown spec (lists what there is), DataError when the files are missing or broken.
+DataSetPtr open_data(const std::string& spec, int64_t size, Subset subset = Subset::train);
 
 // Batches of a data set in an order that is a pure function of (seed, epoch): its whole state is the number of samples
 // drawn, which a checkpoint holds. A thread reads ahead. The last samples of an epoch that do not fill a batch are

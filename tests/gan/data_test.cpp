@@ -421,7 +421,6 @@ TEST_CASE("data: the curves, and what all points share") {
     CHECK(again->hash() == other->hash());
     CHECK(again->hash() != fresh->hash());
     CHECK(sample(*again, 77) == sample(*other, 77));
-    CHECK_THROWS_AS(open_data(spec, 0, Subset::train, 3), UsageError);
   }
 }
 
@@ -447,7 +446,6 @@ TEST_CASE("data: specs that are nothing") {
   CHECK_THROWS_AS(open_data("", 32), UsageError);
   CHECK_THROWS_AS(open_data("/no/such/folder", 32), UsageError);
   CHECK_THROWS_AS(open_data("ring8", -1), UsageError);
-  CHECK_THROWS_AS(open_data("ring8", 32, Subset::train, 2), UsageError);
 }
 
 TEST_CASE("data: sizes that need a frame or a resize") {
@@ -471,17 +469,4 @@ TEST_CASE("data: sizes that need a frame or a resize") {
   CHECK(odd[32] == -1.0f);
   CHECK(odd[32 * 29 + 29] == 1.0f);
   CHECK(odd[32 * 30 + 30] == -1.0f);
-}
-
-TEST_CASE("data: grey and coloured on demand") {
-  const test::Scratch scratch;
-  const std::string grey = "idx:" + scratch.write("i", idx({1, 1, 2}, std::string("\x00\xff", 2)));
-  const DataSetPtr coloured = open_data(grey, 0, Subset::train, 3);
-  CHECK(coloured->sample() == Shape{1, 2, 3});
-  CHECK(sample(*coloured, 0) == std::vector<float>{-1, -1, -1, 1, 1, 1});
-  CHECK(open_data(grey, 0, Subset::train, 1)->sample() == Shape{1, 2, 1});
-  scratch.write("pictures/a.png", encode_png(flat(2, 2, 255, 0, 0)));
-  const DataSetPtr red = open_data(scratch.file("pictures"), 2, Subset::train, 1);
-  CHECK(red->sample() == Shape{2, 2, 1});
-  CHECK(sample(*red, 0)[0] == Approx(2 * 0.299 - 1));
 }
