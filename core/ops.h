@@ -71,11 +71,11 @@ Tensor l1_loss(const Tensor& a, const Tensor& b);   // mean |a - b|
 Tensor mse_loss(const Tensor& a, const Tensor& b);  // mean (a - b)^2
 
 // ---- shape ---- core/ops/shape.cpp
-Tensor reshape(const Tensor& x, const Shape& shape);  // a view of the same memory
+Tensor reshape(const Tensor& x, const Shape& shape);                    // a view of the same memory
 Tensor reshape(const Tensor& x, std::initializer_list<int64_t> sizes);  // the same; one size may be -1: what is left
-Tensor flatten(const Tensor& x);                      // (N, ...) -> (N, rest); view
-Tensor permute(const Tensor& x, const Axes& order);   // copies: output axis i is input axis order[i]
-Tensor transpose(const Tensor& x);                    // last two axes swapped; copies
+Tensor flatten(const Tensor& x);                                        // (N, ...) -> (N, rest); view
+Tensor permute(const Tensor& x, const Axes& order);                     // copies: output axis i is input axis order[i]
+Tensor transpose(const Tensor& x);                                      // last two axes swapped; copies
 Tensor concat(std::span<const Tensor> parts, int axis);
 std::vector<Tensor> split(const Tensor& x, int axis, std::span<const int64_t> sizes);
 Tensor slice(const Tensor& x, int axis, int64_t begin, int64_t end);   // [begin, end)

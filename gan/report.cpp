@@ -426,7 +426,7 @@ figure{margin:0}figcaption{font-weight:600}
 .charts{display:grid;grid-template-columns:repeat(auto-fit,minmax(min(100%,460px),1fr));gap:1rem}
 .chart{background:var(--card);border:1px solid var(--rule);border-radius:10px;padding:.8rem}
 .chart svg{width:100%;height:auto;display:block;touch-action:pan-y}
-svg text{fill:var(--soft);font-size:12px}
+svg text{fill:var(--soft);font-size:12px}@media(max-width:560px){svg text{font-size:19px}}
 .rule{stroke:var(--rule)}.cursor{stroke:var(--soft);stroke-dasharray:3 3}
 .line{fill:none;stroke:var(--k);stroke-width:1.8;stroke-linejoin:round}.band{fill:var(--k);opacity:.17}
 .c0{--k:var(--c0)}.c1{--k:var(--c1)}.c2{--k:var(--c2)}.c3{--k:var(--c3)}.c4{--k:var(--c4)}.c5{--k:var(--c5)}
@@ -436,7 +436,7 @@ svg text{fill:var(--soft);font-size:12px}
 img{image-rendering:pixelated;display:block;width:100%;border-radius:6px}
 .stage{max-width:560px;margin:0 0 1rem}.stage label{display:block;margin-top:.5rem;color:var(--soft)}
 .stage output{color:var(--ink);font-weight:600}.stage input{width:100%}
-.strip{display:grid;grid-template-columns:repeat(auto-fill,minmax(120px,1fr));gap:.6rem}
+.strip{display:grid;grid-template-columns:repeat(auto-fill,minmax(76px,1fr));gap:.6rem}
 .strip figcaption{font-weight:400;font-size:.85rem;color:var(--soft);text-align:center}.strip img{cursor:pointer}
 .tables{display:grid;grid-template-columns:repeat(auto-fit,minmax(min(100%,320px),1fr));gap:0 2rem;align-items:start}
 table{border-collapse:collapse;width:100%;font-size:.92rem}

@@ -1,12 +1,12 @@
-// Included inside each backend's struct (kernels.h), where T is the scalar type: the list of everything a backend provides.
-// Arrays are contiguous, images NHWC, counts in elements; outputs are written whole unless a line says "accumulates".
-// Outputs never alias inputs unless a line says "in place allowed".
+// Included inside each backend's struct (kernels.h), where T is the scalar type: the list of everything a backend
+// provides. Arrays are contiguous, images NHWC, counts in elements; outputs are written whole unless a line says
+// "accumulates". Outputs never alias inputs unless a line says "in place allowed".
 
 // ---- memory and layout ----
 static void fill(int64_t n, T value, T* y);
 static void copy(int64_t n, const T* x, T* y);
 static void strided_copy(const StridedCopy& s, const T* src, T* dst);
-static void from_float(int64_t n, const float* x, T* y);   // conversions between the scalar types
+static void from_float(int64_t n, const float* x, T* y);  // conversions between the scalar types
 static void from_double(int64_t n, const double* x, T* y);
 
 // ---- elementwise (in place allowed) ----
@@ -46,7 +46,8 @@ static void norm_apply(const NormShape& s, const T* x, const T* mean, const T* r
 static void norm_backward(const NormShape& s, const T* x, const T* gy, const T* mean, const T* rstd, const T* gamma,
                           const T* beta, Activation act, T slope, T* gx, T* ggamma, T* gbeta);
 // Layer norm: x (rows, cols), statistics over cols, gamma and beta (cols) may be null; mean, rstd (rows).
-static void layer_norm(int64_t rows, int64_t cols, const T* x, const T* gamma, const T* beta, T eps, T* y, T* mean, T* rstd);
+static void layer_norm(int64_t rows, int64_t cols, const T* x, const T* gamma, const T* beta, T eps, T* y, T* mean,
+                       T* rstd);
 static void layer_norm_backward(int64_t rows, int64_t cols, const T* x, const T* gy, const T* mean, const T* rstd,
                                 const T* gamma, T* gx, T* ggamma, T* gbeta);
 
@@ -57,7 +58,8 @@ static void avg_pool2d_grad(const PoolShape& s, const T* gy, T* gx);
 static void max_pool2d_index(const PoolShape& s, const T* x, int64_t* index);
 // x (n, h, w, c) -> y (n, oh, ow, c), and the transpose of that linear map.
 static void resize(Resize mode, int64_t n, int64_t h, int64_t w, int64_t c, int64_t oh, int64_t ow, const T* x, T* y);
-static void resize_grad(Resize mode, int64_t n, int64_t h, int64_t w, int64_t c, int64_t oh, int64_t ow, const T* gy, T* gx);
+static void resize_grad(Resize mode, int64_t n, int64_t h, int64_t w, int64_t c, int64_t oh, int64_t ow, const T* gy,
+                        T* gx);
 
 // ---- indexed rows: table (entries, width), rows (n, width), 0 <= index[i] < entries ----
 static void gather(int64_t n, int64_t width, const T* table, const int64_t* index, T* rows);
@@ -65,8 +67,8 @@ static void gather(int64_t n, int64_t width, const T* table, const int64_t* inde
 static void scatter_add(int64_t n, int64_t width, int64_t entries, const T* rows, const int64_t* index, T* table);
 
 // ---- random numbers: Philox 4x32-10, the stream of cuRAND's curand_init(seed, stream, 4*(block + i/4)) ----
-// Element i takes word i%4 of counter block + i/4. Uniform in (0, 1]: word*2^-32 + 2^-33. Normal: Box-Muller on word pairs.
-// Computed in float for both scalar types, so that every device and type sees the same numbers.
+// Element i takes word i%4 of counter block + i/4. Uniform in (0, 1]: word*2^-32 + 2^-33. Normal: Box-Muller on word
+// pairs. Computed in float for both scalar types, so that every device and type sees the same numbers.
 static void random_uniform(uint64_t seed, uint64_t stream, uint64_t block, int64_t n, T low, T high, T* y);
 static void random_normal(uint64_t seed, uint64_t stream, uint64_t block, int64_t n, T mean, T stddev, T* y);
 

@@ -12,6 +12,7 @@
 #include "tests/op_cases.h"
 
 using namespace forger;
+using test::message_of;
 using namespace forger::test;
 
 namespace {
@@ -22,16 +23,6 @@ Tensor leaf(const Shape& shape, const Values& values) {
 }
 Tensor random_leaf(Draw& draw, const Shape& shape, double low = -1, double high = 1) {
   return random_tensor(draw, shape, DType::f64, low, high).set_requires_grad();
-}
-
-template <class E, class F>
-std::string message_of(F&& call) {
-  try {
-    call();
-  } catch (const E& error) {
-    return error.what();
-  }
-  return "(nothing was thrown)";
 }
 
 bool has(const std::string& message, const std::string& word) { return message.find(word) != std::string::npos; }

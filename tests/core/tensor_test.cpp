@@ -8,20 +8,7 @@
 #include "tests/catch.h"
 
 using namespace forger;
-
-namespace {
-
-template <class E, class F>
-std::string message_of(F&& call) {
-  try {
-    call();
-  } catch (const E& error) {
-    return error.what();
-  }
-  return "(nothing was thrown)";
-}
-
-}  // namespace
+using test::message_of;
 
 // ---- shapes ----
 

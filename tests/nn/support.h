@@ -12,18 +12,9 @@
 #include <vector>
 
 #include "nn/module.h"
+#include "tests/catch.h"
 
 namespace forger::test {
-
-template <class E, class F>
-std::string message_of(F&& call) {
-  try {
-    call();
-  } catch (const E& error) {
-    return error.what();
-  }
-  return "(nothing was thrown)";
-}
 
 inline bool contains(const std::string& message, const std::string& part) {
   return message.find(part) != std::string::npos;
