@@ -240,7 +240,7 @@ Range vertical_range(const std::vector<Curve>& curves) {
 
 // Where the data lie in the drawing; sizes in the SVG's own units.
 struct Frame {
-  static constexpr double width = 640, height = 260, left = 56, right = 22, top = 10, bottom = 30;
+  static constexpr double width = 640, height = 260, left = 68, right = 28, top = 10, bottom = 30;
   Range steps, values;
   double x(double step) const {
     return left + (step - steps.low) / std::max(steps.high - steps.low, 1e-9) * (width - left - right);

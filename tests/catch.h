@@ -1,4 +1,4 @@
-// Catch2 2 or 3, whichever the distribution has, and the message of an error.
+// Catch2 2 or 3, whichever the distribution has.
 #pragma once
 #include <string>
 
@@ -14,18 +14,3 @@ inline auto Contains(const std::string& part) { return Matchers::ContainsSubstri
 #else
 #include <catch2/catch.hpp>
 #endif
-
-namespace forger::test {
-
-// What an E thrown by the call says. Anything else that is thrown goes on.
-template <class E, class F>
-std::string message_of(F&& call) {
-  try {
-    call();
-  } catch (const E& error) {
-    return error.what();
-  }
-  return "(nothing was thrown)";
-}
-
-}  // namespace forger::test

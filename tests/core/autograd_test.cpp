@@ -9,6 +9,7 @@
 
 #include "tests/catch.h"
 #include "tests/differences.h"
+#include "tests/message_of.h"
 #include "tests/op_cases.h"
 
 using namespace forger;

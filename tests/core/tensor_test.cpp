@@ -6,6 +6,7 @@
 #include "core/autograd.h"
 #include "core/ops.h"
 #include "tests/catch.h"
+#include "tests/message_of.h"
 
 using namespace forger;
 using test::message_of;

@@ -12,7 +12,7 @@
 #include <vector>
 
 #include "nn/module.h"
-#include "tests/catch.h"
+#include "tests/message_of.h"
 
 namespace forger::test {
 
