@@ -6,22 +6,11 @@
 #include "kernels/cpu/simd.h"
 #include "kernels/kernels.h"
 #include "tests/catch.h"
+#include "tests/kernels/setting.h"
 
 using namespace forger::kernels;
 
 namespace {
-
-struct Setting {
-  int threads_before = threads(), bytes_before = simd_bytes();
-  Setting(int count, int bytes) {
-    set_threads(count);
-    set_simd_bytes(bytes);
-  }
-  ~Setting() {
-    set_threads(threads_before);
-    set_simd_bytes(bytes_before);
-  }
-};
 
 ConvShape conv_shape(int64_t n, int64_t h, int64_t w, int64_t c, int64_t oc, int64_t kh, int64_t kw, int64_t stride_h,
                      int64_t stride_w, int64_t pad_h, int64_t pad_w) {

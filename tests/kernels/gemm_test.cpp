@@ -10,23 +10,11 @@
 #include "kernels/cpu/simd.h"
 #include "kernels/kernels.h"
 #include "tests/catch.h"
+#include "tests/kernels/setting.h"
 
 using namespace forger::kernels;
 
 namespace {
-
-// Restores what a test changed.
-struct Setting {
-  int threads_before = threads(), bytes_before = simd_bytes();
-  Setting(int count, int bytes) {
-    set_threads(count);
-    set_simd_bytes(bytes);
-  }
-  ~Setting() {
-    set_threads(threads_before);
-    set_simd_bytes(bytes_before);
-  }
-};
 
 template <class T>
 std::vector<T> random_values(size_t n, std::mt19937& generator) {

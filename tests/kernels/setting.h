@@ -1,0 +1,20 @@
+// A thread count and a vector width for the length of a test; what was set before comes back.
+#pragma once
+#include "kernels/cpu/simd.h"
+#include "kernels/kernels.h"
+
+namespace forger::kernels {
+
+struct Setting {
+  int threads_before = threads(), bytes_before = simd_bytes();
+  Setting(int count, int bytes) {
+    set_threads(count);
+    set_simd_bytes(bytes);
+  }
+  ~Setting() {
+    set_threads(threads_before);
+    set_simd_bytes(bytes_before);
+  }
+};
+
+}  // namespace forger::kernels
