@@ -176,6 +176,14 @@ struct Trainer::Impl {
     Random noise(static_cast<uint64_t>(settings.integer("seed")), preview_stream);
     preview_latent = state.recipe->latent(count, noise);
     for (const auto& part : state.parts) base_rates.push_back(part.optimizer ? part.optimizer->lr : 0);
+    // Read here, before a run folder is made: an unreadable picture among the first is refused in time.
+    const Shape sample = data->sample();
+    std::vector<int64_t> sizes{std::min(count, data->count())};
+    sizes.insert(sizes.end(), sample.begin(), sample.end());
+    preview_reals = Tensor(Shape(sizes), DType::f32);
+    for (int64_t i = 0; i < preview_reals.size(0); i++) {
+      data->read(i, preview_reals.data<float>() + i * sample.numel());
+    }
   }
 
   // Opens what is written to: called once nothing can be refused any more.
@@ -185,12 +193,6 @@ struct Trainer::Impl {
     metrics = std::make_unique<MetricsFile>(folder.metrics(), static_cast<int64_t>(counters.step));
     seconds_before = metrics->seconds();
     log.open(folder.log(), std::ios::app);
-    const int64_t shown = std::min<int64_t>(settings.integer("previews"), data->count());
-    const Shape sample = data->sample();
-    std::vector<int64_t> sizes{shown};
-    sizes.insert(sizes.end(), sample.begin(), sample.end());
-    preview_reals = Tensor(Shape(sizes), DType::f32);
-    for (int64_t i = 0; i < shown; i++) data->read(i, preview_reals.data<float>() + i * sample.numel());
   }
 
   void note(const std::string& line) {

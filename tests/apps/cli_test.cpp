@@ -138,6 +138,7 @@ TEST_CASE("failures: exit code 1 and one line", "[cli]") {
       {tiny_training("dcgan", "folder:" + scratch / "no-pictures", run), 1, {"no PNG or JPEG", "no-pictures"}});
   check_refusal(
       {tiny_training("dcgan", "folder:" + scratch / "bad-pictures", scratch / "bad", {"--batch", "1"}), 1, {"a.png"}});
+  CHECK_FALSE(std::filesystem::exists(scratch / "bad"));  // so that a second try needs no --force
   check_refusal({tiny_training("dcgan", "idx:" + scratch / "short.idx", run), 1, {"short.idx"}});
   check_refusal({tiny_training("dcgan", data, scratch / "file/run"), 1, {"--out", "file/run"}});
 
