@@ -34,6 +34,8 @@ constexpr size_t guard_bytes = 64;
 #endif
 constexpr int guard_pattern = 0xA5;
 
+size_t guard_size(Device device) { return device == Device::cpu ? guard_bytes : 0; }  // the host's memory only
+
 // Sizes are rounded up to eight steps per doubling: at most 12.5 % is lost, and equal requests of later steps find a
 // block.
 size_t block_size(size_t bytes) {
@@ -45,11 +47,12 @@ size_t block_size(size_t bytes) {
 
 class Pool {
  public:
-  explicit Pool(Device device) : device_(device) {}
+  // simt checks every access against the exact bounds of its allocations: there every storage gets its own.
+  explicit Pool(Device device) : device_(device), caching_(caching && device != Device::simt) {}
 
   void* take(size_t bytes, size_t& block_bytes) {
     std::lock_guard lock(mutex_);
-    block_bytes = block_size(bytes + guard_bytes);
+    block_bytes = device_ == Device::simt ? bytes : block_size(bytes + guard_size(device_));
     void* block = nullptr;
     // The smallest kept block that fits, unless it would waste more than a quarter.
     if (auto it = free_.lower_bound(block_bytes); it != free_.end() && it->first <= block_bytes + block_bytes / 4) {
@@ -68,8 +71,8 @@ class Pool {
   void give(void* block, size_t bytes, size_t block_bytes) {
     std::lock_guard lock(mutex_);
     stats_.live_bytes -= bytes;
-    if (!caching) {
-      kernels::release(device_, block, block_bytes);
+    if (!caching_) {
+      kernels::runtime(device_).release(block, block_bytes);
       return;
     }
     free_.emplace(block_bytes, block);
@@ -92,24 +95,25 @@ class Pool {
  private:
   void* fresh(size_t bytes) {
     try {
-      return kernels::allocate(device_, bytes);
+      return kernels::runtime(device_).allocate(bytes);
     } catch (const std::bad_alloc&) {
       trim_locked();
     }
     try {
-      return kernels::allocate(device_, bytes);
+      return kernels::runtime(device_).allocate(bytes);
     } catch (const std::bad_alloc&) {
       throw Error(text("out of memory: cannot allocate ", bytes, " bytes with ", stats_.live_bytes,
                        " in use; a smaller --batch or --width needs less"));
     }
   }
   void trim_locked() {
-    for (auto& [bytes, block] : free_) kernels::release(device_, block, bytes);
+    for (auto& [bytes, block] : free_) kernels::runtime(device_).release(block, bytes);
     free_.clear();
     stats_.cached_bytes = 0;
   }
 
   Device device_;
+  bool caching_;
   std::mutex mutex_;
   std::multimap<size_t, void*> free_;
   MemoryStats stats_;
@@ -117,20 +121,19 @@ class Pool {
 
 // Never destroyed: tensors with static lifetime may outlive any order of destruction.
 Pool& pool(Device device) {
-  static Pool& cpu = *new Pool(Device::cpu);
-  (void)device;
-  return cpu;
+  static Pool* const pools[] = {new Pool(Device::cpu), new Pool(Device::cuda), new Pool(Device::simt)};
+  return *pools[static_cast<size_t>(device)];
 }
 
 }  // namespace
 
 Storage::Storage(Device device, size_t bytes)
     : device_(device), bytes_(bytes), data_(pool(device).take(bytes, block_bytes_)) {
-  if constexpr (guard_bytes > 0) std::memset(static_cast<char*>(data_) + bytes_, guard_pattern, guard_bytes);
+  if (const size_t guard = guard_size(device)) std::memset(static_cast<char*>(data_) + bytes_, guard_pattern, guard);
 }
 
 Storage::~Storage() {
-  if constexpr (guard_bytes > 0) {
+  if (guard_size(device_) > 0) {
     const auto* guard = static_cast<const unsigned char*>(data_) + bytes_;
     for (size_t i = 0; i < guard_bytes; i++) {
       if (guard[i] == guard_pattern) continue;

@@ -72,8 +72,29 @@ static void scatter_add(int64_t n, int64_t width, int64_t entries, const T* rows
 static void random_uniform(uint64_t seed, uint64_t stream, uint64_t block, int64_t n, T low, T high, T* y);
 static void random_normal(uint64_t seed, uint64_t stream, uint64_t block, int64_t n, T mean, T stddev, T* y);
 
+// y = x/(1 - p) where the stream's uniform number is above p, else 0. Linear in x, so its own gradient.
+static void dropout(uint64_t seed, uint64_t stream, uint64_t block, int64_t n, T p, const T* x, T* y);
+
 // ---- optimisers: fused over a list of tensors ----
-static void adam(std::span<const AdamSlice<T>> list, const AdamSettings& settings);
-static void rmsprop(std::span<const RmsPropSlice<T>> list, double lr, double alpha, double eps);
-static void sgd(std::span<const SgdSlice<T>> list, double lr, double momentum, double weight_decay);
+// `step` (t of the bias corrections, from 1) and `lr` lie in the device's memory, so that a recorded graph can be
+// replayed for any step.
+static void adam(std::span<const AdamSlice<T>> list, const AdamSettings& settings, const double* step,
+                 const double* lr);
+static void rmsprop(std::span<const RmsPropSlice<T>> list, const double* lr, double alpha, double eps);
+static void sgd(std::span<const SgdSlice<T>> list, const double* lr, double momentum, double weight_decay);
 static void lerp(std::span<const LerpSlice<T>> list, double weight);
+// norm[0] = the L2 norm over all elements of all tensors, summed in double in a fixed order. May be an empty list.
+static void global_norm(std::span<const NormSlice<T>> list, double* norm);
+// x *= min(1, max_norm / norm[0]) for all tensors of the list; untouched when norm[0] is not finite.
+static void clip_norm(std::span<const ClipSlice<T>> list, const double* norm, double max_norm);
+
+// ---- power iteration for the spectral norm (Miyato et al. 2018, algorithm 1) ----
+// M = w (rows, cols), or its transpose when `trans`. `iterations` times, in place:
+//   v = M^T u / |M^T u|,  u = M v / |M v|,  with |x| = sqrt(sum x^2 + eps^2)
+static void power_iteration(int64_t rows, int64_t cols, bool trans, const T* w, T eps, int iterations, T* u, T* v);
+
+// ---- penalty on the norms of rows, g (rows, cols): Gulrajani et al. 2017, equation 3 ----
+// norms[i] = sqrt(sum_j g[i,j]^2 + eps),  penalty[0] = mean_i (norms[i] - target)^2
+static void norm_penalty(int64_t rows, int64_t cols, const T* g, T target, T eps, T* norms, T* penalty);
+// gg[i,j] = gy[0] * 2 (norms[i] - target) / (rows * norms[i]) * g[i,j]
+static void norm_penalty_grad(int64_t rows, int64_t cols, const T* g, const T* norms, T target, const T* gy, T* gg);

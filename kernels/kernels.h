@@ -1,17 +1,31 @@
 // The contract between the engine and its backends: plain functions on raw pointers plus small geometry structs.
 //
 // Every function is listed once, in kernels/contract.h, and declared from that list for each backend:
-// `Cpu<float>::conv2d` and `Cpu<double>::conv2d` today. A backend defines each of them and instantiates it with
-// FORGER_KERNEL(Cpu, conv2d); one that it lacks is a link error, not a run-time surprise. Kernels never see a Tensor
+// `Cpu<float>::conv2d`, `Cuda<float>::conv2d`, `Simt<float>::conv2d`, and the same in double. A backend defines each of
+// them and instantiates it with FORGER_KERNEL(Cpu, conv2d); one that it lacks is a link error, not a run-time surprise. Kernels never see a Tensor
 // and never check shapes: the op that calls them has done so.
 #pragma once
 #include <cstddef>
 #include <cstdint>
+#include <memory>
 #include <span>
+#include <stdexcept>
+#include <string>
 
 namespace forger {
 
-enum class Device : uint8_t { cpu };
+enum class Device : uint8_t {
+  cpu,
+  cuda,  // an NVIDIA GPU
+  simt,  // the CUDA kernels, executed on the CPU: slow and exact
+};
+constexpr int device_count = 3;
+const char* name_of(Device device);  // "cpu", "cuda", "simt"
+
+// A device failed: no such device, an error of the CUDA runtime, or a fault that `simt` found in a kernel.
+struct DeviceError : std::runtime_error {
+  using std::runtime_error::runtime_error;
+};
 
 namespace kernels {
 
@@ -136,8 +150,7 @@ struct AdamSlice {
 };
 
 struct AdamSettings {  // Kingma and Ba 2015, algorithm 1; weight_decay is decoupled (AdamW) and 0 for plain Adam
-  double lr = 2e-4, beta1 = 0.5, beta2 = 0.999, eps = 1e-8, weight_decay = 0;
-  int64_t step = 1;  // t of the bias corrections, from 1
+  double lr = 2e-4, beta1 = 0.5, beta2 = 0.999, eps = 1e-8, weight_decay = 0;  // lr: at the start; kernels are given it
 };
 
 template <class T>
@@ -163,6 +176,18 @@ struct LerpSlice {  // dst += weight * (src - dst)
   int64_t n;
 };
 
+template <class T>
+struct NormSlice {
+  const T* x;
+  int64_t n;
+};
+
+template <class T>
+struct ClipSlice {
+  T* x;
+  int64_t n;
+};
+
 // ---- backends -------------------------------------------------------------------------------------------------------
 
 template <class T>
@@ -171,9 +196,43 @@ struct Cpu {
 #include "kernels/contract.h"
 };
 
-// Memory of a device, 64-byte aligned. `allocate` throws std::bad_alloc. core/storage caches on top of these.
-void* allocate(Device device, size_t bytes);
-void release(Device device, void* memory, size_t bytes);
+template <class T>
+struct Cuda {
+  using Scalar = T;
+#include "kernels/contract.h"
+};
+
+template <class T>
+struct Simt {
+  using Scalar = T;
+#include "kernels/contract.h"
+};
+
+// Launches that were recorded once and can be queued again with one call: a CUDA graph.
+class Graph {
+ public:
+  virtual ~Graph() = default;
+  virtual void replay() = 0;
+};
+
+// What a device does besides computing. Work is queued in order; only the calls that say so wait for it.
+class DeviceRuntime {
+ public:
+  virtual ~DeviceRuntime() = default;
+  virtual std::string missing() const = 0;      // why this device cannot be used here, in one line; empty when it can
+  virtual std::string description() const = 0;  // "NVIDIA H100, 80 GB, compute capability 9.0"
+  virtual void* allocate(size_t bytes) = 0;     // 64-byte aligned at least; throws std::bad_alloc
+  virtual void release(void* memory, size_t bytes) = 0;
+  // Either side may be host memory. Host memory may be reused when this returns; host results are there.
+  virtual void copy(void* to, const void* from, size_t bytes) = 0;
+  virtual void synchronize() = 0;  // waits for all queued work; throws what went wrong in it
+  // Recording: what is queued between the two calls is not run but written down. DeviceError on the CPU.
+  virtual void begin_recording() = 0;
+  virtual std::unique_ptr<Graph> end_recording() = 0;
+  // Random kernels draw from counter block + offset: a recorded step draws new numbers at each replay. 0 at first.
+  virtual void set_random_offset(uint64_t blocks) = 0;
+};
+DeviceRuntime& runtime(Device device);  // DeviceError when the device is not part of this build
 
 // Threads the CPU backend uses (OpenMP). Results are bit-identical for a given count.
 void set_threads(int count);

@@ -4,11 +4,13 @@
 #include <atomic>
 #include <cstdint>
 #include <cstdlib>
+#include <cstring>
 #include <new>
 #include <string_view>
 
 #include "kernels/cpu/parallel.h"
 #include "kernels/cpu/simd.h"
+#include "kernels/devices.h"
 
 namespace forger::kernels {
 namespace {
@@ -64,10 +66,25 @@ struct ThreadScratch {
   }
 };
 
+class CpuRuntime : public DeviceRuntime {
+ public:
+  std::string missing() const override { return ""; }
+  std::string description() const override { return std::string("this processor, ") + simd_level() + " kernels"; }
+  void* allocate(size_t bytes) override { return aligned_memory(bytes); }
+  void release(void* memory, size_t) override { std::free(memory); }
+  void copy(void* to, const void* from, size_t bytes) override { std::memcpy(to, from, bytes); }
+  void synchronize() override {}
+  void begin_recording() override { throw DeviceError("the CPU records no graphs: --graph needs --device cuda or simt"); }
+  std::unique_ptr<Graph> end_recording() override { return nullptr; }
+  void set_random_offset(uint64_t) override {}
+};
+
 }  // namespace
 
-void* allocate(Device, size_t bytes) { return aligned_memory(bytes); }
-void release(Device, void* memory, size_t) { std::free(memory); }
+DeviceRuntime& cpu_runtime() {
+  static CpuRuntime& one = *new CpuRuntime;
+  return one;
+}
 
 void set_threads(int count) { thread_count = std::max(count, 1); }
 int threads() {

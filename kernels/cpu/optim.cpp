@@ -4,6 +4,7 @@
 //            (Kingma and Ba 2015, algorithm 1), after p -= lr*wd*p (decoupled decay, Loshchilov and Hutter 2019)
 //   rmsprop  v = a v + (1 - a) g^2,  p -= lr * g / (sqrt(v) + eps)                        (PyTorch's form: eps outside)
 //   sgd      g' = g + wd p,  velocity = momentum*velocity + g',  p -= lr*velocity          (PyTorch's form)
+//   clip     g *= min(1, max/|g|), |g| over the whole list (Pascanu et al. 2013)
 //   lerp     dst += weight * (src - dst): moving averages of weights
 //
 // One pass over memory: adam reads 4 and writes 3 elements per parameter and nothing else, so it runs at the memory's
@@ -40,13 +41,14 @@ void for_shares(std::span<const Slice> list, const F& update) {
 }  // namespace
 
 template <class T>
-void Cpu<T>::adam(std::span<const AdamSlice<T>> list, const AdamSettings& settings) {
-  const double t = static_cast<double>(settings.step);
+void Cpu<T>::adam(std::span<const AdamSlice<T>> list, const AdamSettings& settings, const double* step,
+                  const double* lr) {
+  const double t = *step;
   const T beta1 = static_cast<T>(settings.beta1), keep1 = static_cast<T>(1 - settings.beta1);
   const T beta2 = static_cast<T>(settings.beta2), keep2 = static_cast<T>(1 - settings.beta2);
-  const T rate = static_cast<T>(settings.lr / (1 - std::pow(settings.beta1, t)));
+  const T rate = static_cast<T>(*lr / (1 - std::pow(settings.beta1, t)));
   const T unbias = static_cast<T>(1 / std::sqrt(1 - std::pow(settings.beta2, t)));
-  const T eps = static_cast<T>(settings.eps), decay = static_cast<T>(1 - settings.lr * settings.weight_decay);
+  const T eps = static_cast<T>(settings.eps), decay = static_cast<T>(1 - *lr * settings.weight_decay);
   for_shares(list, [=](const AdamSlice<T>& slice, int64_t begin, int64_t end) {
     T* __restrict p = slice.param, * __restrict m = slice.m, * __restrict v = slice.v;
     const T* __restrict grad = slice.grad;
@@ -60,8 +62,8 @@ void Cpu<T>::adam(std::span<const AdamSlice<T>> list, const AdamSettings& settin
 }
 
 template <class T>
-void Cpu<T>::rmsprop(std::span<const RmsPropSlice<T>> list, double lr, double alpha, double eps) {
-  const T rate = static_cast<T>(lr), old = static_cast<T>(alpha), fresh = static_cast<T>(1 - alpha);
+void Cpu<T>::rmsprop(std::span<const RmsPropSlice<T>> list, const double* lr, double alpha, double eps) {
+  const T rate = static_cast<T>(*lr), old = static_cast<T>(alpha), fresh = static_cast<T>(1 - alpha);
   const T epsilon = static_cast<T>(eps);
   for_shares(list, [=](const RmsPropSlice<T>& slice, int64_t begin, int64_t end) {
     T* __restrict p = slice.param, * __restrict v = slice.v;
@@ -75,8 +77,8 @@ void Cpu<T>::rmsprop(std::span<const RmsPropSlice<T>> list, double lr, double al
 }
 
 template <class T>
-void Cpu<T>::sgd(std::span<const SgdSlice<T>> list, double lr, double momentum, double weight_decay) {
-  const T rate = static_cast<T>(lr), keep = static_cast<T>(momentum), decay = static_cast<T>(weight_decay);
+void Cpu<T>::sgd(std::span<const SgdSlice<T>> list, const double* lr, double momentum, double weight_decay) {
+  const T rate = static_cast<T>(*lr), keep = static_cast<T>(momentum), decay = static_cast<T>(weight_decay);
   for_shares(list, [=](const SgdSlice<T>& slice, int64_t begin, int64_t end) {
     T* __restrict p = slice.param, * __restrict velocity = slice.velocity;
     const T* __restrict grad = slice.grad;
@@ -101,9 +103,45 @@ void Cpu<T>::lerp(std::span<const LerpSlice<T>> list, double weight) {
   });
 }
 
+// Sums of fixed chunks, added in order: independent of the number of threads.
+template <class T>
+void Cpu<T>::global_norm(std::span<const NormSlice<T>> list, double* norm) {
+  constexpr int64_t chunk = 4096;
+  double total = 0;
+  std::vector<double> sums;
+  for (const NormSlice<T>& slice : list) {
+    sums.assign(static_cast<size_t>((slice.n + chunk - 1) / chunk), 0);
+    parallel_for(static_cast<int64_t>(sums.size()), 16, [&](int64_t begin, int64_t end) {
+      for (int64_t c = begin; c < end; c++) {
+        const T* x = slice.x + c * chunk;
+        const int64_t n = std::min(chunk, slice.n - c * chunk);
+        double lanes[8] = {};
+        int64_t i = 0;
+        for (; i + 8 <= n; i += 8)
+          for (int k = 0; k < 8; k++) lanes[k] += static_cast<double>(x[i + k]) * static_cast<double>(x[i + k]);
+        for (; i < n; i++) lanes[0] += static_cast<double>(x[i]) * static_cast<double>(x[i]);
+        for (const double lane : lanes) sums[static_cast<size_t>(c)] += lane;
+      }
+    });
+    for (const double sum : sums) total += sum;
+  }
+  *norm = std::sqrt(total);
+}
+
+template <class T>
+void Cpu<T>::clip_norm(std::span<const ClipSlice<T>> list, const double* norm, double max_norm) {
+  if (!std::isfinite(*norm) || *norm <= max_norm) return;
+  const T factor = static_cast<T>(max_norm / *norm);
+  for_shares(list, [=](const ClipSlice<T>& slice, int64_t begin, int64_t end) {
+    for (int64_t i = begin; i < end; i++) slice.x[i] *= factor;
+  });
+}
+
 FORGER_KERNEL(Cpu, adam);
 FORGER_KERNEL(Cpu, rmsprop);
 FORGER_KERNEL(Cpu, sgd);
 FORGER_KERNEL(Cpu, lerp);
+FORGER_KERNEL(Cpu, global_norm);
+FORGER_KERNEL(Cpu, clip_norm);
 
 }  // namespace forger::kernels

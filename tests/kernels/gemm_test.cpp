@@ -144,10 +144,10 @@ TEST_CASE("threads and vector width can be set", "[matmul]") {
 
 TEST_CASE("device memory is aligned and usable", "[device]") {
   for (const size_t bytes : {size_t{0}, size_t{1}, size_t{100}, size_t{3} << 20}) {
-    void* memory = allocate(forger::Device::cpu, bytes);
+    void* memory = forger::kernels::runtime(forger::Device::cpu).allocate(bytes);
     CHECK(reinterpret_cast<uintptr_t>(memory) % 64 == 0);
     std::memset(memory, 1, bytes);
-    release(forger::Device::cpu, memory, bytes);
+    forger::kernels::runtime(forger::Device::cpu).release(memory, bytes);
   }
-  CHECK_THROWS_AS(allocate(forger::Device::cpu, size_t{1} << 63), std::bad_alloc);
+  CHECK_THROWS_AS(forger::kernels::runtime(forger::Device::cpu).allocate(size_t{1} << 63), std::bad_alloc);
 }

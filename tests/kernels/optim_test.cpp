@@ -34,26 +34,27 @@ void check_each(const Tensors<T>& actual, const std::function<double(size_t, siz
 TEST_CASE("adam follows algorithm 1, with decoupled decay") {
   for_types([]<class T>(T) {
     for (double decay : {0.0, 0.1}) {
-      for (int64_t step : {1, 2, 1000}) {
-        const AdamSettings s = {0.01, 0.5, 0.99, 1e-3, decay, step};
+      for (double step : {1.0, 2.0, 1000.0}) {
+        const double lr = 0.01;
+        const AdamSettings s = {lr, 0.5, 0.99, 1e-3, decay};
         const Tensors<T> p0(-1, 1, 1), g0(-1, 1, 20), m0(-1, 1, 40), v0(0, 1, 60);
         Tensors<T> p = p0, g = g0, m = m0, v = v0;
         std::vector<AdamSlice<T>> list;
         for (size_t k = 0; k < sizes.size(); k++) list.push_back({p[k], g[k], m[k], v[k], sizes[k]});
-        Cpu<T>::adam(list, s);
+        Cpu<T>::adam(list, s, &step, &lr);
         const auto grad = [&](size_t k, size_t i) { return static_cast<double>(g0.list[k][i]); };
         const auto new_m = [&](size_t k, size_t i) { return 0.5 * m0.list[k][i] + 0.5 * grad(k, i); };
         const auto new_v = [&](size_t k, size_t i) { return 0.99 * v0.list[k][i] + 0.01 * grad(k, i) * grad(k, i); };
         check_each<T>(m, new_m);
         check_each<T>(v, new_v);
         check_each<T>(p, [&](size_t k, size_t i) {
-          const double t = static_cast<double>(step);
-          const double m_hat = new_m(k, i) / (1 - std::pow(0.5, t)), v_hat = new_v(k, i) / (1 - std::pow(0.99, t));
+          const double m_hat = new_m(k, i) / (1 - std::pow(0.5, step)), v_hat = new_v(k, i) / (1 - std::pow(0.99, step));
           return p0.list[k][i] * (1 - 0.01 * decay) - 0.01 * m_hat / (std::sqrt(v_hat) + 1e-3);
         });
       }
     }
-    Cpu<T>::adam({}, {});
+    const double one = 1;
+    Cpu<T>::adam({}, {}, &one, &one);
   });
 }
 
@@ -63,7 +64,8 @@ TEST_CASE("rmsprop divides by the root mean square") {
     Tensors<T> p = p0, g = g0, v = v0;
     std::vector<RmsPropSlice<T>> list;
     for (size_t k = 0; k < sizes.size(); k++) list.push_back({p[k], g[k], v[k], sizes[k]});
-    Cpu<T>::rmsprop(list, 0.01, 0.9, 1e-3);
+    const double lr = 0.01;
+    Cpu<T>::rmsprop(list, &lr, 0.9, 1e-3);
     const auto new_v = [&](size_t k, size_t i) { return 0.9 * v0.list[k][i] + 0.1 * std::pow(g0.list[k][i], 2.0); };
     check_each<T>(v, new_v);
     check_each<T>(
@@ -79,7 +81,8 @@ TEST_CASE("sgd with and without momentum and decay") {
       Tensors<T> p = p0, g = g0, v = v0;
       std::vector<SgdSlice<T>> list;
       for (size_t k = 0; k < sizes.size(); k++) list.push_back({p[k], g[k], momentum ? v[k] : nullptr, sizes[k]});
-      Cpu<T>::sgd(list, 0.05, mu, 0.01);
+      const double lr = 0.05;
+      Cpu<T>::sgd(list, &lr, mu, 0.01);
       const auto velocity = [&](size_t k, size_t i) {
         return mu * v0.list[k][i] + g0.list[k][i] + 0.01 * p0.list[k][i];
       };
@@ -107,7 +110,8 @@ TEST_CASE("updates are the same bits for every thread count") {
     Tensors<float> p(-1, 1, 1), g(-1, 1, 20), m(-1, 1, 40), v(0, 1, 60);
     std::vector<AdamSlice<float>> list;
     for (size_t k = 0; k < sizes.size(); k++) list.push_back({p[k], g[k], m[k], v[k], sizes[k]});
-    Cpu<float>::adam(list, {});
+    const double step = 1, lr = 2e-4;
+    Cpu<float>::adam(list, {}, &step, &lr);
     return p.list;
   };
   CHECK(run(1) == run(2));

@@ -66,7 +66,7 @@ using Maker = std::function<std::unique_ptr<Optimizer>(NamedTensors)>;
 std::vector<std::pair<std::string, Maker>> optimizers() {
   return {{"adam",
            [](NamedTensors p) {
-             return std::make_unique<Adam>(std::move(p), kernels::AdamSettings{1e-2, 0.5, 0.99, 1e-8, 0.1, 1});
+             return std::make_unique<Adam>(std::move(p), kernels::AdamSettings{1e-2, 0.5, 0.99, 1e-8, 0.1});
            }},
           {"rmsprop", [](NamedTensors p) { return std::make_unique<RmsProp>(std::move(p), 1e-2); }},
           {"sgd", [](NamedTensors p) { return std::make_unique<Sgd>(std::move(p), 1e-2); }},
@@ -80,7 +80,7 @@ TEST_CASE("adam follows algorithm 1 of its paper, weight decay decoupled") {
     constexpr double beta1 = 0.9, beta2 = 0.99, eps = 1e-3;
     check_recurrence(
         [&](NamedTensors p) {
-          return std::make_unique<Adam>(std::move(p), kernels::AdamSettings{0.05, beta1, beta2, eps, decay, 1});
+          return std::make_unique<Adam>(std::move(p), kernels::AdamSettings{0.05, beta1, beta2, eps, decay});
         },
         [&](double lr) {
           return [=, m = 0.0, v = 0.0](double& p, double g, int t) mutable {

@@ -1,0 +1,28 @@
+#include "kernels/devices.h"
+
+namespace forger {
+
+const char* name_of(Device device) {
+  return device == Device::cpu ? "cpu" : device == Device::cuda ? "cuda" : "simt";
+}
+
+namespace kernels {
+
+DeviceRuntime& runtime(Device device) {
+  switch (device) {
+    case Device::cpu:
+      return cpu_runtime();
+    case Device::simt:
+      return simt_runtime();
+    case Device::cuda:
+#ifdef FORGER_CUDA
+      return cuda_runtime();
+#else
+      break;
+#endif
+  }
+  throw DeviceError("this build of Forger has no CUDA: install the CUDA toolkit (nvcc) and build again, or --device simt");
+}
+
+}  // namespace kernels
+}  // namespace forger

@@ -1,0 +1,340 @@
+// CUDA C++ for the host compiler: the language's words, vector types, built-in functions and the part of the runtime
+// API that the backend calls, with the meaning that the CUDA programming guide gives them. kernels/cuda/device.h
+// includes this in place of NVIDIA's headers; nothing else does.
+#pragma once
+#include <bit>
+#include <cmath>
+#include <cstdint>
+#include <cstring>
+#include <functional>
+#include <utility>
+#include <type_traits>
+#include <vector>
+
+#include "kernels/simt/runtime.h"
+
+// ---- language ----
+
+#define __global__ __attribute__((noinline))  // into launch(), which is not watched
+#define __device__
+#define __host__
+#define __constant__ const
+#define __shared__ static  // one block at a time on one host thread: static storage is a block's shared memory
+#define __forceinline__ inline __attribute__((always_inline))
+#define __launch_bounds__(...)
+#define __align__(n) alignas(n)
+
+#define threadIdx (::forger::simt::thread_index())
+#define blockIdx (::forger::simt::block_index())
+#define blockDim (::forger::simt::block_dim())
+#define gridDim (::forger::simt::grid_dim())
+constexpr int warpSize = 32;
+
+struct dim3 {
+  unsigned x, y, z;
+  constexpr dim3(unsigned x_ = 1, unsigned y_ = 1, unsigned z_ = 1) : x(x_), y(y_), z(z_) {}
+};
+
+// ---- vector types: aligned to their size, as the hardware wants them ----
+
+struct alignas(8) float2 {
+  float x, y;
+};
+struct alignas(16) float4 {
+  float x, y, z, w;
+};
+struct alignas(16) double2 {
+  double x, y;
+};
+struct alignas(8) uint2 {
+  unsigned x, y;
+};
+struct alignas(16) uint4 {
+  unsigned x, y, z, w;
+};
+inline float4 make_float4(float x, float y, float z, float w) { return {x, y, z, w}; }
+inline float2 make_float2(float x, float y) { return {x, y}; }
+inline double2 make_double2(double x, double y) { return {x, y}; }
+
+// ---- barriers, votes, shuffles ----
+
+inline void __syncthreads(forger::simt::Where where = forger::simt::Where::current()) {
+  forger::simt::block_barrier(forger::simt::Vote::none, 0, where);
+}
+inline int __syncthreads_count(int p, forger::simt::Where where = forger::simt::Where::current()) {
+  return forger::simt::block_barrier(forger::simt::Vote::count, p, where);
+}
+inline int __syncthreads_and(int p, forger::simt::Where where = forger::simt::Where::current()) {
+  return forger::simt::block_barrier(forger::simt::Vote::all, p, where);
+}
+inline int __syncthreads_or(int p, forger::simt::Where where = forger::simt::Where::current()) {
+  return forger::simt::block_barrier(forger::simt::Vote::any, p, where);
+}
+inline void __syncwarp(unsigned mask = ~0u, forger::simt::Where where = forger::simt::Where::current()) {
+  forger::simt::warp_barrier(mask, where);
+}
+inline void __threadfence() {}
+inline void __threadfence_block() {}
+
+namespace forger::simt {
+
+template <class T>
+struct Exchange {
+  T value;
+  int source;  // the lane to read from
+  T result;
+};
+
+template <class T>
+T shuffle(const char* name, unsigned mask, T value, int source, Where where) {
+  static_assert(std::is_trivially_copyable_v<T> && (sizeof(T) == 4 || sizeof(T) == 8));
+  Exchange<T> mine{value, source, value};
+  warp_operation(
+      name, mask, &mine,
+      [](void* const(&lanes)[32]) {
+        for (void* lane : lanes) {
+          if (!lane) continue;
+          auto& to = *static_cast<Exchange<T>*>(lane);
+          const auto* from = static_cast<const Exchange<T>*>(lanes[to.source]);
+          if (!from) fault("shuffle from lane " + std::to_string(to.source) + ", which takes no part");
+          to.result = from->value;
+        }
+      },
+      where);
+  return mine.result;
+}
+
+inline int lane_of_thread() {
+  const Index3 t = thread_index(), d = block_dim();
+  return static_cast<int>((t.x + d.x * (t.y + d.y * t.z)) % 32);
+}
+
+struct Ballot {
+  bool predicate;
+  unsigned result;
+};
+inline unsigned ballot(const char* name, unsigned mask, bool predicate, Where where) {
+  Ballot mine{predicate, 0};
+  warp_operation(
+      name, mask, &mine,
+      [](void* const(&lanes)[32]) {
+        unsigned votes = 0;
+        for (int i = 0; i < 32; i++)
+          if (lanes[i] && static_cast<const Ballot*>(lanes[i])->predicate) votes |= 1u << i;
+        for (void* lane : lanes)
+          if (lane) static_cast<Ballot*>(lane)->result = votes;
+      },
+      where);
+  return mine.result;
+}
+
+struct Fragments {
+  float* d;
+  const uint32_t *a, *b;
+};
+// The tensor cores' product by the PTX layout (kernels/cuda/device.h); inputs lose the 13 bits that TF32 has not.
+inline void mma_m16n8k8_tf32(float (&d)[4], const uint32_t (&a)[4], const uint32_t (&b)[2],
+                             Where where = Where::current()) {
+  Fragments mine{d, a, b};
+  warp_operation(
+      "mma.sync", ~0u, &mine,
+      [](void* const(&lanes)[32]) {
+        float a16x8[16][8], b8x8[8][8];
+        const auto tf32 = [](uint32_t bits) { return std::bit_cast<float>(bits & 0xffffe000u); };
+        for (int lane = 0; lane < 32; lane++) {
+          if (!lanes[lane]) fault("mma.sync without lane " + std::to_string(lane));
+          const auto& f = *static_cast<const Fragments*>(lanes[lane]);
+          const int g = lane / 4, t = lane % 4;
+          for (int i = 0; i < 4; i++) a16x8[g + 8 * (i % 2)][t + 4 * (i / 2)] = tf32(f.a[i]);
+          for (int i = 0; i < 2; i++) b8x8[t + 4 * i][g] = tf32(f.b[i]);
+        }
+        for (int lane = 0; lane < 32; lane++) {
+          float* out = static_cast<const Fragments*>(lanes[lane])->d;
+          for (int i = 0; i < 4; i++) {
+            const int row = lane / 4 + 8 * (i / 2), column = 2 * (lane % 4) + i % 2;
+            float sum = out[i];
+            for (int k = 0; k < 8; k++) sum += a16x8[row][k] * b8x8[k][column];
+            out[i] = sum;
+          }
+        }
+      },
+      where);
+}
+
+}  // namespace forger::simt
+
+template <class T>
+T __shfl_sync(unsigned mask, T v, int source, int width = 32,
+              forger::simt::Where where = forger::simt::Where::current()) {
+  const int lane = forger::simt::lane_of_thread(), first = lane & ~(width - 1);
+  return forger::simt::shuffle("__shfl_sync", mask, v, first + (source & (width - 1)), where);
+}
+template <class T>
+T __shfl_xor_sync(unsigned mask, T v, int bits, int width = 32,
+                  forger::simt::Where where = forger::simt::Where::current()) {
+  const int lane = forger::simt::lane_of_thread(), source = lane ^ bits;
+  return forger::simt::shuffle("__shfl_xor_sync", mask, v, source / width > lane / width ? lane : source, where);
+}
+template <class T>
+T __shfl_down_sync(unsigned mask, T v, unsigned delta, int width = 32,
+                   forger::simt::Where where = forger::simt::Where::current()) {
+  const int lane = forger::simt::lane_of_thread(), source = lane + static_cast<int>(delta);
+  return forger::simt::shuffle("__shfl_down_sync", mask, v, source / width == lane / width ? source : lane, where);
+}
+template <class T>
+T __shfl_up_sync(unsigned mask, T v, unsigned delta, int width = 32,
+                 forger::simt::Where where = forger::simt::Where::current()) {
+  const int lane = forger::simt::lane_of_thread(), source = lane - static_cast<int>(delta);
+  const bool inside = source >= (lane & ~(width - 1));
+  return forger::simt::shuffle("__shfl_up_sync", mask, v, inside ? source : lane, where);
+}
+inline unsigned __ballot_sync(unsigned mask, int p, forger::simt::Where where = forger::simt::Where::current()) {
+  return forger::simt::ballot("__ballot_sync", mask, p != 0, where);
+}
+inline int __any_sync(unsigned mask, int p, forger::simt::Where where = forger::simt::Where::current()) {
+  return forger::simt::ballot("__any_sync", mask, p != 0, where) != 0;
+}
+inline int __all_sync(unsigned mask, int p, forger::simt::Where where = forger::simt::Where::current()) {
+  return forger::simt::ballot("__all_sync", mask, p == 0, where) == 0;
+}
+
+// ---- atomics: threads run one at a time, so a plain update is one ----
+
+template <class T>
+T atomicAdd(T* address, std::type_identity_t<T> value) {
+  static_assert(std::is_integral_v<T>, "floating-point atomics would make sums depend on the order of threads");
+  forger::simt::touch(address, sizeof(T), forger::simt::Access::atomic);
+  T before;
+  std::memcpy(&before, address, sizeof(T));
+  const T after = before + value;
+  std::memcpy(address, &after, sizeof(T));
+  return before;
+}
+template <class T>
+T atomicExch(T* address, std::type_identity_t<T> value) {
+  forger::simt::touch(address, sizeof(T), forger::simt::Access::atomic);
+  T before;
+  std::memcpy(&before, address, sizeof(T));
+  std::memcpy(address, &value, sizeof(T));
+  return before;
+}
+
+// ---- arithmetic ----
+
+inline unsigned __float_as_uint(float x) { return std::bit_cast<unsigned>(x); }
+inline float __uint_as_float(unsigned x) { return std::bit_cast<float>(x); }
+inline int __popc(unsigned x) { return std::popcount(x); }
+inline int __ffs(int x) { return __builtin_ffs(x); }
+inline unsigned __umulhi(unsigned a, unsigned b) { return static_cast<unsigned>((uint64_t{a} * b) >> 32); }
+template <class T>
+T __ldg(const T* p) {
+  return *p;
+}
+inline float rsqrtf(float x) { return 1.0f / std::sqrt(x); }
+inline double rsqrt(double x) { return 1.0 / std::sqrt(x); }
+template <class A, class B>
+constexpr std::common_type_t<A, B> min(A a, B b) {
+  return b < a ? b : a;
+}
+template <class A, class B>
+constexpr std::common_type_t<A, B> max(A a, B b) {
+  return a < b ? b : a;
+}
+
+// ---- the runtime API ----
+
+enum cudaError_t { cudaSuccess = 0, cudaErrorMemoryAllocation = 2, cudaErrorStreamCaptureInvalidated = 901 };
+enum cudaMemcpyKind { cudaMemcpyDefault = 4 };
+enum cudaStreamCaptureMode { cudaStreamCaptureModeThreadLocal = 1 };
+constexpr unsigned cudaStreamNonBlocking = 1;
+
+namespace forger::simt {
+
+struct Graph {
+  std::vector<std::function<void()>> nodes;
+};
+// Work runs as soon as it is submitted; while capturing it is only written down.
+struct Stream {
+  Graph* recording = nullptr;
+  void submit(std::function<void()> work) {
+    if (recording) {
+      recording->nodes.push_back(std::move(work));
+    } else {
+      work();
+    }
+  }
+};
+struct Event {};
+
+}  // namespace forger::simt
+
+using cudaStream_t = forger::simt::Stream*;
+using cudaGraph_t = forger::simt::Graph*;
+using cudaGraphExec_t = forger::simt::Graph*;
+using cudaEvent_t = forger::simt::Event*;
+
+inline const char* cudaGetErrorString(cudaError_t error) {
+  return error == cudaSuccess ? "no error" : error == cudaErrorMemoryAllocation ? "out of memory" : "invalid use";
+}
+inline cudaError_t cudaGetLastError() { return cudaSuccess; }
+inline cudaError_t cudaMalloc(void** memory, size_t bytes) {
+  *memory = forger::simt::allocate(bytes);
+  return *memory ? cudaSuccess : cudaErrorMemoryAllocation;
+}
+inline cudaError_t cudaFree(void* memory) {
+  forger::simt::release(memory);
+  return cudaSuccess;
+}
+inline cudaError_t cudaMallocHost(void** memory, size_t bytes) {
+  *memory = std::malloc(bytes);
+  return *memory ? cudaSuccess : cudaErrorMemoryAllocation;
+}
+inline cudaError_t cudaFreeHost(void* memory) {
+  std::free(memory);
+  return cudaSuccess;
+}
+inline cudaError_t cudaMemcpyAsync(void* to, const void* from, size_t bytes, cudaMemcpyKind, cudaStream_t stream) {
+  stream->submit([=] {
+    const forger::simt::OpenMemory open;
+    std::memmove(to, from, bytes);
+  });
+  return cudaSuccess;
+}
+inline cudaError_t cudaMemsetAsync(void* to, int value, size_t bytes, cudaStream_t stream) {
+  stream->submit([=] {
+    const forger::simt::OpenMemory open;
+    std::memset(to, value, bytes);
+  });
+  return cudaSuccess;
+}
+inline cudaError_t cudaStreamCreateWithFlags(cudaStream_t* stream, unsigned) {
+  *stream = new forger::simt::Stream;
+  return cudaSuccess;
+}
+inline cudaError_t cudaStreamSynchronize(cudaStream_t stream) {
+  return stream->recording ? cudaErrorStreamCaptureInvalidated : cudaSuccess;  // as CUDA: not while capturing
+}
+inline cudaError_t cudaStreamBeginCapture(cudaStream_t stream, cudaStreamCaptureMode) {
+  stream->recording = new forger::simt::Graph;
+  return cudaSuccess;
+}
+inline cudaError_t cudaStreamEndCapture(cudaStream_t stream, cudaGraph_t* graph) {
+  *graph = std::exchange(stream->recording, nullptr);
+  return cudaSuccess;
+}
+inline cudaError_t cudaGraphInstantiate(cudaGraphExec_t* exec, cudaGraph_t graph, unsigned long long) {
+  *exec = new forger::simt::Graph(*graph);
+  return cudaSuccess;
+}
+inline cudaError_t cudaGraphLaunch(cudaGraphExec_t exec, cudaStream_t) {
+  for (const auto& node : exec->nodes) node();
+  return cudaSuccess;
+}
+inline cudaError_t cudaGraphDestroy(cudaGraph_t graph) {
+  delete graph;
+  return cudaSuccess;
+}
+inline cudaError_t cudaGraphExecDestroy(cudaGraphExec_t exec) {
+  delete exec;
+  return cudaSuccess;
+}

@@ -1,0 +1,93 @@
+// The memory side of the software device: global memory with its table of allocations, shared memory with a record of
+// who touched each word and when. Internal to this folder.
+#pragma once
+#include <cstddef>
+#include <cstdint>
+#include <map>
+#include <vector>
+
+#include "kernels/simt/runtime.h"
+
+namespace forger::simt {
+
+constexpr size_t max_shared_bytes = 227 * 1024;  // dynamic, of sm_90; every other architecture has less
+
+class Machine {
+ public:
+  Machine();
+
+  // ---- global memory ----
+  void* allocate(size_t bytes);
+  void release(void* memory);
+  size_t allocation_count() const { return allocation_count_; }
+  void open();
+  void close();
+
+  // ---- shared memory ----
+  void* dynamic_shared() { return dynamic_.data(); }
+  void mark_pending(void* shared, size_t bytes);  // an asynchronous copy is on its way there
+  void land(void* shared, size_t bytes);          // it has come
+
+  // ---- what the scheduler tells ----
+  void begin_launch(size_t dynamic_bytes);
+  void begin_block(size_t warps);
+  void begin_thread(unsigned thread, uintptr_t stack_low, size_t stack_bytes);
+  void end_thread() { watching_ = false; }
+  void pass_block_barrier() { next_epoch(); }
+  void pass_warp_barrier(size_t warp) { warp_epochs_[warp]++; }
+  Traffic take_traffic();
+
+  // ---- every access of device code ----
+  bool watching() const { return watching_; }
+  void touch(const void* address, size_t bytes, Access access);
+
+ private:
+  // A 4-byte word of shared memory. Epochs count block barriers over the life of the program, so that nothing needs to
+  // be cleared: a word is written in this block when its write epoch is not older than the block's first.
+  struct Word {
+    uint32_t write_epoch = 0, read_epoch = 0;
+    uint32_t write_warp_epoch = 0, read_warp_epoch = 0;
+    uint16_t writer = 0, reader = 0;
+    bool atomic = false, pending = false;
+  };
+
+  void touch_global(uintptr_t address, size_t bytes, Access access);
+  void touch_shared(std::vector<Word>& words, size_t offset, size_t bytes, Access access);
+  void touch_word(Word& word, Access access);
+  Word* words_at(const void* shared, size_t bytes);
+  bool ordered(uint16_t thread, uint32_t epoch, uint32_t warp_epoch) const;
+  void next_epoch();
+
+  // Global memory: one reserved range; `top_` is the end of what was ever handed out.
+  uintptr_t arena_ = 0, top_ = 0;
+  int open_count_ = 0;
+  std::map<uintptr_t, size_t> allocations_;         // begin -> bytes asked for
+  std::multimap<size_t, uintptr_t> free_;           // room -> begin
+  std::map<uintptr_t, size_t> rooms_;               // begin -> room
+  struct Range {
+    uintptr_t begin = 0, end = 0;
+  };
+  Range recent_[8];  // allocations looked up lately
+  unsigned next_recent_ = 0;
+  size_t allocation_count_ = 0;
+
+  uintptr_t static_begin_, static_end_, constants_begin_;
+  std::vector<Word> static_words_, dynamic_words_;
+  std::vector<unsigned char> dynamic_storage_;
+  struct Dynamic {
+    unsigned char* begin = nullptr;
+    size_t bytes = 0;
+    unsigned char* data() const { return begin; }
+  } dynamic_;
+
+  bool watching_ = false;
+  unsigned thread_ = 0;
+  uintptr_t stack_low_ = 0, stack_bytes_ = 0;
+  uint32_t epoch_ = 1, block_epoch_ = 1;
+  std::vector<uint32_t> warp_epochs_;
+  Traffic traffic_;
+};
+
+Machine& machine();
+
+}  // namespace forger::simt

@@ -1,0 +1,278 @@
+// Every load and store of device code, as told by the compiler's ThreadSanitizer callbacks (whose own runtime is not
+// linked), is looked up and judged here.
+#include <sys/mman.h>
+
+#include <cstring>
+#include <new>
+#include <utility>
+
+#include "kernels/kernels.h"
+#include "kernels/simt/state.h"
+
+extern "C" {
+extern char __executable_start, __data_start, _end;  // by the linker: begin of the program, its data, end of its bss
+}
+
+namespace forger::simt {
+namespace {
+
+constexpr size_t arena_bytes = size_t{64} << 30;  // reserved, not used
+constexpr size_t granule = 256;                   // alignment of cudaMalloc; also the gap that no allocation fills
+constexpr size_t system_page = 4096;
+constexpr uint16_t several = 0xffff;  // readers
+
+size_t round_up(size_t bytes, size_t unit) { return (bytes + unit - 1) / unit * unit; }
+
+std::string hex(uintptr_t address) {
+  char digits[24];
+  std::snprintf(digits, sizeof digits, "%#zx", static_cast<size_t>(address));
+  return digits;
+}
+
+}  // namespace
+
+Machine::Machine()
+    : static_begin_(reinterpret_cast<uintptr_t>(&__data_start)),
+      static_end_(reinterpret_cast<uintptr_t>(&_end)),
+      constants_begin_(reinterpret_cast<uintptr_t>(&__executable_start)),
+      static_words_((static_end_ - static_begin_) / 4 + 4),
+      dynamic_words_(max_shared_bytes / 4 + 4),
+      dynamic_storage_(max_shared_bytes + 1024) {
+  void* memory = mmap(nullptr, arena_bytes, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+  if (memory != MAP_FAILED) arena_ = top_ = reinterpret_cast<uintptr_t>(memory);
+  dynamic_.begin = reinterpret_cast<unsigned char*>(
+      round_up(reinterpret_cast<uintptr_t>(dynamic_storage_.data()), size_t{1024}));
+}
+
+// ---- global memory ----
+
+void* Machine::allocate(size_t bytes) {
+  const size_t room = round_up(bytes + 1, granule) + granule;
+  uintptr_t begin = 0;
+  if (auto it = free_.lower_bound(room); it != free_.end() && it->first <= 2 * room) {
+    begin = it->second;
+    free_.erase(it);
+  } else {
+    if (!arena_ || room > arena_ + arena_bytes - top_) return nullptr;
+    begin = top_;
+    top_ = round_up(top_ + room, granule);
+    rooms_[begin] = top_ - begin;
+    if (open_count_ > 0) {  // what is open must include the new room
+      mprotect(reinterpret_cast<void*>(arena_), round_up(top_ - arena_, system_page), PROT_READ | PROT_WRITE);
+    }
+  }
+  allocations_[begin] = bytes;
+  allocation_count_++;
+  open();
+  std::memset(reinterpret_cast<void*>(begin), 0xff, bytes);  // NaN in every type
+  close();
+  return reinterpret_cast<void*>(begin);
+}
+
+void Machine::release(void* memory) {
+  const auto found = allocations_.find(reinterpret_cast<uintptr_t>(memory));
+  if (found == allocations_.end()) {
+    if (!memory) return;
+    throw DeviceError("simt: memory released that was not allocated");
+  }
+  free_.emplace(rooms_.at(found->first), found->first);
+  allocations_.erase(found);
+  for (Range& range : recent_) range = {};
+}
+
+void Machine::open() {
+  if (open_count_++ > 0 || top_ == arena_) return;
+  mprotect(reinterpret_cast<void*>(arena_), round_up(top_ - arena_, system_page), PROT_READ | PROT_WRITE);
+}
+
+void Machine::close() {
+  if (--open_count_ > 0 || top_ == arena_) return;
+  mprotect(reinterpret_cast<void*>(arena_), round_up(top_ - arena_, system_page), PROT_NONE);
+}
+
+void Machine::touch_global(uintptr_t address, size_t bytes, Access access) {
+  (access == Access::read ? traffic_.read_bytes : traffic_.written_bytes) += bytes;
+  for (const Range& range : recent_)
+    if (address >= range.begin && address + bytes <= range.end) return;
+  auto found = allocations_.upper_bound(address);
+  if (found != allocations_.begin()) {
+    --found;
+    const uintptr_t end = found->first + found->second;
+    if (address + bytes <= end) {
+      recent_[next_recent_++ % std::size(recent_)] = {found->first, end};
+      return;
+    }
+  }
+  std::string what = std::string(access == Access::read ? "read" : "write") + " of " + std::to_string(bytes) +
+                     " bytes at " + hex(address) + ", outside every allocation";
+  if (found != allocations_.end() && address >= found->first) {
+    what += ": the nearest has " + std::to_string(found->second) + " bytes and begins " +
+            std::to_string(address - found->first) + " below";
+  }
+  fault(what);
+}
+
+// ---- shared memory ----
+
+void Machine::begin_launch(size_t dynamic_bytes) { dynamic_.bytes = dynamic_bytes; }
+
+void Machine::begin_block(size_t warps) {
+  next_epoch();
+  block_epoch_ = epoch_;
+  warp_epochs_.assign(warps, 0);
+}
+
+void Machine::begin_thread(unsigned thread, uintptr_t stack_low, size_t stack_bytes) {
+  thread_ = thread;
+  stack_low_ = stack_low;
+  stack_bytes_ = stack_bytes;
+  watching_ = true;
+}
+
+Traffic Machine::take_traffic() { return std::exchange(traffic_, {}); }
+
+void Machine::next_epoch() {
+  if (++epoch_ != 0) return;
+  static_words_.assign(static_words_.size(), {});  // after four billion barriers
+  dynamic_words_.assign(dynamic_words_.size(), {});
+  epoch_ = 1;
+}
+
+// Whether something that `thread` did then comes before what this thread does now.
+bool Machine::ordered(uint16_t thread, uint32_t epoch, uint32_t warp_epoch) const {
+  if (epoch < epoch_) return true;
+  if (thread == several) return false;
+  return thread == thread_ || (thread / 32 == thread_ / 32 && warp_epoch < warp_epochs_[thread_ / 32]);
+}
+
+void Machine::touch_word(Word& word, Access access) {
+  if (word.pending && word.write_epoch >= block_epoch_) {
+    fault("target of an asynchronous copy touched before the copy was waited for");
+  }
+  const auto me = static_cast<uint16_t>(thread_);
+  const uint32_t warp_epoch = warp_epochs_[thread_ / 32];
+  const bool written = word.write_epoch >= block_epoch_;
+  const bool both_atomic = access == Access::atomic && word.atomic;
+  if (written && !both_atomic && !ordered(word.writer, word.write_epoch, word.write_warp_epoch)) {
+    fault("race: shared word " + std::string(access == Access::read ? "read" : "written") +
+          " after a write by thread " + std::to_string(word.writer) + " without a barrier between");
+  }
+  if (access == Access::read) {
+    if (!written) fault("read of shared memory that no thread of this block has written");
+    if (word.read_epoch == epoch_ && word.reader != me && !ordered(word.reader, epoch_, word.read_warp_epoch)) {
+      word.reader = several;
+    } else {
+      word.reader = me;
+    }
+    word.read_epoch = epoch_;
+    word.read_warp_epoch = warp_epoch;
+    return;
+  }
+  if (access == Access::atomic && !written) fault("atomic on shared memory that no thread of this block has written");
+  if (word.read_epoch >= block_epoch_ && !ordered(word.reader, word.read_epoch, word.read_warp_epoch)) {
+    fault("race: shared word written after a read by " +
+          (word.reader == several ? "other threads" : "thread " + std::to_string(word.reader)) +
+          " without a barrier between");
+  }
+  word.writer = me;
+  word.write_epoch = epoch_;
+  word.write_warp_epoch = warp_epoch;
+  word.atomic = access == Access::atomic;
+}
+
+void Machine::touch_shared(std::vector<Word>& words, size_t offset, size_t bytes, Access access) {
+  for (size_t i = offset / 4; i <= (offset + bytes - 1) / 4; i++) touch_word(words[i], access);
+}
+
+Machine::Word* Machine::words_at(const void* shared, size_t bytes) {
+  const auto at = reinterpret_cast<uintptr_t>(shared);
+  const auto dynamic = reinterpret_cast<uintptr_t>(dynamic_.begin);
+  if (at >= static_begin_ && at + bytes <= static_end_) return &static_words_[(at - static_begin_) / 4];
+  if (at >= dynamic && at + bytes <= dynamic + dynamic_.bytes) return &dynamic_words_[(at - dynamic) / 4];
+  fault("asynchronous copy to " + hex(at) + ", which is not shared memory of this launch");
+}
+
+void Machine::mark_pending(void* shared, size_t bytes) {
+  Word* words = words_at(shared, bytes);
+  for (size_t i = 0; i < bytes / 4; i++) {
+    touch_word(words[i], Access::write);
+    words[i].pending = true;
+  }
+}
+
+void Machine::land(void* shared, size_t bytes) {
+  Word* words = words_at(shared, bytes);
+  for (size_t i = 0; i < bytes / 4; i++) {
+    words[i].pending = false;
+    words[i].writer = static_cast<uint16_t>(thread_);
+    words[i].write_epoch = epoch_;
+    words[i].write_warp_epoch = warp_epochs_[thread_ / 32];
+  }
+}
+
+// ---- every access ----
+
+void Machine::touch(const void* address, size_t bytes, Access access) {
+  const auto at = reinterpret_cast<uintptr_t>(address);
+  if (at - stack_low_ < stack_bytes_) return;
+  if ((bytes & (bytes - 1)) == 0 && bytes <= 16 && at % bytes != 0) {
+    fault("access of " + std::to_string(bytes) + " bytes at " + hex(at) + ", which is not aligned to them");
+  }
+  if (at - arena_ < arena_bytes) return touch_global(at, bytes, access);
+  if (at >= static_begin_ && at + bytes <= static_end_) {
+    return touch_shared(static_words_, at - static_begin_, bytes, access);
+  }
+  const auto dynamic = reinterpret_cast<uintptr_t>(dynamic_.begin);
+  if (at - dynamic < max_shared_bytes) {
+    if (at + bytes > dynamic + dynamic_.bytes) {
+      fault("access at byte " + std::to_string(at - dynamic) + " of " + std::to_string(dynamic_.bytes) +
+            " bytes of dynamic shared memory");
+    }
+    return touch_shared(dynamic_words_, at - dynamic, bytes, access);
+  }
+  if (access == Access::read && at >= constants_begin_ && at < static_begin_) return;
+  fault("access to host memory at " + hex(at));
+}
+
+}  // namespace forger::simt
+
+// ---- the callbacks ----
+
+namespace {
+inline void seen(const void* address, size_t bytes, forger::simt::Access access) {
+  forger::simt::Machine& m = forger::simt::machine();
+  if (m.watching()) m.touch(address, bytes, access);
+}
+}  // namespace
+
+#ifndef __SANITIZE_THREAD__  // under the real ThreadSanitizer the callbacks are its own
+extern "C" {
+using forger::simt::Access;
+void __tsan_init() {}
+void __tsan_read1(void* p) { seen(p, 1, Access::read); }
+void __tsan_read2(void* p) { seen(p, 2, Access::read); }
+void __tsan_read4(void* p) { seen(p, 4, Access::read); }
+void __tsan_read8(void* p) { seen(p, 8, Access::read); }
+void __tsan_read16(void* p) { seen(p, 16, Access::read); }
+void __tsan_write1(void* p) { seen(p, 1, Access::write); }
+void __tsan_write2(void* p) { seen(p, 2, Access::write); }
+void __tsan_write4(void* p) { seen(p, 4, Access::write); }
+void __tsan_write8(void* p) { seen(p, 8, Access::write); }
+void __tsan_write16(void* p) { seen(p, 16, Access::write); }
+void __tsan_unaligned_read2(void* p) { seen(p, 2, Access::read); }
+void __tsan_unaligned_read4(void* p) { seen(p, 4, Access::read); }
+void __tsan_unaligned_read8(void* p) { seen(p, 8, Access::read); }
+void __tsan_unaligned_read16(void* p) { seen(p, 16, Access::read); }
+void __tsan_unaligned_write2(void* p) { seen(p, 2, Access::write); }
+void __tsan_unaligned_write4(void* p) { seen(p, 4, Access::write); }
+void __tsan_unaligned_write8(void* p) { seen(p, 8, Access::write); }
+void __tsan_unaligned_write16(void* p) { seen(p, 16, Access::write); }
+void __tsan_read_range(void* p, size_t bytes) { seen(p, bytes, Access::read); }
+void __tsan_write_range(void* p, size_t bytes) { seen(p, bytes, Access::write); }
+void __tsan_vptr_update(void**, void*) {}
+void __tsan_vptr_read(void**) {}
+void __tsan_func_entry(void*) {}
+void __tsan_func_exit() {}
+char __tsan_atomic8_load(const volatile char* p, int) { return __atomic_load_n(p, __ATOMIC_ACQUIRE); }  // static guards
+}
+#endif
