@@ -30,8 +30,20 @@ const std::atomic<bool>& watch_signals() {
 }
 
 std::vector<DeviceLine> device_lines() {
-  return {
+  std::vector<DeviceLine> lines{
       {"cpu", text(kernels::threads(), kernels::threads() == 1 ? " thread, " : " threads, ", kernels::simd_level())}};
+  for (const Device device : {Device::cuda, Device::simt}) {
+    std::string about;
+    try {
+      const kernels::DeviceRuntime& runtime = kernels::runtime(device);
+      about = runtime.missing();
+      if (about.empty()) about = runtime.description();
+    } catch (const DeviceError& error) {
+      about = error.what();
+    }
+    lines.push_back({name_of(device), about});
+  }
+  return lines;
 }
 
 Tensor generate_all(gan::Recipe& recipe, const Tensor& latent) {

@@ -51,6 +51,9 @@ Tensor max(const Tensor& x, const Axes& axes = {}, bool keepdim = false);  // ti
 Tensor min(const Tensor& x, const Axes& axes = {}, bool keepdim = false);
 Tensor variance(const Tensor& x, const Axes& axes = {}, bool keepdim = false);  // biased: divides by the count
 Tensor norm(const Tensor& x, const Axes& axes = {}, double eps = 0, bool keepdim = false);  // sqrt(sum x^2 + eps)
+// x (N, ...) -> scalar: mean over n of (sqrt(sum x[n]^2 + eps) - target)^2, a fused kernel: WGAN-GP's penalty of
+// gradients.
+Tensor norm_penalty(const Tensor& x, double target = 1, double eps = 1e-12);
 Tensor argmax(const Tensor& x);                            // (..., C) -> i64 (...); no gradient
 Tensor sum_to(const Tensor& x, const Shape& shape);        // undoes broadcasting: sums the axes that were repeated
 Tensor broadcast_to(const Tensor& x, const Shape& shape);  // the gradient of sum_to, and the reverse

@@ -23,7 +23,7 @@ Tensor Random::uniform(const Shape& shape, double lowest, double highest, DType 
     K::random_uniform(seed_, stream_, block, result.numel(), static_cast<T>(lowest), static_cast<T>(highest),
                       result.data<T>());
   });
-  block += static_cast<uint64_t>(result.numel() + 3) / 4;
+  block += blocks(result.numel());
   return result;
 }
 
@@ -34,7 +34,7 @@ Tensor Random::normal(const Shape& shape, double mean, double stddev, DType dtyp
     K::random_normal(seed_, stream_, block, result.numel(), static_cast<T>(mean), static_cast<T>(stddev),
                      result.data<T>());
   });
-  block += static_cast<uint64_t>(result.numel() + 3) / 4;
+  block += blocks(result.numel());
   return result;
 }
 

@@ -7,6 +7,7 @@
 #include <map>
 #include <mutex>
 #include <new>
+#include <vector>
 
 #include "core/error.h"
 
@@ -45,6 +46,8 @@ size_t block_size(size_t bytes) {
   return (bytes + step - 1) / step * step;
 }
 
+}  // namespace
+
 class Pool {
  public:
   // simt checks every access against the exact bounds of its allocations: there every storage gets its own.
@@ -53,16 +56,14 @@ class Pool {
   void* take(size_t bytes, size_t& block_bytes) {
     std::lock_guard lock(mutex_);
     block_bytes = device_ == Device::simt ? bytes : block_size(bytes + guard_size(device_));
-    void* block = nullptr;
-    // The smallest kept block that fits, unless it would waste more than a quarter.
-    if (auto it = free_.lower_bound(block_bytes); it != free_.end() && it->first <= block_bytes + block_bytes / 4) {
-      block_bytes = it->first;
-      block = it->second;
-      free_.erase(it);
+    void* block = recording_ ? kept(recording_->free_, block_bytes) : nullptr;
+    if (!block) block = kept(free_, block_bytes);
+    if (block) {
       stats_.cached_bytes -= block_bytes;
     } else {
       block = fresh(block_bytes);
     }
+    if (recording_) recording_->owned_.insert(block);
     stats_.live_bytes += bytes;
     stats_.peak_bytes = std::max(stats_.peak_bytes, stats_.live_bytes);
     return block;
@@ -71,12 +72,42 @@ class Pool {
   void give(void* block, size_t bytes, size_t block_bytes) {
     std::lock_guard lock(mutex_);
     stats_.live_bytes -= bytes;
+    if (ReservedMemory* owner = recording_ ? recording_ : owner_of(block)) {
+      owner->owned_.insert(block);
+      owner->free_.emplace(block_bytes, block);
+      stats_.cached_bytes += block_bytes;
+      return;
+    }
     if (!caching_) {
       kernels::runtime(device_).release(block, block_bytes);
       return;
     }
     free_.emplace(block_bytes, block);
     stats_.cached_bytes += block_bytes;
+  }
+
+  void record(ReservedMemory* memory) {
+    std::lock_guard lock(mutex_);
+    reserves_.push_back(memory);
+    recording_ = memory;
+  }
+  void stop_recording() {
+    std::lock_guard lock(mutex_);
+    recording_ = nullptr;
+  }
+  // What nobody holds any more becomes ordinary free memory; the rest will when it is given back.
+  void dissolve(ReservedMemory* memory) {
+    std::lock_guard lock(mutex_);
+    if (recording_ == memory) recording_ = nullptr;
+    std::erase(reserves_, memory);
+    for (const auto& [bytes, block] : memory->free_) {
+      if (caching_) {
+        free_.emplace(bytes, block);
+      } else {
+        stats_.cached_bytes -= bytes;
+        kernels::runtime(device_).release(block, bytes);
+      }
+    }
   }
 
   void trim() {
@@ -93,6 +124,22 @@ class Pool {
   }
 
  private:
+  // The smallest kept block that fits, unless it would waste more than a quarter; null when there is none. Where blocks
+  // have exact sizes (no caching) only an equal one will do.
+  void* kept(std::multimap<size_t, void*>& blocks, size_t& block_bytes) const {
+    const size_t most = caching_ ? block_bytes + block_bytes / 4 : block_bytes;
+    const auto it = blocks.lower_bound(block_bytes);
+    if (it == blocks.end() || it->first > most) return nullptr;
+    block_bytes = it->first;
+    void* const block = it->second;
+    blocks.erase(it);
+    return block;
+  }
+  ReservedMemory* owner_of(void* block) const {
+    for (ReservedMemory* reserve : reserves_)
+      if (reserve->owned_.count(block)) return reserve;
+    return nullptr;
+  }
   void* fresh(size_t bytes) {
     try {
       return kernels::runtime(device_).allocate(bytes);
@@ -116,20 +163,38 @@ class Pool {
   bool caching_;
   std::mutex mutex_;
   std::multimap<size_t, void*> free_;
+  std::vector<ReservedMemory*> reserves_;
+  ReservedMemory* recording_ = nullptr;
   MemoryStats stats_;
 };
+
+namespace {
 
 // Never destroyed: tensors with static lifetime may outlive any order of destruction.
 Pool& pool(Device device) {
   static Pool* const pools[] = {new Pool(Device::cpu), new Pool(Device::cuda), new Pool(Device::simt)};
   return *pools[static_cast<size_t>(device)];
 }
-
 }  // namespace
+
+ReservedMemory::ReservedMemory(Device device) : device_(device) { pool(device).record(this); }
+void ReservedMemory::stop() { pool(device_).stop_recording(); }
+ReservedMemory::~ReservedMemory() { pool(device_).dissolve(this); }
 
 Storage::Storage(Device device, size_t bytes)
     : device_(device), bytes_(bytes), data_(pool(device).take(bytes, block_bytes_)) {
   if (const size_t guard = guard_size(device)) std::memset(static_cast<char*>(data_) + bytes_, guard_pattern, guard);
+}
+
+void Storage::move_to(Device device) {
+  if (device == device_) return;
+  Storage there(device, bytes_);
+  kernels::runtime(device == Device::cpu ? device_ : device).copy(there.data_, data_, bytes_);
+  std::swap(device_, there.device_);
+  std::swap(block_bytes_, there.block_bytes_);
+  std::swap(data_, there.data_);
+  version++;
+  last_writer = "move";
 }
 
 Storage::~Storage() {

@@ -5,7 +5,9 @@
 #include <atomic>
 #include <cstddef>
 #include <cstdint>
+#include <map>
 #include <memory>
+#include <set>
 
 #include "kernels/kernels.h"
 
@@ -17,6 +19,9 @@ class Storage {
   ~Storage();
   Storage(const Storage&) = delete;
   Storage& operator=(const Storage&) = delete;
+
+  // Copies the contents to another device and stays there; every tensor that shares this memory follows.
+  void move_to(Device device);
 
   void* data() const { return data_; }
   size_t bytes() const { return bytes_; }
@@ -31,6 +36,22 @@ class Storage {
   size_t bytes_;
   size_t block_bytes_;  // what the allocator handed out, >= bytes_
   void* data_;
+};
+
+// Memory of a recorded graph (core/graph.h). From its construction to stop(), every block that is handed out or given
+// back belongs to it; what belongs to it goes to nobody else until it is destroyed. One at a time records per device.
+class ReservedMemory {
+ public:
+  explicit ReservedMemory(Device device);
+  ~ReservedMemory();
+  ReservedMemory(const ReservedMemory&) = delete;
+  void stop();
+
+ private:
+  friend class Pool;
+  Device device_;
+  std::set<void*> owned_;
+  std::multimap<size_t, void*> free_;
 };
 
 struct MemoryStats {

@@ -68,6 +68,8 @@ double Tensor::item() const {
 }
 
 std::vector<double> Tensor::to_vector() const {
+  check<ShapeError>(defined(), "an undefined tensor has no elements");
+  if (device() != Device::cpu) return to(*this, Device::cpu).to_vector();
   if (dtype_ == DType::i64) {
     const auto* p = data<int64_t>();
     return {p, p + numel()};
@@ -97,11 +99,12 @@ Tensor Tensor::detach() const { return {storage_, shape_, dtype_}; }
 // ---- creation ----
 
 Tensor full(const Shape& shape, double value, DType dtype, Device device) {
-  Tensor result(shape, dtype, device);
   if (dtype == DType::i64) {
+    const Tensor result(shape, dtype);
     std::fill_n(result.data<int64_t>(), result.numel(), static_cast<int64_t>(value));
-    return result;
+    return to(result, device);
   }
+  Tensor result(shape, dtype, device);
   dispatch(result, [&]<class K>() {
     using T = typename K::Scalar;
     K::fill(result.numel(), static_cast<T>(value), result.data<T>());
@@ -133,8 +136,13 @@ Tensor from_indices(std::span<const int64_t> values) {
 
 namespace {
 void copy_elements(const Tensor& src, const Tensor& dst) {
-  if (src.dtype() == DType::i64) {
-    std::copy_n(src.data<int64_t>(), src.numel(), dst.data<int64_t>());
+  if (src.dtype() == DType::i64 || src.device() != dst.device()) {
+    const auto bytes = static_cast<size_t>(src.numel()) * size_of(src.dtype());
+    if (src.device() == Device::cpu) {
+      kernels::runtime(dst.device()).upload(dst.storage()->data(), src.storage()->data(), bytes);
+    } else {
+      kernels::runtime(src.device()).copy(dst.storage()->data(), src.storage()->data(), bytes);
+    }
     return;
   }
   dispatch(src, [&]<class K>() {
@@ -146,6 +154,14 @@ void copy_elements(const Tensor& src, const Tensor& dst) {
 
 Tensor clone(const Tensor& x) {
   Tensor result(x.shape(), x.dtype(), x.device());
+  copy_elements(x, result);
+  return result;
+}
+
+Tensor to(const Tensor& x, Device device) {
+  check<ShapeError>(x.defined(), "an undefined tensor cannot be copied to a device");
+  if (x.device() == device) return x;
+  Tensor result(x.shape(), x.dtype(), device);
   copy_elements(x, result);
   return result;
 }

@@ -79,6 +79,7 @@ class Tensor {
     return data<T>();
   }
 
+  // Both wait for the device.
   double item() const;                    // the only element; ShapeError when there are more
   std::vector<double> to_vector() const;  // every element, widened
 
@@ -108,8 +109,9 @@ Tensor full_like(const Tensor& like, double value);
 Tensor from_values(const Shape& shape, std::span<const double> values, DType dtype = DType::f32);
 Tensor from_indices(std::span<const int64_t> values);  // i64, shape (n)
 Tensor clone(const Tensor& x);                         // fresh memory, no history
+Tensor to(const Tensor& x, Device device);             // x itself when it is there already; else a copy, no history
 
-// Writes src into dst's memory in place (same shape and dtype), on behalf of `op`.
+// Writes src into dst's memory in place (same shape and dtype, any devices), on behalf of `op`.
 void copy_into(const Tensor& dst, const Tensor& src, const char* op);
 
 }  // namespace forger

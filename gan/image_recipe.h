@@ -10,7 +10,9 @@ class ImageRecipe : public Recipe {
   // sample: (size, size, channels). Reads latent, width, batch, n_critic, lr_g, lr_d, beta1 and beta2.
   ImageRecipe(const Settings& settings, const Shape& sample, bool batch_norm_in_d);
 
-  Tensor latent(int64_t n, Random& random) override { return random.normal({n, latent_}); }  // N(0, I)
+  Tensor latent(int64_t n, Random& random) override {
+    return random.normal({n, latent_}, 0, 1, DType::f32, device_);
+  }  // N(0, I)
   Tensor generate(const Tensor& latent) override;
   std::vector<Part> parts() const override;
 

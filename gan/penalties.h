@@ -5,11 +5,8 @@
 
 namespace forger::gan {
 
-// ||grad_x D(x)||_2 of each sample: x (N, ...) -> (N), differentiable towards D's parameters. The norm is over all
-// elements of one sample. x must be a leaf that requires a gradient.
-Tensor gradient_norms(nn::Module& critic, const Tensor& x);
-
 // lambda * E (||grad D(x^)||_2 - 1)^2 with x^ = a*real + (1 - a)*fake, a (N) in [0, 1] (Gulrajani et al. 2017, eq. 3).
+// The norm is over all elements of one sample.
 Tensor gradient_penalty(nn::Module& critic, const Tensor& real, const Tensor& fake, const Tensor& a, double lambda);
 
 }  // namespace forger::gan

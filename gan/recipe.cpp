@@ -12,6 +12,26 @@ std::vector<RecipeEntry>& registry() {
 
 }  // namespace
 
+Scalars look_at(const Readings& readings) {
+  Scalars scalars;
+  for (const auto& [name, value] : readings) scalars.push_back({name, value.item()});
+  return scalars;
+}
+
+Device device_of(const Settings& settings) {
+  const std::string& name = settings.text("device");
+  for (const Device device : {Device::cpu, Device::cuda, Device::simt}) {
+    if (name != name_of(device)) continue;
+    const std::string missing = kernels::runtime(device).missing();
+    if (!missing.empty()) throw DeviceError(text("--device ", name, ": ", missing));
+    return device;
+  }
+  throw UsageError(text("--device '", name, "' is not known; there are: cpu, cuda, simt"));
+}
+
+Recipe::Recipe(const Settings& settings)
+    : random_(static_cast<uint64_t>(settings.integer("seed"))), device_(device_of(settings)) {}
+
 RegisterRecipe::RegisterRecipe(RecipeEntry entry) {
   auto& entries = registry();
   entries.push_back(std::move(entry));

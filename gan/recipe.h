@@ -14,18 +14,29 @@
 
 namespace forger::gan {
 
-struct Scalar {
+struct Reading {
   const char* name;  // a column of metrics.csv: "loss_d", "loss_g", "grad_norm_d", ...
+  Tensor value;      // a scalar on the device, not yet looked at
+};
+using Readings = std::vector<Reading>;  // always the same names in the same order for one recipe
+
+struct Scalar {  // the same, looked at
+  const char* name;
   double value;
 };
-using Scalars = std::vector<Scalar>;  // always the same names in the same order for one recipe
+using Scalars = std::vector<Scalar>;
+Scalars look_at(const Readings& readings);  // waits for the device
+
+// Where a run computes, by its settings. UsageError for an unknown name, DeviceError when this machine has none.
+Device device_of(const Settings& settings);
 
 class Recipe {
  public:
   virtual ~Recipe() = default;
 
-  // One training step: draws as many batches as it needs.
-  virtual Scalars step(const std::function<Loader::Batch()>& next_batch) = 0;
+  // One training step: draws as many batches as it needs, always the same number. It reads nothing from the device and
+  // decides nothing by values, so that it can be recorded and replayed.
+  virtual Readings step(const std::function<Loader::Batch()>& next_batch) = 0;
   virtual Tensor latent(int64_t n, Random& random) = 0;  // (n, ...): what `generate` takes
   // Samples for latents: (n, H, W, C) in [-1, 1], or (n, 2). Evaluation mode, nothing recorded.
   virtual Tensor generate(const Tensor& latent) = 0;
@@ -42,8 +53,9 @@ class Recipe {
   Random& random() { return random_; }  // all randomness of training; its counter is checkpointed
 
  protected:
-  explicit Recipe(const Settings& settings) : random_(static_cast<uint64_t>(settings.integer("seed"))) {}
+  explicit Recipe(const Settings& settings);
   Random random_;
+  Device device_;  // networks live there, latents and batches come from there
 };
 
 struct RecipeEntry {

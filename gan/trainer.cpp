@@ -1,6 +1,7 @@
 #include "gan/trainer.h"
 
 #include <chrono>
+#include <cmath>
 #include <deque>
 #include <filesystem>
 #include <thread>
@@ -9,6 +10,7 @@
 #include "gan/image.h"
 #include "gan/report.h"
 #include "gan/run_folder.h"
+#include "gan/stepper.h"
 #include "gan/watch.h"
 #include "nn/checkpoint.h"
 
@@ -24,8 +26,8 @@ constexpr uint64_t preview_stream = 2;  // of the run's seed; stream 0 is the tr
 // Threads, fused paths: what a run's settings say of the machine. `threads` is resolved to a number, because results
 // are reproducible for a given one.
 void apply_machine_settings(Settings& settings) {
-  check<UsageError>(settings.text("device") == "cpu", "--device '", settings.text("device"),
-                    "' is not known; there is: cpu");
+  const Device device = device_of(settings);
+  check<UsageError>(!settings.flag("graph") || device != Device::cpu, "--graph needs --device cuda or simt");
   if (settings.integer("threads") == 0) {
     settings.set("threads", Value(static_cast<int64_t>(std::max(1u, std::thread::hardware_concurrency()))));
   }
@@ -156,6 +158,7 @@ struct Trainer::Impl {
   nn::Schedule schedule;
   Counters counters{};
   std::unique_ptr<Loader> loader;
+  std::unique_ptr<Stepper> stepper;
   std::unique_ptr<MetricsFile> metrics;
   std::ofstream log;
   Tensor preview_latent, preview_reals;
@@ -190,6 +193,7 @@ struct Trainer::Impl {
   void open() {
     loader = std::make_unique<Loader>(data, settings.integer("batch"), static_cast<uint64_t>(settings.integer("seed")),
                                       counters.drawn);
+    stepper = std::make_unique<Stepper>(*state.recipe, *loader, device_of(settings), settings.flag("graph"));
     metrics = std::make_unique<MetricsFile>(folder.metrics(), static_cast<int64_t>(counters.step));
     seconds_before = metrics->seconds();
     log.open(folder.log(), std::ios::app);
@@ -234,6 +238,7 @@ struct Trainer::Impl {
       return every > 0 && counters.step % static_cast<uint64_t>(every) == 0;
     };
     if (counters.step == 0) checkpoint();  // from here on there is always one to resume
+    Progress progress;
     while (counters.step < static_cast<uint64_t>(steps)) {
       if (stop) {
         checkpoint();
@@ -243,9 +248,11 @@ struct Trainer::Impl {
       for (size_t i = 0; i < state.parts.size(); i++) {
         if (state.parts[i].optimizer) state.parts[i].optimizer->lr = base_rates[i] * factor;
       }
-      Progress progress;
+      const bool last = counters.step + 1 == static_cast<uint64_t>(steps);
+      const bool read = last || (counters.step + 1) % static_cast<uint64_t>(settings.integer("read_every")) == 0;
       try {
-        progress.scalars = state.recipe->step([&] { return loader->next(); });
+        const Readings readings = stepper->step(read);
+        if (read) progress.scalars = finite(look_at(readings));
       } catch (const NonFiniteError& error) {
         throw NonFiniteError(text("stopped in step ", counters.step + 1, ": ", error.what(),
                                   "; the newest checkpoint is ", folder.checkpoint(folder.checkpoint_steps().back()),
@@ -258,14 +265,25 @@ struct Trainer::Impl {
       progress.steps = steps;
       progress.seconds = seconds_before + elapsed;
       progress.images_per_second = speed.add(elapsed, static_cast<double>(loader->drawn()));
-      append_metrics(progress);
+      if (read) append_metrics(progress);
       observer.on_step(progress);
-      if (const auto warning = watch.look(progress.scalars)) warn(text("step ", counters.step, ": ", *warning));
-      const bool last = progress.step == steps;
+      if (read) {
+        if (const auto warning = watch.look(progress.scalars)) warn(text("step ", counters.step, ": ", *warning));
+      }
       if (last || due("preview_every")) preview();
       if (last || due("checkpoint_every")) checkpoint();
     }
     return true;
+  }
+
+  // A step that was not checked, or replayed, can be found out only here.
+  static Scalars finite(Scalars scalars) {
+    for (const auto& [name, value] : scalars) {
+      if (!std::isfinite(value)) {
+        throw NonFiniteError(text(name, " is ", value, "; a run without --graph and with --read-every 1 names the op"));
+      }
+    }
+    return scalars;
   }
 
   void append_metrics(const Progress& progress) {

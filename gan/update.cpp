@@ -19,25 +19,31 @@ void add_gradients(const Tensor& loss, const std::vector<Tensor>& parameters, st
   for (size_t i = 0; i < sums.size(); i++) sums[i] = add(sums[i], gradients[i]);
 }
 
+thread_local bool unchecked = false;
+
 }  // namespace
+
+UncheckedUpdates::UncheckedUpdates() : before_(unchecked) { unchecked = true; }
+UncheckedUpdates::~UncheckedUpdates() { unchecked = before_; }
 
 Update minimise(nn::Optimizer& optimizer, std::initializer_list<std::function<Tensor()>> terms) {
   const std::vector<Tensor> parameters = nn::tensors_of(optimizer.parameters());
   std::vector<Tensor> sums;
-  double loss = 0;
+  Tensor loss;
   for (const auto& term : terms) {
     const Tensor value = term();
-    loss += value.item();
+    loss = loss.defined() ? add(loss, value.detach()) : value.detach();
     add_gradients(value, parameters, sums);
   }
-  const double grad_norm = nn::global_norm(sums);
-  if (!std::isfinite(loss) || !std::isfinite(grad_norm)) {
+  const Tensor grad_norm = nn::global_norm_tensor(sums);
+  if (!unchecked && (!std::isfinite(loss.item()) || !std::isfinite(grad_norm.item()))) {
     const FiniteWatch watch;
     for (const auto& term : terms) {
       sums.clear();
       add_gradients(term(), parameters, sums);
     }
-    throw NonFiniteError(text("the loss (", loss, ") or its gradient norm (", grad_norm, ") overflowed"));
+    throw NonFiniteError(
+        text("the loss (", loss.item(), ") or its gradient norm (", grad_norm.item(), ") overflowed"));
   }
   optimizer.step(sums);
   return {loss, grad_norm};

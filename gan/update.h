@@ -7,9 +7,21 @@
 
 namespace forger::gan {
 
-struct Update {
-  double loss;       // the sum of the terms
-  double grad_norm;  // L2 over all of the optimiser's parameters
+struct Update {  // scalars on the parameters' device
+  Tensor loss;       // the sum of the terms
+  Tensor grad_norm;  // L2 over all of the optimiser's parameters, float64
+};
+
+// Scope: minimise() does not look at its loss, so that the step neither waits for the device nor reads from it. Whoever
+// opens it looks at the losses afterwards.
+class UncheckedUpdates {
+ public:
+  UncheckedUpdates();
+  ~UncheckedUpdates();
+  UncheckedUpdates(const UncheckedUpdates&) = delete;
+
+ private:
+  bool before_;
 };
 
 // Steps `optimizer` on the sum of the terms, each back-propagated before the next is computed, so that only one graph

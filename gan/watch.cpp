@@ -48,7 +48,8 @@ std::optional<std::string> FailureWatch::look_at_samples(const Tensor& fakes, co
               "; the generator has collapsed onto few images");
 }
 
-double mean_pair_distance(const Tensor& batch) {
+double mean_pair_distance(const Tensor& samples) {
+  const Tensor batch = to(samples, Device::cpu);
   const int64_t n = batch.size(0), width = n ? batch.numel() / n : 0;
   if (n < 2) return 0;
   const float* x = batch.data<float>();

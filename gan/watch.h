@@ -19,7 +19,7 @@ class FailureWatch {
   bool alike_ = false;
 };
 
-// Mean L2 distance between neighbours of a batch (N, ...): sample i and i + 1. 0 for fewer than two samples.
-double mean_pair_distance(const Tensor& batch);
+// Mean L2 distance between neighbours of samples (N, ...): sample i and i + 1. 0 for fewer than two samples.
+double mean_pair_distance(const Tensor& samples);
 
 }  // namespace forger::gan

@@ -7,6 +7,12 @@ const char* name_of(Device device) {
 }
 
 namespace kernels {
+namespace {
+MathMode current_math_mode = MathMode::fp32;
+}
+
+void set_math_mode(MathMode mode) { current_math_mode = mode; }
+MathMode math_mode() { return current_math_mode; }
 
 DeviceRuntime& runtime(Device device) {
   switch (device) {

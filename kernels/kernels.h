@@ -223,10 +223,13 @@ class DeviceRuntime {
   virtual std::string description() const = 0;  // "NVIDIA H100, 80 GB, compute capability 9.0"
   virtual void* allocate(size_t bytes) = 0;     // 64-byte aligned at least; throws std::bad_alloc
   virtual void release(void* memory, size_t bytes) = 0;
-  // Either side may be host memory. Host memory may be reused when this returns; host results are there.
+  // Either side may be host memory. Waits: when this returns, the copy is done.
   virtual void copy(void* to, const void* from, size_t bytes) = 0;
+  // From host to device, in order with other work, without waiting for it; `from` may be reused when this returns.
+  virtual void upload(void* to, const void* from, size_t bytes) = 0;
   virtual void synchronize() = 0;  // waits for all queued work; throws what went wrong in it
-  // Recording: what is queued between the two calls is not run but written down. DeviceError on the CPU.
+  // Recording: what is queued between the two calls is not run but written down. Waiting, uploading and copying in
+  // between are errors. DeviceError on the CPU.
   virtual void begin_recording() = 0;
   virtual std::unique_ptr<Graph> end_recording() = 0;
   // Random kernels draw from counter block + offset: a recorded step draws new numbers at each replay. 0 at first.
@@ -237,6 +240,12 @@ DeviceRuntime& runtime(Device device);  // DeviceError when the device is not pa
 // Threads the CPU backend uses (OpenMP). Results are bit-identical for a given count.
 void set_threads(int count);
 int threads();
+
+// How GPUs multiply floats, in convolutions and matrix products: fp32 (at first), or tf32 on tensor cores, which round
+// the factors to 10 fraction bits and sum in fp32. GPUs older than compute capability 8.0 stay with fp32.
+enum class MathMode : uint8_t { fp32, tf32 };
+void set_math_mode(MathMode mode);
+MathMode math_mode();
 
 // What the running processor offers and the CPU backend uses: "avx512", "avx2" or "portable". The environment variable
 // FORGER_SIMD lowers it (never raises it); read once.

@@ -446,7 +446,11 @@ void save_checkpoint(const std::string& path, const Checkpoint& checkpoint) {
   const std::string header = make_header(checkpoint, path);
   const uint64_t header_bytes = header.size();
   Chunks chunks{std::as_bytes(std::span(&header_bytes, 1)), std::as_bytes(std::span(header))};
-  for (const auto& [name, tensor] : checkpoint.tensors) chunks.push_back(bytes_of(tensor));
+  std::vector<Tensor> on_host;  // kept while their bytes are written
+  for (const auto& [name, tensor] : checkpoint.tensors) {
+    on_host.push_back(to(tensor, Device::cpu));
+    chunks.push_back(bytes_of(on_host.back()));
+  }
   write_chunks(path, chunks);
 }
 

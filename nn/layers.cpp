@@ -18,6 +18,7 @@
 #include <cmath>
 
 #include "core/autograd.h"
+#include "core/dispatch.h"
 #include "nn/init.h"
 
 namespace forger::nn {
@@ -79,18 +80,14 @@ Tensor SpectralNorm::times(const Tensor& v) const {
   return reshape(matmul(w, reshape(v, {v.numel(), 1}), out_last_, false), {u_.numel()});
 }
 
-Tensor SpectralNorm::transposed_times(const Tensor& u) const {
-  const Tensor w = reshape(layer_->weight, matrix_);
-  return reshape(matmul(w, reshape(u, {u.numel(), 1}), !out_last_, false), {v_.numel()});
-}
-
 void SpectralNorm::iterate(int iterations) {
   const NoGrad no_grad;
-  const auto unit = [this](const Tensor& x) { return x / norm(x, {}, eps_ * eps_); };
-  for (int i = 0; i < iterations; i++) {
-    copy_into(v_, unit(transposed_times(u_)), "power iteration");
-    copy_into(u_, unit(times(v_)), "power iteration");
-  }
+  const Tensor& w = layer_->weight;
+  dispatch(w, [&]<class K>() {
+    using T = typename K::Scalar;
+    K::power_iteration(matrix_[0], matrix_[1], out_last_, w.data<T>(), static_cast<T>(eps_), iterations,
+                       u_.write<T>("power iteration"), v_.write<T>("power iteration"));
+  });
 }
 
 Tensor SpectralNorm::forward(const Tensor& x) {

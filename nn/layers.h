@@ -65,8 +65,7 @@ class SpectralNorm : public Module {
   Tensor sigma() const { return sigma_; }  // of the last forward, detached
 
  private:
-  Tensor times(const Tensor& v) const;             // W v: (rest) -> (out)
-  Tensor transposed_times(const Tensor& u) const;  // W^T u: (out) -> (rest)
+  Tensor times(const Tensor& v) const;  // W v: (rest) -> (out)
   void iterate(int iterations);
   std::shared_ptr<WeightedLayer> layer_;
   Shape matrix_;  // the weight as a matrix: (out, rest), or (rest, out) when the output channels are last

@@ -67,6 +67,10 @@ NamedTensors Module::state() const {
   return all;
 }
 
+void Module::to(Device device) {
+  for (const auto& [name, tensor] : state()) tensor.storage()->move_to(device);
+}
+
 void Module::visit(const std::function<void(const Module&)>& visitor) const {
   visitor(*this);
   for (const auto& [name, module] : children_) module->visit(visitor);

@@ -32,16 +32,25 @@ void check_alike(const NamedTensors& list, const char* who) {
 
 void append(NamedTensors& all, const NamedTensors& more) { all.insert(all.end(), more.begin(), more.end()); }
 
-Tensor counter() { return zeros(Shape{}, DType::f64); }
+Tensor scalar(double value, Device device) { return full(Shape{}, value, DType::f64, device); }
 
 }  // namespace
 
 // ---- what all optimisers share ----
 
 Optimizer::Optimizer(NamedTensors parameters, double rate)
-    : lr(rate), parameters_(std::move(parameters)), step_count_(counter()) {
+    : lr(rate), parameters_(std::move(parameters)), uploaded_lr_(rate) {
   check<UsageError>(!parameters_.empty(), "[optimizer] there are no parameters to train");
   check_alike(parameters_, "optimizer");
+  const Device device = parameters_.front().tensor.device();
+  step_count_ = scalar(0, device);
+  lr_there_ = scalar(rate, device);
+}
+
+void Optimizer::upload_lr() {
+  if (lr == uploaded_lr_) return;
+  copy_into(lr_there_, scalar(lr, Device::cpu), "optimizer");
+  uploaded_lr_ = lr;
 }
 
 void Optimizer::step(std::span<const Tensor> gradients) {
@@ -55,7 +64,11 @@ void Optimizer::step(std::span<const Tensor> gradients) {
                       name, "\" is ", name_of(p.dtype()), " ", p.shape(), ", its gradient is ", name_of(g.dtype()), " ",
                       g.shape());
   }
-  *step_count_.write<double>("optimizer") += 1;
+  upload_lr();
+  dispatch(step_count_, [&]<class K>() {
+    auto* count = step_count_.write<typename K::Scalar>("optimizer");
+    K::unary(kernels::Unary::affine, 1, count, count, 1, 1);
+  });
   update(gradients);
 }
 
@@ -90,9 +103,6 @@ NamedTensors Adam::state() const {
 }
 
 void Adam::update(std::span<const Tensor> gradients) {
-  kernels::AdamSettings settings = settings_;
-  settings.lr = lr;
-  settings.step = static_cast<int64_t>(step_count_.item());
   dispatch(parameters_.front().tensor, [&]<class K>() {
     using T = typename K::Scalar;
     std::vector<kernels::AdamSlice<T>> list;
@@ -100,7 +110,7 @@ void Adam::update(std::span<const Tensor> gradients) {
       if (gradients[i].defined())
         list.push_back({parameters_[i].tensor.write<T>("adam"), gradients[i].data<T>(), m_[i].tensor.write<T>("adam"),
                         v_[i].tensor.write<T>("adam"), gradients[i].numel()});
-    K::adam(list, settings);
+    K::adam(list, settings_, step_count_.data<double>(), lr_there_.data<double>());
   });
 }
 
@@ -123,7 +133,7 @@ void RmsProp::update(std::span<const Tensor> gradients) {
       if (gradients[i].defined())
         list.push_back({parameters_[i].tensor.write<T>("rmsprop"), gradients[i].data<T>(),
                         v_[i].tensor.write<T>("rmsprop"), gradients[i].numel()});
-    K::rmsprop(list, lr, alpha_, eps_);
+    K::rmsprop(list, lr_there_.data<double>(), alpha_, eps_);
   });
 }
 
@@ -148,7 +158,7 @@ void Sgd::update(std::span<const Tensor> gradients) {
       if (gradients[i].defined())
         list.push_back({parameters_[i].tensor.write<T>("sgd"), gradients[i].data<T>(),
                         velocity_.empty() ? nullptr : velocity_[i].tensor.write<T>("sgd"), gradients[i].numel()});
-    K::sgd(list, lr, momentum_, weight_decay_);
+    K::sgd(list, lr_there_.data<double>(), momentum_, weight_decay_);
   });
 }
 
@@ -177,7 +187,7 @@ Ema::Ema(const Module& source, double decay)
       shadow_(clones(source_)),
       source_buffers_(source.buffers()),
       shadow_buffers_(clones(source_buffers_)),
-      updates_(counter()),
+      updates_(scalar(0, Device::cpu)),
       decay_(decay) {
   check_alike(source_, "ema");
 }
@@ -238,26 +248,44 @@ Schedule find_schedule(const std::string& name) {
 
 // ---- norms of gradients ----
 
-double global_norm(std::span<const Tensor> tensors) {
-  const NoGrad no_grad;
-  double total = 0;
-  for (const Tensor& x : tensors)
-    if (x.defined()) total += sum(square(x)).item();
-  return std::sqrt(total);
+namespace {
+
+// The defined ones as slices for a kernel; null when there is none.
+const Tensor* first_defined(std::span<const Tensor> tensors) {
+  const auto found = std::find_if(tensors.begin(), tensors.end(), [](const Tensor& x) { return x.defined(); });
+  return found == tensors.end() ? nullptr : &*found;
 }
 
+}  // namespace
+
+Tensor global_norm_tensor(std::span<const Tensor> tensors) {
+  const Tensor* first = first_defined(tensors);
+  if (!first) return scalar(0, Device::cpu);
+  Tensor norm(Shape{}, DType::f64, first->device());
+  dispatch(*first, [&]<class K>() {
+    using T = typename K::Scalar;
+    std::vector<kernels::NormSlice<T>> list;
+    for (const Tensor& x : tensors)
+      if (x.defined()) list.push_back({x.data<T>(), x.numel()});
+    K::global_norm(list, norm.data<double>());
+  });
+  return norm;
+}
+
+double global_norm(std::span<const Tensor> tensors) { return global_norm_tensor(tensors).item(); }
+
 double clip_global_norm(std::span<const Tensor> gradients, double max_norm) {
-  const double before = global_norm(gradients);
-  if (!(before > max_norm) || !std::isfinite(before)) return before;
-  for (const Tensor& g : gradients) {
-    if (!g.defined()) continue;
-    dispatch(g, [&]<class K>() {
+  const Tensor before = global_norm_tensor(gradients);
+  if (const Tensor* first = first_defined(gradients)) {
+    dispatch(*first, [&]<class K>() {
       using T = typename K::Scalar;
-      T* values = g.write<T>("clip_global_norm");
-      K::unary(kernels::Unary::affine, g.numel(), values, values, static_cast<T>(max_norm / before), T{0});
+      std::vector<kernels::ClipSlice<T>> list;
+      for (const Tensor& g : gradients)
+        if (g.defined()) list.push_back({g.write<T>("clip_global_norm"), g.numel()});
+      K::clip_norm(list, before.data<double>(), max_norm);
     });
   }
-  return before;
+  return before.item();
 }
 
 }  // namespace forger::nn

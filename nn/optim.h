@@ -23,13 +23,20 @@ class Optimizer {
   // scalar).
   virtual NamedTensors state() const;
   const NamedTensors& parameters() const { return parameters_; }
+  // Brings the device's copy of `lr` up to date; step() does so itself, a replayed graph needs it done before.
+  void upload_lr();
   double lr;  // may be changed between steps, by a schedule
 
  protected:
   virtual void update(std::span<const Tensor> gradients) = 0;
   NamedTensors moments(const char* suffix) const;  // zeros like each parameter, named "<parameter>.<suffix>"
   NamedTensors parameters_;
-  Tensor step_count_;  // float64 scalar, so that it is checkpointed with the moments
+  // float64 scalars on the parameters' device, read by the kernels there: a recorded step can be replayed for any count
+  // and rate. The count is checkpointed with the moments.
+  Tensor step_count_, lr_there_;
+
+ private:
+  double uploaded_lr_;
 };
 
 class Adam : public Optimizer {  // Kingma and Ba 2015; weight_decay decoupled (AdamW)
@@ -97,6 +104,7 @@ Schedule find_schedule(const std::string& name);  // "constant", "linear", "cosi
 // L2 norm over all elements of all tensors (undefined ones skipped), and scaling to a maximum in place; returns the
 // norm before. A norm that is not finite scales nothing.
 double global_norm(std::span<const Tensor> tensors);
+Tensor global_norm_tensor(std::span<const Tensor> tensors);  // the same as a float64 scalar on their device, unread
 double clip_global_norm(std::span<const Tensor> gradients, double max_norm);
 
 }  // namespace forger::nn

@@ -264,12 +264,28 @@ Tensor elu(const Tensor& x, double alpha) {
 // ---- noise ----
 
 // u is uniform in (0, 1], so P(u > p) = 1 - p.
+namespace {
+
+// The mask is never stored: the gradient draws the same numbers again. Linear in x, so its gradient is itself.
+Tensor drop(const Tensor& x, double probability, uint64_t seed, uint64_t stream, uint64_t block) {
+  Tensor y = fresh(x);
+  dispatch(x, [&]<class K>() {
+    using T = typename K::Scalar;
+    K::dropout(seed, stream, block, x.numel(), static_cast<T>(probability), x.data<T>(), y.data<T>());
+  });
+  return record("dropout", y, {x}, [=](const Incoming& in) {
+    return Gradients{drop(in.gy, probability, seed, stream, block)};
+  });
+}
+
+}  // namespace
+
 Tensor dropout(const Tensor& x, double probability, Random& random) {
   check_operand("dropout", x);
   check<ShapeError>(probability >= 0 && probability < 1, "[dropout] probability must be in [0, 1), got ", probability);
-  const Tensor u = random.uniform(x.shape(), 0, 1, x.dtype(), x.device());
-  const Tensor kept = greater(u, full({}, probability, x.dtype(), x.device()));
-  return mul(x, affine(kept, 1 / (1 - probability), 0));
+  const uint64_t block = random.block;
+  random.block += Random::blocks(x.numel());
+  return drop(x, probability, random.seed(), random.stream(), block);
 }
 
 }  // namespace forger

@@ -76,14 +76,16 @@ Tensor cross_entropy(const Tensor& logits, const Tensor& labels) {
                     "[cross_entropy] expects logits (N, C) and labels (N), got ", logits.shape(), " and ",
                     labels.shape());
   const int64_t rows = logits.size(0), classes = logits.size(1);
-  std::vector<int64_t> places(labels.data<int64_t>(), labels.data<int64_t>() + rows);
+  const Tensor known = to(labels, Device::cpu);
+  std::vector<int64_t> places(known.data<int64_t>(), known.data<int64_t>() + rows);
   for (int64_t row = 0; row < rows; row++) {
     int64_t& place = places[static_cast<size_t>(row)];
     check<ShapeError>(place >= 0 && place < classes, "[cross_entropy] label ", place, " in row ", row,
                       " is not one of 0..", classes - 1);
     place += row * classes;
   }
-  return neg(mean(gather(reshape(log_softmax(logits), {rows * classes}), from_indices(places))));
+  const Tensor index = to(from_indices(places), logits.device());
+  return neg(mean(gather(reshape(log_softmax(logits), {rows * classes}), index)));
 }
 
 Tensor l1_loss(const Tensor& a, const Tensor& b) {

@@ -170,4 +170,34 @@ Tensor broadcast_to(const Tensor& x, const Shape& shape) {
                 [from = x.shape()](const Incoming& in) { return Gradients{sum_to(in.gy, from)}; });
 }
 
+Tensor norm_penalty(const Tensor& x, double target, double eps) {
+  check_operand("norm_penalty", x);
+  check<ShapeError>(x.rank() >= 2 && x.numel() > 0, "[norm_penalty] expects x (N, ...), got ", x.shape());
+  const int64_t rows = x.size(0), cols = x.numel() / rows;
+  const Tensor norms = fresh(x, {rows});
+  const auto forward = [&] {
+    Tensor penalty = fresh(x, Shape{});
+    dispatch(x, [&]<class K>() {
+      using T = typename K::Scalar;
+      K::norm_penalty(rows, cols, x.data<T>(), static_cast<T>(target), static_cast<T>(eps), norms.data<T>(),
+                      penalty.data<T>());
+    });
+    return penalty;
+  };
+  const auto gradient = [rows, cols, target, norms, x_ = Saved(x)](const Incoming& in) {
+    const Tensor& input = *x_;
+    Tensor g = fresh(input);
+    dispatch(input, [&]<class K>() {
+      using T = typename K::Scalar;
+      K::norm_penalty_grad(rows, cols, input.data<T>(), norms.data<T>(), static_cast<T>(target), in.gy.data<T>(),
+                           g.data<T>());
+    });
+    return Gradients{g};
+  };
+  const auto reference = [target, eps](std::span<const Tensor> in) {
+    return mean(square(affine(norm(flatten(in[0]), {1}, eps), 1, -target)));
+  };
+  return fused("norm_penalty", std::array{x}, forward, gradient, reference);
+}
+
 }  // namespace forger

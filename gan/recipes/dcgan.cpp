@@ -18,7 +18,7 @@ class Dcgan : public ImageRecipe {
   Dcgan(const Settings& settings, const Shape& sample)
       : ImageRecipe(settings, sample, true), objective_(find_objective(settings.text("loss"))) {}
 
-  Scalars step(const std::function<Loader::Batch()>& next_batch) override {
+  Readings step(const std::function<Loader::Batch()>& next_batch) override {
     Update d{}, g{};
     Tensor z, fake;
     auto generated = [&] {  // G(z), computed once; anew when a failed step is replayed to find the culprit

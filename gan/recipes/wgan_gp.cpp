@@ -19,21 +19,22 @@ class WganGp : public ImageRecipe {
   WganGp(const Settings& settings, const Shape& sample)
       : ImageRecipe(settings, sample, false), lambda_(settings.number("lambda")) {}
 
-  Scalars step(const std::function<Loader::Batch()>& next_batch) override {
+  Readings step(const std::function<Loader::Batch()>& next_batch) override {
     Update d{};
-    double penalty = 0;
+    Tensor penalty;
     for (int64_t i = 0; i < n_critic_; i++) d = critic_step(next_batch().images, penalty);
     const Tensor z = latent(batch_, random_);
     const Update g =
         minimise(*optimizer_g_, {[&] { return wasserstein_.generator((*discriminator_)((*generator_)(z))); }});
     return {{"loss_d", d.loss},           {"loss_g", g.loss},
-            {"penalty", penalty},         {"wasserstein", penalty - d.loss},  // the critic's estimate of the distance
+            {"penalty", penalty},         {"wasserstein", sub(penalty, d.loss)},  // the critic's estimate of the distance
             {"grad_norm_d", d.grad_norm}, {"grad_norm_g", g.grad_norm}};
   }
 
  private:
-  Update critic_step(const Tensor& real, double& penalty) {
-    const Tensor z = latent(real.size(0), random_), a = random_.uniform({real.size(0)});
+  Update critic_step(const Tensor& real, Tensor& penalty) {
+    const Tensor z = latent(real.size(0), random_);
+    const Tensor a = random_.uniform({real.size(0)}, 0, 1, DType::f32, device_);
     Tensor fake;
     auto generated = [&] {
       const NoGrad no_grad;
@@ -45,7 +46,7 @@ class WganGp : public ImageRecipe {
                                     [&] {
                                       const Tensor term =
                                           gradient_penalty(*discriminator_, real, generated(), a, lambda_);
-                                      penalty = term.item();
+                                      penalty = term.detach();
                                       return term;
                                     }});
   }

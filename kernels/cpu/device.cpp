@@ -73,6 +73,7 @@ class CpuRuntime : public DeviceRuntime {
   void* allocate(size_t bytes) override { return aligned_memory(bytes); }
   void release(void* memory, size_t) override { std::free(memory); }
   void copy(void* to, const void* from, size_t bytes) override { std::memcpy(to, from, bytes); }
+  void upload(void* to, const void* from, size_t bytes) override { std::memcpy(to, from, bytes); }
   void synchronize() override {}
   void begin_recording() override { throw DeviceError("the CPU records no graphs: --graph needs --device cuda or simt"); }
   std::unique_ptr<Graph> end_recording() override { return nullptr; }

@@ -35,9 +35,47 @@ const uint64_t* random_offset() {
   return cell;
 }
 
+unsigned* tickets() {
+  static unsigned* const cells = [] {
+    void* made = nullptr;
+    check_cuda(cudaMalloc(&made, ticket_count * sizeof(unsigned)), "allocating the tickets");
+    check_cuda(cudaMemsetAsync(made, 0, ticket_count * sizeof(unsigned), stream()), "clearing the tickets");
+    return static_cast<unsigned*>(made);
+  }();
+  return cells;
+}
+
+// Outgrown buffers are kept, since queued work and recorded graphs may still use them; sizes double, so that all of
+// them together are no larger than the last.
+void* scratch(size_t bytes) {
+  static void* buffer = nullptr;
+  static size_t size = 0;
+  if (bytes > size) {
+    const size_t wanted = bytes > 2 * size ? bytes : 2 * size;
+    check_cuda(cudaMalloc(&buffer, wanted), "allocating scratch memory");
+    size = wanted;
+  }
+  return buffer;
+}
+
+int multiprocessors() {
+#ifdef __CUDACC__
+  static const int count = [] {
+    int value = 0;
+    check_cuda(cudaDeviceGetAttribute(&value, cudaDevAttrMultiProcessorCount, 0), "asking for multiprocessors");
+    return value;
+  }();
+  return count;
+#else
+  return 4;
+#endif
+}
+
 }  // namespace gpu_words
 
 namespace {
+
+__global__ void set_kernel(uint64_t value, uint64_t* cell) { *cell = value; }
 
 class RecordedGraph : public Graph {
  public:
@@ -70,25 +108,72 @@ class GpuRuntime : public DeviceRuntime {
   }
   void release(void* memory, size_t) override { check_cuda(cudaFree(memory), "cudaFree"); }
 
-  // Through a pinned buffer, in pieces: a copy from pageable memory would stage it anyway, and wait.
   void copy(void* to, const void* from, size_t bytes) override {
+    refuse_while_recording("a copy to or from the host");
     check_cuda(cudaMemcpyAsync(to, from, bytes, cudaMemcpyDefault, stream()), "copying");
     check_cuda(cudaStreamSynchronize(stream()), "copying");
   }
-  void synchronize() override { check_cuda(cudaStreamSynchronize(stream()), "synchronising"); }
+
+  void upload(void* to, const void* from, size_t bytes) override {
+    refuse_while_recording("an upload");
+    Staging& buffer = staging_[next_staging_++ % staging_count];
+    buffer.reserve(bytes);
+    std::memcpy(buffer.memory, from, bytes);
+    check_cuda(cudaMemcpyAsync(to, buffer.memory, bytes, cudaMemcpyDefault, stream()), "uploading");
+    check_cuda(cudaEventRecord(buffer.copied, stream()), "uploading");
+  }
+
+  void synchronize() override {
+    refuse_while_recording("a wait");
+    check_cuda(cudaStreamSynchronize(stream()), "synchronising");
+  }
 
   void begin_recording() override {
-    random_offset();  // allocates at its first call, which a recording may not
-    check_cuda(cudaStreamBeginCapture(stream(), cudaStreamCaptureModeThreadLocal), "recording");
+    random_offset();  // these allocate at their first call, which a recording may not
+    tickets();
+    check_cuda(cudaStreamBeginCapture(stream(), cudaStreamCaptureModeRelaxed), "recording");
+    recording_ = true;
   }
   std::unique_ptr<Graph> end_recording() override {
     cudaGraph_t graph{};
+    recording_ = false;
     check_cuda(cudaStreamEndCapture(stream(), &graph), "recording");
     return std::make_unique<RecordedGraph>(graph);
   }
   void set_random_offset(uint64_t blocks) override {
-    copy(const_cast<uint64_t*>(random_offset()), &blocks, sizeof blocks);
+    launch<set_kernel>({dim3(1), dim3(1)}, blocks, const_cast<uint64_t*>(random_offset()));
   }
+
+ private:
+  // Pinned host memory on its way to the device. A few in turn: the next batch is staged while one is copied.
+  struct Staging {
+    void* memory = nullptr;
+    size_t bytes = 0;
+    cudaEvent_t copied{};
+
+    void reserve(size_t wanted) {  // waits until the last copy out of it is done
+      if (copied) {
+        check_cuda(cudaEventSynchronize(copied), "waiting for an upload");
+      } else {
+        check_cuda(cudaEventCreateWithFlags(&copied, cudaEventDisableTiming), "creating an event");
+      }
+      if (wanted <= bytes) return;
+      check_cuda(cudaFreeHost(memory), "cudaFreeHost");
+      memory = nullptr;
+      bytes = 0;
+      check_cuda(cudaMallocHost(&memory, wanted), "cudaMallocHost");
+      bytes = wanted;
+    }
+  };
+  static constexpr size_t staging_count = 4;
+
+  void refuse_while_recording(const char* what) const {
+    if (recording_) throw DeviceError(std::string(what) + " inside a recorded graph: it cannot be replayed");
+  }
+
+  Staging staging_[staging_count];
+  size_t next_staging_ = 0;
+  bool recording_ = false;
 };
 
 #ifdef __CUDACC__

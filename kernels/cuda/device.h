@@ -36,6 +36,15 @@ cudaStream_t stream();  // the one stream that all work of the process is queued
 
 const uint64_t* random_offset();  // device memory: added to the counter block of every draw
 
+// Working memory of a contract function, 256-byte aligned, contents undefined, valid until the next function's call. It
+// grows on demand, at a step's first run; a recorded graph keeps the one it saw.
+void* scratch(size_t bytes);
+int multiprocessors();  // of the device; a plain number on simt
+
+// Counters in device memory for last_block(); 0 between launches.
+constexpr int ticket_count = 1024;
+unsigned* tickets();
+
 // What a launcher passes: blocks, threads per block, bytes of dynamic shared memory.
 struct Grid {
   dim3 blocks, threads;
@@ -165,6 +174,22 @@ struct Plus {
     return a + b;
   }
 };
+
+// Whether this block is the last of `blocks` to come here with this ticket; it then sees what the others wrote before.
+// All threads of a one-dimensional block call it together, each ticket is drawn once per launch and is 0 afterwards.
+__device__ __forceinline__ bool last_block(unsigned* ticket, unsigned blocks) {
+  __shared__ unsigned last;
+  __syncthreads();
+  if (blocks == 1) return true;
+  if (threadIdx.x == 0) {
+    __threadfence();
+    last = atomicAdd(ticket, 1u) == blocks - 1;
+    if (last) *ticket = 0;
+    __threadfence();
+  }
+  __syncthreads();
+  return last != 0;
+}
 
 // ---- asynchronous copies from global to shared memory (sm_80; plain copies before it) ----
 

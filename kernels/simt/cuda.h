@@ -7,8 +7,8 @@
 #include <cstdint>
 #include <cstring>
 #include <functional>
-#include <utility>
 #include <type_traits>
+#include <utility>
 #include <vector>
 
 #include "kernels/simt/runtime.h"
@@ -22,7 +22,7 @@
 #define __shared__ static  // one block at a time on one host thread: static storage is a block's shared memory
 #define __forceinline__ inline __attribute__((always_inline))
 #define __launch_bounds__(...)
-#define __align__(n) alignas(n)
+#define __align__(n) __attribute__((aligned(n)))
 
 #define threadIdx (::forger::simt::thread_index())
 #define blockIdx (::forger::simt::block_index())
@@ -35,26 +35,52 @@ struct dim3 {
   constexpr dim3(unsigned x_ = 1, unsigned y_ = 1, unsigned z_ = 1) : x(x_), y(y_), z(z_) {}
 };
 
-// ---- vector types: aligned to their size, as the hardware wants them ----
+// ---- vector types: one access each, which the hardware wants aligned to its size ----
+// (The compiler may split the access in two before it is watched, so copying checks the alignment itself.)
 
-struct alignas(8) float2 {
-  float x, y;
-};
-struct alignas(16) float4 {
-  float x, y, z, w;
-};
-struct alignas(16) double2 {
-  double x, y;
-};
-struct alignas(8) uint2 {
-  unsigned x, y;
-};
-struct alignas(16) uint4 {
-  unsigned x, y, z, w;
-};
-inline float4 make_float4(float x, float y, float z, float w) { return {x, y, z, w}; }
-inline float2 make_float2(float x, float y) { return {x, y}; }
-inline double2 make_double2(double x, double y) { return {x, y}; }
+namespace forger::simt {
+inline void require_aligned(const void* address, size_t size) {
+  if (reinterpret_cast<uintptr_t>(address) % size != 0) fault_misaligned(address, size);
+}
+}  // namespace forger::simt
+
+#define FORGER_VECTOR2(Name, T)                              \
+  struct alignas(2 * sizeof(T)) Name {                       \
+    T x, y;                                                  \
+    Name() = default;                                        \
+    constexpr Name(T x_, T y_) : x(x_), y(y_) {}             \
+    Name(const Name& other) { *this = other; }               \
+    Name& operator=(const Name& other) {                     \
+      ::forger::simt::require_aligned(this, sizeof(Name));   \
+      ::forger::simt::require_aligned(&other, sizeof(Name)); \
+      x = other.x, y = other.y;                              \
+      return *this;                                          \
+    }                                                        \
+  };                                                         \
+  inline Name make_##Name(T x, T y) { return {x, y}; }
+#define FORGER_VECTOR4(Name, T)                                            \
+  struct alignas(4 * sizeof(T)) Name {                                     \
+    T x, y, z, w;                                                          \
+    Name() = default;                                                      \
+    constexpr Name(T x_, T y_, T z_, T w_) : x(x_), y(y_), z(z_), w(w_) {} \
+    Name(const Name& other) { *this = other; }                             \
+    Name& operator=(const Name& other) {                                   \
+      ::forger::simt::require_aligned(this, sizeof(Name));                 \
+      ::forger::simt::require_aligned(&other, sizeof(Name));               \
+      x = other.x, y = other.y, z = other.z, w = other.w;                  \
+      return *this;                                                        \
+    }                                                                      \
+  };                                                                       \
+  inline Name make_##Name(T x, T y, T z, T w) { return {x, y, z, w}; }
+
+FORGER_VECTOR2(float2, float)
+FORGER_VECTOR4(float4, float)
+FORGER_VECTOR2(double2, double)
+FORGER_VECTOR2(uint2, unsigned)
+FORGER_VECTOR4(uint4, unsigned)
+FORGER_VECTOR4(int4, int)
+#undef FORGER_VECTOR2
+#undef FORGER_VECTOR4
 
 // ---- barriers, votes, shuffles ----
 
@@ -245,8 +271,8 @@ constexpr std::common_type_t<A, B> max(A a, B b) {
 
 enum cudaError_t { cudaSuccess = 0, cudaErrorMemoryAllocation = 2, cudaErrorStreamCaptureInvalidated = 901 };
 enum cudaMemcpyKind { cudaMemcpyDefault = 4 };
-enum cudaStreamCaptureMode { cudaStreamCaptureModeThreadLocal = 1 };
-constexpr unsigned cudaStreamNonBlocking = 1;
+enum cudaStreamCaptureMode { cudaStreamCaptureModeRelaxed = 2 };
+constexpr unsigned cudaStreamNonBlocking = 1, cudaEventDisableTiming = 2;
 
 namespace forger::simt {
 
@@ -314,6 +340,12 @@ inline cudaError_t cudaStreamCreateWithFlags(cudaStream_t* stream, unsigned) {
 inline cudaError_t cudaStreamSynchronize(cudaStream_t stream) {
   return stream->recording ? cudaErrorStreamCaptureInvalidated : cudaSuccess;  // as CUDA: not while capturing
 }
+inline cudaError_t cudaEventCreateWithFlags(cudaEvent_t* event, unsigned) {
+  *event = new forger::simt::Event;
+  return cudaSuccess;
+}
+inline cudaError_t cudaEventRecord(cudaEvent_t, cudaStream_t) { return cudaSuccess; }
+inline cudaError_t cudaEventSynchronize(cudaEvent_t) { return cudaSuccess; }
 inline cudaError_t cudaStreamBeginCapture(cudaStream_t stream, cudaStreamCaptureMode) {
   stream->recording = new forger::simt::Graph;
   return cudaSuccess;

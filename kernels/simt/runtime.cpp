@@ -215,7 +215,7 @@ class Scheduler {
   [[noreturn]] void fault(const std::string& what) {
     message_ = "simt: kernel " + std::string(launch_->kernel) + ", block " + spell(block_) + ", thread " +
                spell(threads_[current_].index) + ": " + what;
-    if (!machine().watching()) throw Found{};               // on the scheduler's own stack
+    if (!in_thread_) throw Found{};                 // on the scheduler's own stack
     for (;;) threads_[current_].worker->suspend();  // never resumed
   }
   [[noreturn]] void fault_at(Where where, const std::string& what) { fault(what + " (" + at(where) + ")"); }
@@ -307,8 +307,10 @@ class Scheduler {
     t.status = Status::ready;
     current_ = i;
     machine().begin_thread(static_cast<unsigned>(i), t.worker->low(), stack_bytes);
+    in_thread_ = true;
     const bool ended = t.worker->resume(*body_);
-    machine().end_thread();
+    in_thread_ = false;
+    machine().watch(false);
     if (!ended || !message_.empty()) return;
     idle_.push_back(std::exchange(t.worker, nullptr));
     t.status = Status::done;
@@ -355,7 +357,9 @@ class Scheduler {
       }
       warp.operations.erase(warp.operations.begin() + static_cast<ptrdiff_t>(i));
       if (o.finish) {
+        const bool watching = machine().watch(false);  // it moves values between the threads' stacks
         o.finish(o.lanes);
+        machine().watch(watching);
       } else {
         machine().pass_warp_barrier(w);
       }
@@ -410,7 +414,7 @@ class Scheduler {
   std::vector<Warp> warps_;
   size_t current_ = 0, waiting_ = 0, exited_ = 0;
   Vote vote_ = Vote::none;
-  bool running_ = false;
+  bool running_ = false, in_thread_ = false;
   std::string message_;
   std::vector<std::unique_ptr<Worker>> workers_;
   std::vector<Worker*> idle_;

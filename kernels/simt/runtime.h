@@ -63,6 +63,7 @@ void warp_operation(const char* name, unsigned mask, void* data, void (*finish)(
 void warp_barrier(unsigned mask, Where where);  // __syncwarp: the one that orders memory
 // Ends the launch with a fault found by the caller (a shuffle from an absent lane, ...).
 [[noreturn]] void fault(const std::string& what);
+[[noreturn]] void fault_misaligned(const void* address, size_t size);
 
 // cp.async: the copy lands when its group is waited for, not before. `source` may be null for a copy of zeros.
 void copy_async(void* shared, const void* source, int bytes, Where where);

@@ -4,6 +4,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <map>
+#include <utility>
 #include <vector>
 
 #include "kernels/simt/runtime.h"
@@ -32,13 +33,13 @@ class Machine {
   void begin_launch(size_t dynamic_bytes);
   void begin_block(size_t warps);
   void begin_thread(unsigned thread, uintptr_t stack_low, size_t stack_bytes);
-  void end_thread() { watching_ = false; }
   void pass_block_barrier() { next_epoch(); }
   void pass_warp_barrier(size_t warp) { warp_epochs_[warp]++; }
   Traffic take_traffic();
 
   // ---- every access of device code ----
   bool watching() const { return watching_; }
+  bool watch(bool on) { return std::exchange(watching_, on); }  // returns what was
   void touch(const void* address, size_t bytes, Access access);
 
  private:
@@ -61,9 +62,9 @@ class Machine {
   // Global memory: one reserved range; `top_` is the end of what was ever handed out.
   uintptr_t arena_ = 0, top_ = 0;
   int open_count_ = 0;
-  std::map<uintptr_t, size_t> allocations_;         // begin -> bytes asked for
-  std::multimap<size_t, uintptr_t> free_;           // room -> begin
-  std::map<uintptr_t, size_t> rooms_;               // begin -> room
+  std::map<uintptr_t, size_t> allocations_;  // begin -> bytes asked for
+  std::multimap<size_t, uintptr_t> free_;    // room -> begin
+  std::map<uintptr_t, size_t> rooms_;        // begin -> room
   struct Range {
     uintptr_t begin = 0, end = 0;
   };

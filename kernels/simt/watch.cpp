@@ -40,8 +40,8 @@ Machine::Machine()
       dynamic_storage_(max_shared_bytes + 1024) {
   void* memory = mmap(nullptr, arena_bytes, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
   if (memory != MAP_FAILED) arena_ = top_ = reinterpret_cast<uintptr_t>(memory);
-  dynamic_.begin = reinterpret_cast<unsigned char*>(
-      round_up(reinterpret_cast<uintptr_t>(dynamic_storage_.data()), size_t{1024}));
+  dynamic_.begin =
+      reinterpret_cast<unsigned char*>(round_up(reinterpret_cast<uintptr_t>(dynamic_storage_.data()), size_t{1024}));
 }
 
 // ---- global memory ----
@@ -212,11 +212,16 @@ void Machine::land(void* shared, size_t bytes) {
 
 // ---- every access ----
 
+void fault_misaligned(const void* address, size_t size) {
+  fault("access of " + std::to_string(size) + " bytes at " + hex(reinterpret_cast<uintptr_t>(address)) +
+        ", which is not aligned to them");
+}
+
 void Machine::touch(const void* address, size_t bytes, Access access) {
   const auto at = reinterpret_cast<uintptr_t>(address);
   if (at - stack_low_ < stack_bytes_) return;
   if ((bytes & (bytes - 1)) == 0 && bytes <= 16 && at % bytes != 0) {
-    fault("access of " + std::to_string(bytes) + " bytes at " + hex(at) + ", which is not aligned to them");
+    fault_misaligned(address, bytes);
   }
   if (at - arena_ < arena_bytes) return touch_global(at, bytes, access);
   if (at >= static_begin_ && at + bytes <= static_end_) {

@@ -1,0 +1,20 @@
+#include "core/graph.h"
+
+namespace forger {
+
+RecordedOps::RecordedOps(Device device, const std::function<void()>& ops) : device_(device), memory_(device) {
+  kernels::DeviceRuntime& runtime = kernels::runtime(device);
+  runtime.begin_recording();
+  try {
+    ops();
+  } catch (...) {
+    runtime.end_recording();
+    throw;
+  }
+  memory_.stop();
+  graph_ = runtime.end_recording();
+}
+
+void RecordedOps::replay() { graph_->replay(); }
+
+}  // namespace forger

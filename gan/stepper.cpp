@@ -1,0 +1,60 @@
+#include "gan/stepper.h"
+
+#include <optional>
+
+#include "gan/update.h"
+
+namespace forger::gan {
+
+Stepper::Stepper(Recipe& recipe, Loader& loader, Device device, bool graph)
+    : recipe_(recipe), loader_(loader), device_(device), graph_(graph) {
+  check<UsageError>(!graph || device != Device::cpu, "--graph needs --device cuda or simt: a CPU has no CUDA graphs");
+}
+
+Loader::Batch Stepper::next_batch() {
+  Loader::Batch batch = loader_.next();
+  batch.images = to(batch.images, device_);
+  if (batch.labels.defined()) batch.labels = to(batch.labels, device_);
+  return batch;
+}
+
+Readings Stepper::step(bool checked) {
+  if (!graph_) {
+    std::optional<UncheckedUpdates> unchecked;
+    if (!checked) unchecked.emplace();
+    return recipe_.step([this] { return next_batch(); });
+  }
+  if (inputs_.empty()) {  // the first step runs as written: memory that is made on demand is there afterwards
+    const UncheckedUpdates unchecked;
+    return recipe_.step([this] {
+      inputs_.push_back(next_batch());
+      return inputs_.back();
+    });
+  }
+  for (const Recipe::Part& part : recipe_.parts())
+    if (part.optimizer) part.optimizer->upload_lr();
+  if (!recorded_) record();
+  for (const Loader::Batch& input : inputs_) {
+    const Loader::Batch batch = loader_.next();
+    copy_into(input.images, batch.images, "next batch");
+    if (input.labels.defined()) copy_into(input.labels, batch.labels, "next batch");
+  }
+  kernels::DeviceRuntime& runtime = kernels::runtime(device_);
+  runtime.set_random_offset(recipe_.random().block - first_block_);
+  recorded_->replay();
+  runtime.set_random_offset(0);
+  recipe_.random().block += blocks_;
+  return readings_;
+}
+
+void Stepper::record() {
+  const UncheckedUpdates unchecked;
+  first_block_ = recipe_.random().block;
+  size_t i = 0;
+  recorded_ = std::make_unique<RecordedOps>(
+      device_, [&] { readings_ = recipe_.step([&] { return inputs_[i++]; }); });
+  blocks_ = recipe_.random().block - first_block_;
+  recipe_.random().block = first_block_;
+}
+
+}  // namespace forger::gan

@@ -1,0 +1,35 @@
+// Takes a recipe from step to step: each one run as it is written, or the second one recorded and from then on replayed
+// as a CUDA graph. Both give the same bits.
+#pragma once
+#include <memory>
+#include <vector>
+
+#include "core/graph.h"
+#include "gan/recipe.h"
+
+namespace forger::gan {
+
+class Stepper {
+ public:
+  // UsageError for a graph on the CPU.
+  Stepper(Recipe& recipe, Loader& loader, Device device, bool graph);
+
+  // One training step. Readings hold until the next one. `checked`: losses are looked at before they are acted on, and
+  // NonFiniteError names the op that made the first NaN; a step that is not checked, or replayed, never waits.
+  Readings step(bool checked);
+
+ private:
+  Loader::Batch next_batch();
+  void record();
+
+  Recipe& recipe_;
+  Loader& loader_;
+  Device device_;
+  bool graph_;
+  std::vector<Loader::Batch> inputs_;  // of a recorded step: written in place before each replay
+  uint64_t first_block_ = 0, blocks_ = 0;  // of random numbers: where the recorded step began, how many it draws
+  Readings readings_;
+  std::unique_ptr<RecordedOps> recorded_;
+};
+
+}  // namespace forger::gan

@@ -1,0 +1,266 @@
+// Batch and instance norm with a fused activation, x (groups, rows, channels): formulas in cpu/norm.cpp.
+//
+//                    launches   elements read + written per element of x
+//   norm_stats          1           1          mean and variance per (group, channel)
+//   norm_apply          1           1 + 1      y = act((x - mean) * rstd*gamma + beta)
+//   norm_backward       2           2          sum g and sum g*xhat, g = gy * act'(pre)
+//                                   2 + 1      gx = gamma*rstd * (g - mean(g) - xhat * mean(g*xhat))
+//
+// Threads stand as columns.h says: on up to 128 bytes of channels, below each other on rows. A thread keeps what
+// belongs to its channels in registers while it walks down its rows, so parameters cost no traffic to speak of, and pre
+// is computed again in the backward passes rather than kept. One more small launch adds groups up for ggamma and gbeta.
+//
+// Statistics. Four rows at a time are looked at twice, in registers: their mean, then their M2 = sum (x - mean)^2; sets
+// of rows a, b are merged by the parallel form of Welford's recurrence (Chan, Golub and LeVeque 1979)
+//   mean = mean_a + d n_b/n,   M2 = M2_a + M2_b + d^2 n_a n_b/n,   d = mean_b - mean_a,
+// one division per four rows. The last block of a tile merges the chunks in double, without divisions: sums of n d and
+// of M2 + n d^2 with d taken from the first chunk's mean, which is near enough for nothing to cancel.
+#include "kernels/cuda/columns.h"
+
+namespace forger::kernels {
+namespace {
+
+// ---- activations ----------------------------------------------------------------------------------------------------
+
+template <Activation act, class T>
+__device__ __forceinline__ T activate(T pre, T slope) {
+  if constexpr (act == Activation::relu) return pre <= 0 ? T{0} : pre;  // a NaN stays
+  if constexpr (act == Activation::leaky_relu) return pre > 0 ? pre : slope * pre;
+  return pre;
+}
+template <Activation act, class T>
+__device__ __forceinline__ T through(T gy, T pre, T slope) {  // gy * act'(pre)
+  if constexpr (act == Activation::relu) return pre > 0 ? gy : T{0};
+  if constexpr (act == Activation::leaky_relu) return pre > 0 ? gy : slope * gy;
+  return gy;
+}
+
+template <Activation act>
+using Tag = std::integral_constant<Activation, act>;
+template <class F>
+void with_activation(Activation act, const F& f) {
+  switch (act) {
+    case Activation::none:
+      return f(Tag<Activation::none>{});
+    case Activation::relu:
+      return f(Tag<Activation::relu>{});
+    case Activation::leaky_relu:
+      return f(Tag<Activation::leaky_relu>{});
+  }
+}
+
+// ---- statistics -----------------------------------------------------------------------------------------------------
+
+template <class T>
+struct Moments {  // of n values; m2 = sum (x - mean)^2
+  T n, mean, m2;
+};
+struct Merge {
+  template <class T>
+  __device__ __forceinline__ Moments<T> operator()(Moments<T> a, Moments<T> b) const {
+    const T n = a.n + b.n;
+    if (n == 0) return a;
+    const T d = b.mean - a.mean, part = b.n / n;
+    return {n, a.mean + d * part, a.m2 + b.m2 + d * (d * (a.n * part))};
+  }
+};
+template <class T>
+__device__ __forceinline__ Moments<T> moments_of(T x0, T x1, T x2, T x3) {
+  const T mean = ((x0 + x1) + (x2 + x3)) * T(0.25);
+  const T d0 = x0 - mean, d1 = x1 - mean, d2 = x2 - mean, d3 = x3 - mean;
+  return {4, mean, (d0 * d0 + d1 * d1) + (d2 * d2 + d3 * d3)};
+}
+
+template <class T, int P>
+__global__ void stats_kernel(Cut cut, const T* __restrict__ x, T eps, Moments<T>* partial, unsigned* tickets, T* mean,
+                             T* rstd) {
+  const Place<P> at(cut);
+  Moments<T> mine[P] = {};
+  int64_t row = at.row;
+  for (; row + 3 * at.row_step < at.end; row += 4 * at.row_step) {
+    T v[4][P];
+#pragma unroll
+    for (int k = 0; k < 4; k++) load(x + at.offset(cut, row + k * at.row_step), v[k]);
+#pragma unroll
+    for (int p = 0; p < P; p++) mine[p] = Merge{}(mine[p], moments_of(v[0][p], v[1][p], v[2][p], v[3][p]));
+  }
+  for (; row < at.end; row += at.row_step) {
+    T v[P];
+    load(x + at.offset(cut, row), v);
+#pragma unroll
+    for (int p = 0; p < P; p++) mine[p] = Merge{}(mine[p], Moments<T>{1, v[p], 0});
+  }
+  const auto from_first = [](const Moments<T>& m, const Moments<T>& first) {
+    const double n = static_cast<double>(m.n), d = static_cast<double>(m.mean) - static_cast<double>(first.mean);
+    return Two<double>{n * d, static_cast<double>(m.m2) + n * d * d};
+  };
+  const auto done = [&](int64_t channel, Two<double> sum, const Moments<T>& first) {
+    const double n = static_cast<double>(cut.rows), shift = sum.a / n, var = sum.b / n - shift * shift;
+    mean[at.group * cut.cols + channel] = static_cast<T>(static_cast<double>(first.mean) + shift);
+    rstd[at.group * cut.cols + channel] = static_cast<T>(1 / sqrt(var + static_cast<double>(eps)));
+  };
+  fold_columns(cut, at, mine, Merge{}, partial, tickets, from_first, done);
+}
+
+// ---- forward --------------------------------------------------------------------------------------------------------
+
+template <class T>
+struct Parameters {
+  const T *mean, *rstd;   // (groups, channels)
+  const T *gamma, *beta;  // (channels), may be null
+};
+
+// Those of a thread's channels. Every pass takes the same expression for pre, so that all see the same sign of it.
+template <class T, int P>
+struct Affine {
+  T mean[P], rstd[P], scale[P], shift[P];
+
+  __device__ __forceinline__ Affine(const Cut& cut, const Place<P>& at, const Parameters<T>& from) {
+#pragma unroll
+    for (int p = 0; p < P; p++) {
+      const int64_t channel = at.column + p, i = at.group * cut.cols + channel;
+      mean[p] = from.mean[i];
+      rstd[p] = from.rstd[i];
+      scale[p] = from.gamma ? rstd[p] * from.gamma[channel] : rstd[p];
+      shift[p] = from.beta ? from.beta[channel] : T{0};
+    }
+  }
+  __device__ __forceinline__ T pre(int p, T x) const { return (x - mean[p]) * scale[p] + shift[p]; }
+};
+
+template <class T, int P, Activation act>
+__global__ void apply_kernel(Cut cut, const T* __restrict__ x, Parameters<T> parameters, T slope, T* __restrict__ y) {
+  const Place<P> at(cut);
+  if (at.row >= at.end) return;
+  const Affine<T, P> affine(cut, at, parameters);
+#pragma unroll 4
+  for (int64_t row = at.row; row < at.end; row += at.row_step) {
+    T v[P];
+    load(x + at.offset(cut, row), v);
+#pragma unroll
+    for (int p = 0; p < P; p++) v[p] = activate<act>(affine.pre(p, v[p]), slope);
+    store(y + at.offset(cut, row), v);
+  }
+}
+
+// ---- backward -------------------------------------------------------------------------------------------------------
+
+// sums (groups, channels): of g and of g*xhat. With one group they are the gradients of beta and gamma.
+template <class T, int P, Activation act>
+__global__ void sums_kernel(Cut cut, const T* __restrict__ x, const T* __restrict__ gy, Parameters<T> parameters,
+                            T slope, Two<T>* partial, unsigned* tickets, Two<T>* sums, T* ggamma, T* gbeta) {
+  const Place<P> at(cut);
+  Two<T> mine[P] = {};
+  if (at.row < at.end) {
+    const Affine<T, P> affine(cut, at, parameters);
+#pragma unroll 4
+    for (int64_t row = at.row; row < at.end; row += at.row_step) {
+      T v[P], g[P];
+      load(x + at.offset(cut, row), v);
+      load(gy + at.offset(cut, row), g);
+#pragma unroll
+      for (int p = 0; p < P; p++) {
+        const T through_act = through<act>(g[p], affine.pre(p, v[p]), slope);
+        mine[p] = mine[p] + Two<T>{through_act, through_act * ((v[p] - affine.mean[p]) * affine.rstd[p])};
+      }
+    }
+  }
+  const auto widen = [](const Two<T>& sum, const Two<T>&) { return sum.widened(); };
+  const auto done = [&](int64_t channel, Two<double> sum, const Two<T>&) {
+    const Two<T> both = {static_cast<T>(sum.a), static_cast<T>(sum.b)};
+    sums[at.group * cut.cols + channel] = both;
+    if (cut.groups == 1 && gbeta) gbeta[channel] = both.a;
+    if (cut.groups == 1 && ggamma) ggamma[channel] = both.b;
+  };
+  fold_columns(cut, at, mine, Plus{}, partial, tickets, widen, done);
+}
+
+template <class T>
+__global__ void over_groups_kernel(int64_t groups, int64_t channels, const Two<T>* __restrict__ sums, T* ggamma,
+                                   T* gbeta) {
+  const int64_t channel = global_thread();
+  if (channel >= channels) return;
+  Two<double> total = {};
+  for (int64_t group = 0; group < groups; group++) total = total + sums[group * channels + channel].widened();
+  if (gbeta) gbeta[channel] = static_cast<T>(total.a);
+  if (ggamma) ggamma[channel] = static_cast<T>(total.b);
+}
+
+template <class T, int P, Activation act>
+__global__ void input_grad_kernel(Cut cut, const T* __restrict__ x, const T* __restrict__ gy, Parameters<T> parameters,
+                                  T slope, const Two<T>* __restrict__ sums, T* __restrict__ gx) {
+  const Place<P> at(cut);
+  if (at.row >= at.end) return;
+  const Affine<T, P> affine(cut, at, parameters);
+  T mean_g[P], slant[P];  // slant = rstd * mean(g*xhat)
+#pragma unroll
+  for (int p = 0; p < P; p++) {
+    const Two<T> sum = sums[at.group * cut.cols + at.column + p];
+    mean_g[p] = sum.a / static_cast<T>(cut.rows);
+    slant[p] = sum.b * (affine.rstd[p] / static_cast<T>(cut.rows));
+  }
+#pragma unroll 2
+  for (int64_t row = at.row; row < at.end; row += at.row_step) {
+    T v[P], g[P];
+    load(x + at.offset(cut, row), v);
+    load(gy + at.offset(cut, row), g);
+#pragma unroll
+    for (int p = 0; p < P; p++) {
+      const T through_act = through<act>(g[p], affine.pre(p, v[p]), slope);
+      v[p] = affine.scale[p] * ((through_act - mean_g[p]) - (v[p] - affine.mean[p]) * slant[p]);
+    }
+    store(gx + at.offset(cut, row), v);
+  }
+}
+
+// Blocks that fill the device: twice over for folds, whose second stage grows with them, more where there is none.
+int64_t folding_blocks() { return 2 * multiprocessors(); }
+int64_t mapping_blocks() { return 8 * multiprocessors(); }
+
+}  // namespace
+
+template <class T>
+void Gpu<T>::norm_stats(const NormShape& s, const T* x, T eps, T* mean, T* rstd) {
+  with_packs<T>(packable(s.channels, x), [&]<int P>(std::integral_constant<int, P>) {
+    const Cut cut = cut_columns<T, P>(s.groups, s.rows, s.channels, folding_blocks());
+    auto* partial = static_cast<Moments<T>*>(scratch(cut.partials() * sizeof(Moments<T>)));
+    launch<stats_kernel<T, P>>(cut.grid(), cut, x, eps, partial, tickets(), mean, rstd);
+  });
+}
+
+template <class T>
+void Gpu<T>::norm_apply(const NormShape& s, const T* x, const T* mean, const T* rstd, const T* gamma, const T* beta,
+                        Activation act, T slope, T* y) {
+  const Parameters<T> parameters = {mean, rstd, gamma, beta};
+  with_packs<T>(packable(s.channels, x, y), [&]<int P>(std::integral_constant<int, P>) {
+    const Cut cut = cut_columns<T, P>(s.groups, s.rows, s.channels, mapping_blocks());
+    with_activation(
+        act, [&]<Activation a>(Tag<a>) { launch<apply_kernel<T, P, a>>(cut.grid(), cut, x, parameters, slope, y); });
+  });
+}
+
+template <class T>
+void Gpu<T>::norm_backward(const NormShape& s, const T* x, const T* gy, const T* mean, const T* rstd, const T* gamma,
+                           const T* beta, Activation act, T slope, T* gx, T* ggamma, T* gbeta) {
+  const Parameters<T> parameters = {mean, rstd, gamma, beta};
+  with_packs<T>(packable(s.channels, x, gy, gx), [&]<int P>(std::integral_constant<int, P>) {
+    const Cut fold = cut_columns<T, P>(s.groups, s.rows, s.channels, folding_blocks());
+    const Cut map = cut_columns<T, P>(s.groups, s.rows, s.channels, mapping_blocks());
+    const size_t channels = static_cast<size_t>(s.groups * s.channels);
+    auto* const sums = static_cast<Two<T>*>(scratch((channels + fold.partials()) * sizeof(Two<T>)));
+    Two<T>* const partial = sums + channels;
+    with_activation(act, [&]<Activation a>(Tag<a>) {
+      launch<sums_kernel<T, P, a>>(fold.grid(), fold, x, gy, parameters, slope, partial, tickets(), sums, ggamma,
+                                   gbeta);
+      if (gx) launch<input_grad_kernel<T, P, a>>(map.grid(), map, x, gy, parameters, slope, sums, gx);
+    });
+    if (s.groups != 1 && (ggamma || gbeta))
+      launch<over_groups_kernel<T>>(over(s.channels), s.groups, s.channels, sums, ggamma, gbeta);
+  });
+}
+
+FORGER_KERNEL(Gpu, norm_stats);
+FORGER_KERNEL(Gpu, norm_apply);
+FORGER_KERNEL(Gpu, norm_backward);
+
+}  // namespace forger::kernels

@@ -1,0 +1,94 @@
+// The software CUDA device: planted faults are caught and named, sound kernels pass under every order of threads.
+#include "kernels/simt/runtime.h"
+
+#include "kernels/kernels.h"
+#include "tests/catch.h"
+#include "tests/kernels/faults.h"
+#include "tests/kernels/on_device.h"
+#include "tests/message_of.h"
+
+using namespace forger;
+using namespace forger::kernels;
+
+TEST_CASE("every planted fault is caught and named, in any order of threads", "[simt]") {
+  for (const Fault& fault : faults()) {
+    for (const uint64_t seed : {0, 1, 2, 3, 4}) {
+      INFO(fault.name << ", seed " << seed);
+      simt::set_seed(seed);
+      const std::string message = test::message_of<std::exception>([&] { fault.run(true); });
+      CHECK_THAT(message, Catch::Contains(fault.caught_as));
+      if (fault.caught_as == "wrong result") continue;  // legal code with a wrong answer: the comparison finds it
+      CHECK_THAT(message, Catch::Contains("simt: kernel ") && Catch::Contains("block (0,0,0), thread ("));
+      CHECK(message.find('\n') == std::string::npos);
+    }
+  }
+}
+
+TEST_CASE("the same kernels without their faults pass", "[simt]") {
+  for (const Fault& fault : faults()) {
+    for (const uint64_t seed : {0, 1, 2, 3, 4}) {
+      INFO(fault.name << ", seed " << seed);
+      simt::set_seed(seed);
+      CHECK_NOTHROW(fault.run(false));
+    }
+  }
+}
+
+TEST_CASE("the device works on after a fault", "[simt]") {
+  for (int i = 0; i < 20; i++) CHECK_THROWS_AS(faults().front().run(true), DeviceError);
+  CHECK_NOTHROW(faults().front().run(false));
+}
+
+TEST_CASE("fresh device memory is NaN and its contents survive being closed", "[simt]") {
+  DeviceRuntime& device = runtime(Device::simt);
+  void* memory = device.allocate(4);
+  float value = 0;
+  device.copy(&value, memory, 4);
+  CHECK(std::isnan(value));
+  value = 3;
+  device.copy(memory, &value, 4);
+  value = 0;
+  device.copy(&value, memory, 4);
+  CHECK(value == 3);
+  device.release(memory, 4);
+  CHECK_THROWS_AS(device.release(memory, 4), DeviceError);
+}
+
+TEST_CASE("traffic counts launches and bytes of global memory", "[simt]") {
+  const OnDevice<float> x(size_t{1000});
+  simt::reset_traffic();
+  Simt<float>::fill(1000, 1.0f, x.data());
+  uint64_t launches = 0, written = 0, read = 0;
+  for (const auto& [kernel, traffic] : simt::traffic()) {
+    launches += traffic.launches;
+    written += traffic.written_bytes;
+    read += traffic.read_bytes;
+  }
+  CHECK(launches == 1);
+  CHECK(written == 4000);
+  CHECK(read == 0);
+}
+
+TEST_CASE("a recorded graph computes nothing until it is replayed, and refuses what cannot be replayed", "[simt]") {
+  DeviceRuntime& device = runtime(Device::simt);
+  const OnDevice<float> x(std::vector<float>{1, 2, 3});
+  device.begin_recording();
+  Simt<float>::fill(3, 7.0f, x.data());
+  CHECK_THROWS_AS(x.host(), DeviceError);
+  CHECK_THROWS_AS(device.synchronize(), DeviceError);
+  const std::unique_ptr<Graph> graph = device.end_recording();
+  CHECK(x.host() == std::vector<float>{1, 2, 3});
+  graph->replay();
+  CHECK(x.host() == std::vector<float>{7, 7, 7});
+  Simt<float>::fill(3, 0.0f, x.data());
+  graph->replay();
+  CHECK(x.host() == std::vector<float>{7, 7, 7});
+}
+
+TEST_CASE("the CPU records no graphs; every device has a name", "[simt]") {
+  CHECK_THROWS_AS(runtime(Device::cpu).begin_recording(), DeviceError);
+  CHECK(std::string(name_of(Device::cpu)) == "cpu");
+  CHECK(std::string(name_of(Device::cuda)) == "cuda");
+  CHECK(std::string(name_of(Device::simt)) == "simt");
+  CHECK(runtime(Device::simt).missing().empty());
+}
