@@ -1,7 +1,9 @@
 // One training step of DCGAN (D and G update) or of the WGAN-GP critic: the median over STEPS, after two warm-up steps.
-//   bench_train dcgan|wgan-gp SIZE CHANNELS WIDTH BATCH STEPS [THREADS]
+//   bench_train dcgan|wgan-gp SIZE CHANNELS WIDTH BATCH STEPS [THREADS] [--device cpu|cuda|simt] [--math fp32|tf32]
+//               [--graph] [--count]
 // The same networks, losses and updates as the recipes, on random images; data loading, averages and previews are left
-// out.
+// out. --graph records the step once and replays it. --count (simt) prints what a GPU would be asked for instead of the
+// time: kernel launches and bytes of global memory, counted at two small batches and carried on to BATCH.
 #include <sys/resource.h>
 
 #include <algorithm>
@@ -12,10 +14,13 @@
 #include <vector>
 
 #include "core/autograd.h"
+#include "core/device.h"
+#include "core/graph.h"
 #include "gan/networks.h"
 #include "gan/objectives.h"
 #include "gan/penalties.h"
 #include "gan/update.h"
+#include "kernels/simt/runtime.h"
 
 using namespace forger;
 using namespace forger::gan;
@@ -24,77 +29,184 @@ namespace {
 
 constexpr int64_t latent = 100;
 constexpr int warm_up = 2;
+constexpr const char* usage =
+    "usage: bench_train dcgan|wgan-gp SIZE CHANNELS WIDTH BATCH STEPS [THREADS] [--device cpu|cuda|simt] "
+    "[--math fp32|tf32] [--graph] [--count]";
 
-int64_t positive(const char* argument, const char* name) {
+int64_t positive(const std::string& argument, const char* name) {
   char* end = nullptr;
-  const long long value = std::strtoll(argument, &end, 10);
-  check<UsageError>(*argument && !*end && value > 0 && value < 1'000'000, name, " must be a positive number, got '",
-                    argument, "'");
+  const long long value = std::strtoll(argument.c_str(), &end, 10);
+  check<UsageError>(!argument.empty() && !*end && value > 0 && value < 1'000'000, name,
+                    " must be a positive number, got '", argument, "'");
   return value;
 }
 
-void bench(int argc, char** argv) {
-  check<UsageError>(argc == 7 || argc == 8,
-                    "usage: bench_train dcgan|wgan-gp SIZE CHANNELS WIDTH BATCH STEPS [THREADS]");
-  const std::string mode = argv[1];
-  check<UsageError>(mode == "dcgan" || mode == "wgan-gp", "the recipe must be dcgan or wgan-gp, got '", mode, "'");
-  const int64_t size = positive(argv[2], "SIZE"), channels = positive(argv[3], "CHANNELS"),
-                width = positive(argv[4], "WIDTH"), batch = positive(argv[5], "BATCH"),
-                steps = positive(argv[6], "STEPS"), threads = argc > 7 ? positive(argv[7], "THREADS") : 2;
-  require_dcgan_images("bench_train", {size, size, channels});
-  kernels::set_threads(static_cast<int>(threads));
+struct Options {
+  std::string mode;
+  int64_t size = 0, channels = 0, width = 0, batch = 0, steps = 0, threads = 2;
+  Device device = Device::cpu;
+  bool graph = false, count = false;
+};
 
-  const bool penalty = mode == "wgan-gp";
-  Random random(0);
-  const auto g = dcgan_generator(latent, width, channels, size, random);
-  const auto d = dcgan_discriminator(width, channels, size, !penalty, random);
-  const kernels::AdamSettings adam{.lr = 2e-4, .beta1 = penalty ? 0.0 : 0.5, .beta2 = penalty ? 0.9 : 0.999};
-  nn::Adam optimizer_g(g->parameters(), adam), optimizer_d(d->parameters(), adam);
-  const Tensor real = random.uniform({batch, size, size, channels}, -1, 1);
-  const Objective& objective = find_objective(penalty ? "wasserstein" : "non-saturating");
+Options parse(const std::vector<std::string>& arguments) {
+  Options o;
+  std::vector<std::string> plain;
+  for (size_t i = 0; i < arguments.size(); i++) {
+    const std::string& word = arguments[i];
+    const auto value = [&] {
+      check<UsageError>(i + 1 < arguments.size(), word, " needs a value; ", usage);
+      return arguments[++i];
+    };
+    if (word == "--device") {
+      o.device = find_device(value());
+    } else if (word == "--math") {
+      kernels::set_math_mode(find_math_mode(value()));
+    } else if (word == "--graph") {
+      o.graph = true;
+    } else if (word == "--count") {
+      o.count = true;
+    } else {
+      check<UsageError>(!word.starts_with("--"), "'", word, "' is not known; ", usage);
+      plain.push_back(word);
+    }
+  }
+  check<UsageError>(plain.size() == 6 || plain.size() == 7, usage);
+  o.mode = plain[0];
+  check<UsageError>(o.mode == "dcgan" || o.mode == "wgan-gp", "the recipe must be dcgan or wgan-gp, got '", o.mode, "'");
+  o.size = positive(plain[1], "SIZE");
+  o.channels = positive(plain[2], "CHANNELS");
+  o.width = positive(plain[3], "WIDTH");
+  o.batch = positive(plain[4], "BATCH");
+  o.steps = positive(plain[5], "STEPS");
+  if (plain.size() > 6) o.threads = positive(plain[6], "THREADS");
+  check<UsageError>(!o.count || o.device == Device::simt, "--count needs --device simt");
+  require_dcgan_images("bench_train", {o.size, o.size, o.channels});
+  return o;
+}
 
-  auto dcgan_step = [&] {
-    const Tensor fake = (*g)(random.normal({batch, latent}));
-    minimise(optimizer_d,
-             {[&] { return objective.d_real((*d)(real)); }, [&] { return objective.d_fake((*d)(fake.detach())); }});
-    minimise(optimizer_g, {[&] { return objective.generator((*d)(fake)); }});
-  };
-  auto critic_step = [&] {
+class Bench {
+ public:
+  Bench(const Options& o, int64_t batch)
+      : device_(o.device),
+        batch_(batch),
+        penalty_(o.mode == "wgan-gp"),
+        g_(dcgan_generator(latent, o.width, o.channels, o.size, random_)),
+        d_(dcgan_discriminator(o.width, o.channels, o.size, !penalty_, random_)),
+        real_(to(random_.uniform({batch, o.size, o.size, o.channels}, -1, 1), device_)),
+        objective_(find_objective(penalty_ ? "wasserstein" : "non-saturating")) {
+    g_->to(device_);
+    d_->to(device_);
+    const kernels::AdamSettings adam{.lr = 2e-4, .beta1 = penalty_ ? 0.0 : 0.5, .beta2 = penalty_ ? 0.9 : 0.999};
+    optimizer_g_ = std::make_unique<nn::Adam>(g_->parameters(), adam);
+    optimizer_d_ = std::make_unique<nn::Adam>(d_->parameters(), adam);
+  }
+
+  void step() { penalty_ ? critic_step() : dcgan_step(); }
+
+ private:
+  Tensor noise() { return random_.normal({batch_, latent}, 0, 1, DType::f32, device_); }
+
+  void dcgan_step() {
+    const Tensor fake = (*g_)(noise());
+    minimise(*optimizer_d_, {[&] { return objective_.d_real((*d_)(real_)); },
+                             [&] { return objective_.d_fake((*d_)(fake.detach())); }});
+    minimise(*optimizer_g_, {[&] { return objective_.generator((*d_)(fake)); }});
+  }
+  void critic_step() {
     Tensor fake;
     {
       const NoGrad no_grad;
-      fake = (*g)(random.normal({batch, latent}));
+      fake = (*g_)(noise());
     }
-    const Tensor a = random.uniform({batch});
-    minimise(optimizer_d, {[&] { return objective.d_fake((*d)(fake)); }, [&] { return objective.d_real((*d)(real)); },
-                           [&] { return gradient_penalty(*d, real, fake, a, 10); }});
-  };
+    const Tensor a = random_.uniform({batch_}, 0, 1, DType::f32, device_);
+    minimise(*optimizer_d_,
+             {[&] { return objective_.d_fake((*d_)(fake)); }, [&] { return objective_.d_real((*d_)(real_)); },
+              [&] { return gradient_penalty(*d_, real_, fake, a, 10); }});
+  }
 
+  Random random_{0};
+  Device device_;
+  int64_t batch_;
+  bool penalty_;
+  std::shared_ptr<nn::Sequential> g_, d_;
+  Tensor real_;
+  std::unique_ptr<nn::Adam> optimizer_g_, optimizer_d_;
+  const Objective& objective_;
+};
+
+void bench(const Options& o) {
+  Bench bench(o, o.batch);
+  kernels::DeviceRuntime& device = kernels::runtime(o.device);
+  std::unique_ptr<RecordedOps> graph;
   std::vector<double> seconds;
-  for (int64_t i = 0; i < steps + warm_up; i++) {
-    const auto start = std::chrono::steady_clock::now();
-    if (penalty) {
-      critic_step();
-    } else {
-      dcgan_step();
+  for (int64_t i = 0; i < o.steps + warm_up; i++) {
+    if (o.graph && i == 1) {
+      const UncheckedUpdates unchecked;
+      graph = std::make_unique<RecordedOps>(o.device, [&] { bench.step(); });
     }
+    const auto start = std::chrono::steady_clock::now();
+    if (graph) {
+      graph->replay();
+    } else {
+      bench.step();
+    }
+    device.synchronize();
     const double s = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
     if (i >= warm_up) seconds.push_back(s);
   }
   std::sort(seconds.begin(), seconds.end());
-  rusage usage{};
-  getrusage(RUSAGE_SELF, &usage);
-  std::printf("forger %s %s size=%ld channels=%ld width=%ld batch=%ld threads=%ld: median %.1f ms/step\n",
-              FORGER_VERSION, mode.c_str(), size, channels, width, batch, threads, 1e3 * seconds[seconds.size() / 2]);
-  std::fprintf(stderr, "peak memory %ld MiB, of it tensors %zu MiB\n", usage.ru_maxrss / 1024,
-               memory_stats().peak_bytes >> 20);
+  rusage used{};
+  getrusage(RUSAGE_SELF, &used);
+  std::string where = "threads=" + std::to_string(o.threads);
+  if (o.device != Device::cpu) where = text("device=", name_of(o.device), o.graph ? " graph" : "");
+  std::printf("forger %s %s size=%ld channels=%ld width=%ld batch=%ld %s: median %.1f ms/step\n", FORGER_VERSION,
+              o.mode.c_str(), o.size, o.channels, o.width, o.batch, where.c_str(), 1e3 * seconds[seconds.size() / 2]);
+  std::fprintf(stderr, "peak memory %ld MiB, of it tensors %zu MiB\n", used.ru_maxrss / 1024,
+               memory_stats(o.device).peak_bytes >> 20);
+}
+
+// What one step asks of the device, by kernel.
+std::map<std::string, simt::Traffic, std::less<>> count_step(const Options& o, int64_t batch) {
+  Bench bench(o, batch);
+  const UncheckedUpdates unchecked;
+  bench.step();  // makes what is made once
+  simt::reset_traffic();
+  bench.step();
+  return simt::traffic();
+}
+
+void count(const Options& o) {
+  constexpr int64_t few = 2, more = 4;
+  const auto low = count_step(o, few), high = count_step(o, more);
+  const auto carried_on = [&](uint64_t at_few, uint64_t at_more) {  // both grow by a fixed amount per sample
+    const double per_sample = (static_cast<double>(at_more) - static_cast<double>(at_few)) / (more - few);
+    return (static_cast<double>(at_few) + per_sample * static_cast<double>(o.batch - few)) * 1e-6;
+  };
+  std::printf("forger %s %s size=%ld channels=%ld width=%ld batch=%ld: what a step asks of a GPU (counted at batch %ld and "
+              "%ld)\n%-52s %9s %12s %12s\n",
+              FORGER_VERSION, o.mode.c_str(), o.size, o.channels, o.width, o.batch, few, more, "kernel", "launches",
+              "read MB", "written MB");
+  double launches = 0, read = 0, written = 0;
+  for (const auto& [kernel, at_more] : high) {
+    const auto found = low.find(kernel);
+    const simt::Traffic at_few = found == low.end() ? simt::Traffic{} : found->second;
+    const double r = carried_on(at_few.read_bytes, at_more.read_bytes);
+    const double w = carried_on(at_few.written_bytes, at_more.written_bytes);
+    std::printf("%-52s %9llu %12.2f %12.2f\n", kernel.c_str(), static_cast<unsigned long long>(at_more.launches), r, w);
+    launches += static_cast<double>(at_more.launches);
+    read += r;
+    written += w;
+  }
+  std::printf("%-52s %9.0f %12.2f %12.2f\n", "all", launches, read, written);
 }
 
 }  // namespace
 
 int main(int argc, char** argv) {
   try {
-    bench(argc, argv);
+    const Options options = parse({argv + 1, argv + argc});
+    kernels::set_threads(static_cast<int>(options.threads));
+    options.count ? count(options) : bench(options);
     return 0;
   } catch (const UsageError& error) {
     std::fprintf(stderr, "bench_train: %s\n", error.what());

@@ -9,24 +9,21 @@ kernels::AdamSettings adam(const Settings& settings, const char* rate) {
   return {.lr = settings.number(rate), .beta1 = settings.number("beta1"), .beta2 = settings.number("beta2")};
 }
 
-// Weights are drawn on the CPU, the same for every device, and then moved.
-std::shared_ptr<nn::Sequential> on(Device device, std::shared_ptr<nn::Sequential> network) {
-  network->to(device);
-  return network;
-}
-
 }  // namespace
 
-ImageRecipe::ImageRecipe(const Settings& settings, const Shape& sample, bool batch_norm_in_d)
+ImageRecipe::ImageRecipe(const Settings& settings, const std::function<Networks(Random&)>& build)
     : Recipe(settings),
       latent_(settings.integer("latent")),
       batch_(settings.integer("batch")),
-      n_critic_(settings.integer("n_critic")),
-      generator_(on(device_, dcgan_generator(latent_, settings.integer("width"), sample[2], sample[0], random_))),
-      discriminator_(on(device_, dcgan_discriminator(settings.integer("width"), sample[2], sample[0], batch_norm_in_d,
-                                                     random_))),
-      optimizer_g_(std::make_shared<nn::Adam>(generator_->parameters(), adam(settings, "lr_g"))),
-      optimizer_d_(std::make_shared<nn::Adam>(discriminator_->parameters(), adam(settings, "lr_d"))) {}
+      n_critic_(settings.integer("n_critic")) {
+  Networks networks = build(random_);
+  generator_ = std::move(networks.generator);
+  discriminator_ = std::move(networks.discriminator);
+  generator_->to(device_);
+  discriminator_->to(device_);
+  optimizer_g_ = std::make_shared<nn::Adam>(generator_->parameters(), adam(settings, "lr_g"));
+  optimizer_d_ = std::make_shared<nn::Adam>(discriminator_->parameters(), adam(settings, "lr_d"));
+}
 
 Tensor ImageRecipe::generate(const Tensor& latent) {
   const NoGrad no_grad;
@@ -39,6 +36,24 @@ Tensor ImageRecipe::generate(const Tensor& latent) {
 std::vector<Recipe::Part> ImageRecipe::parts() const {
   return {{.name = "g", .module = generator_, .optimizer = optimizer_g_, .averaged = true},
           {.name = "d", .module = discriminator_, .optimizer = optimizer_d_}};
+}
+
+Readings ImageRecipe::alternating_step(const Objective& objective, const std::function<Loader::Batch()>& next_batch) {
+  Update d{};
+  Tensor z, fake;
+  auto generated = [&] {  // G(z), computed once; anew when a failed step is replayed to find the culprit
+    if (!fake.defined() || FiniteWatch::active()) fake = (*generator_)(z);
+    return fake;
+  };
+  for (int64_t i = 0; i < n_critic_; i++) {
+    const Tensor real = next_batch().images;
+    z = latent(real.size(0), random_);
+    fake = Tensor();
+    d = minimise(*optimizer_d_, {[&] { return objective.d_real((*discriminator_)(real)); },
+                                 [&] { return objective.d_fake((*discriminator_)(generated().detach())); }});
+  }
+  const Update g = minimise(*optimizer_g_, {[&] { return objective.generator((*discriminator_)(generated())); }});
+  return {{"loss_d", d.loss}, {"loss_g", g.loss}, {"grad_norm_d", d.grad_norm}, {"grad_norm_g", g.grad_norm}};
 }
 
 }  // namespace forger::gan

@@ -1,28 +1,39 @@
-// What unconditional image recipes with DCGAN's networks share: the two networks, their Adam optimisers, sampling.
+// What unconditional image recipes share: two networks, their Adam optimisers, sampling, and the step that most take.
 #pragma once
 #include "gan/networks.h"
+#include "gan/objectives.h"
 #include "gan/recipe.h"
+#include "gan/update.h"
 
 namespace forger::gan {
 
+struct Networks {
+  std::shared_ptr<nn::Sequential> generator, discriminator;
+};
+
 class ImageRecipe : public Recipe {
  public:
-  // sample: (size, size, channels). Reads latent, width, batch, n_critic, lr_g, lr_d, beta1 and beta2.
-  ImageRecipe(const Settings& settings, const Shape& sample, bool batch_norm_in_d);
-
-  Tensor latent(int64_t n, Random& random) override {
+  Tensor latent(int64_t n, Random& random) override {  // N(0, I)
     return random.normal({n, latent_}, 0, 1, DType::f32, device_);
-  }  // N(0, I)
+  }
   Tensor generate(const Tensor& latent) override;
   std::vector<Part> parts() const override;
 
  protected:
+  // Reads latent, batch, n_critic, lr_g, lr_d, beta1 and beta2. `build` makes the networks on the CPU, so that their
+  // first weights are the same for every device; they are moved from there.
+  ImageRecipe(const Settings& settings, const std::function<Networks(Random&)>& build);
+
+  // n_critic times: x = a batch, z ~ N(0, I), D: one Adam step on the objective's terms for x and G(z), apart.
+  // Then G: one Adam step on its term for the last z, whose G(z) is not computed again.
+  Readings alternating_step(const Objective& objective, const std::function<Loader::Batch()>& next_batch);
+
   int64_t latent_, batch_, n_critic_;
   std::shared_ptr<nn::Sequential> generator_, discriminator_;
   std::shared_ptr<nn::Adam> optimizer_g_, optimizer_d_;
 };
 
-// A RecipeEntry's `make` for a class R(settings, sample) on such images.
+// A RecipeEntry's `make` for a class R(settings, sample) on square images of 16 to 256 pixels.
 template <class R>
 std::unique_ptr<Recipe> make_image_recipe(const Settings& settings, const Shape& sample) {
   require_dcgan_images(settings.text("recipe").c_str(), sample);

@@ -19,6 +19,18 @@ std::shared_ptr<nn::Sequential> dcgan_generator(int64_t latent, int64_t width, i
 std::shared_ptr<nn::Sequential> dcgan_discriminator(int64_t width, int64_t channels, int64_t size, bool batch_norm,
                                                     Random& random, DType dtype = DType::f32);
 
+// SNDCGAN (Miyato et al. 2018, table 3), for the same sizes, as small maps of size/8: channel counts are width * {1, 2,
+// 4, 8}, layers have biases, weights are N(0, 0.02).
+//
+// Generator: z (N, latent) -> (N, size, size, channels) in [-1, 1]. A linear layer to (size/8, size/8, 8 width), three
+// 4x4 stride-2 transposed convolutions, each with batch norm and ReLU, and a 3x3 convolution with tanh.
+std::shared_ptr<nn::Sequential> sndcgan_generator(int64_t latent, int64_t width, int64_t channels, int64_t size,
+                                                  Random& random, DType dtype = DType::f32);
+// Discriminator: (N, size, size, channels) -> (N). Pairs of a 3x3 convolution and a 4x4 stride-2 one, a 3x3 and a linear
+// layer; LeakyReLU 0.1 between; every weight under spectral norm.
+std::shared_ptr<nn::Sequential> sndcgan_discriminator(int64_t width, int64_t channels, int64_t size, Random& random,
+                                                      DType dtype = DType::f32);
+
 // UsageError unless `sample` is (size, size, 1 or 3) with a size that the networks above take.
 void require_dcgan_images(const char* recipe, const Shape& sample);
 

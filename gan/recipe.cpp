@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "core/device.h"
+
 namespace forger::gan {
 namespace {
 
@@ -18,19 +20,8 @@ Scalars look_at(const Readings& readings) {
   return scalars;
 }
 
-Device device_of(const Settings& settings) {
-  const std::string& name = settings.text("device");
-  for (const Device device : {Device::cpu, Device::cuda, Device::simt}) {
-    if (name != name_of(device)) continue;
-    const std::string missing = kernels::runtime(device).missing();
-    if (!missing.empty()) throw DeviceError(text("--device ", name, ": ", missing));
-    return device;
-  }
-  throw UsageError(text("--device '", name, "' is not known; there are: cpu, cuda, simt"));
-}
-
 Recipe::Recipe(const Settings& settings)
-    : random_(static_cast<uint64_t>(settings.integer("seed"))), device_(device_of(settings)) {}
+    : random_(static_cast<uint64_t>(settings.integer("seed"))), device_(find_device(settings.text("device"))) {}
 
 RegisterRecipe::RegisterRecipe(RecipeEntry entry) {
   auto& entries = registry();

@@ -27,9 +27,6 @@ struct Scalar {  // the same, looked at
 using Scalars = std::vector<Scalar>;
 Scalars look_at(const Readings& readings);  // waits for the device
 
-// Where a run computes, by its settings. UsageError for an unknown name, DeviceError when this machine has none.
-Device device_of(const Settings& settings);
-
 class Recipe {
  public:
   virtual ~Recipe() = default;

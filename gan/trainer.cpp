@@ -7,6 +7,7 @@
 #include <thread>
 
 #include "core/autograd.h"
+#include "core/device.h"
 #include "gan/image.h"
 #include "gan/report.h"
 #include "gan/run_folder.h"
@@ -26,8 +27,9 @@ constexpr uint64_t preview_stream = 2;  // of the run's seed; stream 0 is the tr
 // Threads, fused paths: what a run's settings say of the machine. `threads` is resolved to a number, because results
 // are reproducible for a given one.
 void apply_machine_settings(Settings& settings) {
-  const Device device = device_of(settings);
+  const Device device = find_device(settings.text("device"));
   check<UsageError>(!settings.flag("graph") || device != Device::cpu, "--graph needs --device cuda or simt");
+  kernels::set_math_mode(find_math_mode(settings.text("math")));
   if (settings.integer("threads") == 0) {
     settings.set("threads", Value(static_cast<int64_t>(std::max(1u, std::thread::hardware_concurrency()))));
   }
@@ -193,7 +195,7 @@ struct Trainer::Impl {
   void open() {
     loader = std::make_unique<Loader>(data, settings.integer("batch"), static_cast<uint64_t>(settings.integer("seed")),
                                       counters.drawn);
-    stepper = std::make_unique<Stepper>(*state.recipe, *loader, device_of(settings), settings.flag("graph"));
+    stepper = std::make_unique<Stepper>(*state.recipe, *loader, find_device(settings.text("device")), settings.flag("graph"));
     metrics = std::make_unique<MetricsFile>(folder.metrics(), static_cast<int64_t>(counters.step));
     seconds_before = metrics->seconds();
     log.open(folder.log(), std::ios::app);

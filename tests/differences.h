@@ -51,7 +51,7 @@ inline double slope(const Scalar& f, const Tensors& points, size_t k, const Valu
     Values moved = centre;
     for (size_t i = 0; i < moved.size(); ++i) moved[i] += t * direction[i];
     Tensors shifted = points;
-    shifted[k] = from_values(points[k].shape(), moved, DType::f64);
+    shifted[k] = to(from_values(points[k].shape(), moved, DType::f64), points[k].device());
     shifted[k].set_requires_grad();
     return f(shifted);
   };

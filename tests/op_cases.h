@@ -331,6 +331,10 @@ class OpTable {
             [over, keepdim](const Tensor& t) { return norm(t, over, 0, keepdim); });
       }
     }
+    for (const Shape& shape : {Shape{1, 1}, Shape{3, 31}, Shape{5, 4, 4, 3}, Shape{2, 33, 9}}) {
+      row(text("norm_penalty: ", shape), {real(shape)}, [](const Tensor& t) { return norm_penalty(t, 1, 1e-3); });
+    }
+    row("norm_penalty: target 0", {real({4, 7})}, [](const Tensor& t) { return norm_penalty(t, 0, 1e-2); });
     row("norm: eps 0.1", {real({3, 5})}, [](const Tensor& t) { return norm(t, {1}, 0.1); });
     row("norm: of each sample", {real({3, 2, 2, 3})}, [](const Tensor& t) { return norm(t, {1, 2, 3}, 1e-3); });
     row("variance: far from zero", {real({7, 3}).range(99, 101)}, [](const Tensor& t) {
@@ -608,7 +612,8 @@ class OpTable {
     }
     row("batch_norm: running statistics", {real({2, 2, 2, 3}), real({3}).range(0.5, 1.5), real({3})},
         [](const Tensor& x, const Tensor& gamma, const Tensor& beta) {
-          RunningStats running{.mean = zeros({3}, x.dtype()), .variance = ones({3}, x.dtype())};
+          RunningStats running{.mean = zeros({3}, x.dtype(), x.device()),
+                               .variance = ones({3}, x.dtype(), x.device())};
           return batch_norm(x, gamma, beta, {}, &running);
         });
     for (const Shape& x : {Shape{1, 5}, Shape{4, 7}, Shape{2, 2, 3, 5}, Shape{3, 31}, Shape{2, 33}}) {

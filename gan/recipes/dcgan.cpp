@@ -5,10 +5,7 @@
 //   repeat: x = a batch of the data, z ~ N(0, I)
 //     D: one Adam step on  -E log s(D(x)) - E log(1 - s(D(G(z))))
 //     G: one Adam step on  -E log s(D(G(z)))                        (the same z: G runs forward once per step)
-#include "core/autograd.h"
 #include "gan/image_recipe.h"
-#include "gan/objectives.h"
-#include "gan/update.h"
 
 namespace forger::gan {
 namespace {
@@ -16,24 +13,17 @@ namespace {
 class Dcgan : public ImageRecipe {
  public:
   Dcgan(const Settings& settings, const Shape& sample)
-      : ImageRecipe(settings, sample, true), objective_(find_objective(settings.text("loss"))) {}
+      : ImageRecipe(settings,
+                    [&](Random& random) {
+                      const int64_t width = settings.integer("width"), size = sample[0], channels = sample[2];
+                      return Networks{
+                          dcgan_generator(settings.integer("latent"), width, channels, size, random),
+                          dcgan_discriminator(width, channels, size, true, random)};
+                    }),
+        objective_(find_objective(settings.text("loss"))) {}
 
   Readings step(const std::function<Loader::Batch()>& next_batch) override {
-    Update d{}, g{};
-    Tensor z, fake;
-    auto generated = [&] {  // G(z), computed once; anew when a failed step is replayed to find the culprit
-      if (!fake.defined() || FiniteWatch::active()) fake = (*generator_)(z);
-      return fake;
-    };
-    for (int64_t i = 0; i < n_critic_; i++) {
-      const Tensor real = next_batch().images;
-      z = latent(real.size(0), random_);
-      fake = Tensor();
-      d = minimise(*optimizer_d_, {[&] { return objective_.d_real((*discriminator_)(real)); },
-                                   [&] { return objective_.d_fake((*discriminator_)(generated().detach())); }});
-    }
-    g = minimise(*optimizer_g_, {[&] { return objective_.generator((*discriminator_)(generated())); }});
-    return {{"loss_d", d.loss}, {"loss_g", g.loss}, {"grad_norm_d", d.grad_norm}, {"grad_norm_g", g.grad_norm}};
+    return alternating_step(objective_, next_batch);
   }
 
  private:

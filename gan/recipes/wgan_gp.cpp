@@ -7,9 +7,7 @@
 //     G: one Adam step on  -E D(G(z))
 #include "core/autograd.h"
 #include "gan/image_recipe.h"
-#include "gan/objectives.h"
 #include "gan/penalties.h"
-#include "gan/update.h"
 
 namespace forger::gan {
 namespace {
@@ -17,7 +15,13 @@ namespace {
 class WganGp : public ImageRecipe {
  public:
   WganGp(const Settings& settings, const Shape& sample)
-      : ImageRecipe(settings, sample, false), lambda_(settings.number("lambda")) {}
+      : ImageRecipe(settings,
+                    [&](Random& random) {
+                      const int64_t width = settings.integer("width"), size = sample[0], channels = sample[2];
+                      return Networks{dcgan_generator(settings.integer("latent"), width, channels, size, random),
+                                      dcgan_discriminator(width, channels, size, false, random)};
+                    }),
+        lambda_(settings.number("lambda")) {}
 
   Readings step(const std::function<Loader::Batch()>& next_batch) override {
     Update d{};

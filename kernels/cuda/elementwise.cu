@@ -26,6 +26,7 @@
 #include <utility>
 
 #include "kernels/cuda/index.h"
+#include "kernels/cuda/packs.h"
 
 namespace forger::kernels {
 namespace {
@@ -182,7 +183,7 @@ void broadcast(const Walk& w, const T* a, const T* b, T* y, T p) {
   const int64_t n = w.numel();
   const Repetition of_a(w, w.a), of_b(w, w.b);
   if (n < int64_t{1} << 31 && of_a.found && of_b.found) {
-    const int64_t packs = packable(0, y) ? n / Pack<T>::size : 0;
+    const int64_t packs = packs_of(n, y);
     launch<binary_kernel<T, op>>(striding(packs > 0 ? packs : n), static_cast<uint32_t>(n),
                                  static_cast<uint32_t>(packs), Operand<T>(a, n, of_a.repeat, of_a.period),
                                  Operand<T>(b, n, of_b.repeat, of_b.period), y, p);
@@ -205,7 +206,7 @@ __global__ void find_bad_kernel(int64_t n, const T* x, int* bad) {
 
 template <class T>
 void Gpu<T>::unary(Unary op, int64_t n, const T* x, T* y, T p, T q) {
-  const int64_t packs = packable(0, x, y) ? n / Pack<T>::size : 0;
+  const int64_t packs = packs_of(n, x, y);
   with_constant(
       op,
       [&](auto constant) {

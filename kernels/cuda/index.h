@@ -5,8 +5,15 @@
 // fixed d is a multiplication, an addition and a shift (Granlund and Montgomery 1994):
 //   s = ceil(log2 d),  m = floor(2^32 (2^s - d) / d) + 1,  i / d = (high32(i m) + i) >> s  for i < 2^31.
 #pragma once
+#ifdef __CUDACC__
+#include <cuda_runtime.h>
+#define gpu_words cuda_words
+#else
+#include "kernels/simt/cuda.h"
+#define gpu_words simt_words
+#endif
+
 #include "kernels/cpu/strides.h"
-#include "kernels/cuda/device.h"
 
 namespace forger::kernels {
 inline namespace gpu_words {
@@ -53,7 +60,7 @@ class Divider<int64_t> {
   int64_t d_ = 1;
 };
 
-// Host: body(I{}) with the index type that counts to `largest`, and as far again as a grid's stride reaches.
+// Host: body(I{}) with the index type that counts to `largest`; adding a grid's stride to it does not overflow either.
 template <class F>
 void with_index(int64_t largest, const F& body) {
   if (largest < int64_t{1} << 31) {
@@ -90,15 +97,6 @@ struct Strided {
     return {sum.a + flat * a[0], sum.b + flat * b[0]};
   }
 };
-
-// A grid of as many threads as the device holds at once, or fewer where there are fewer items: each thread strides over
-// the items.
-inline Grid striding(int64_t items, unsigned threads = 256) {
-  Grid grid = over(items, threads);
-  const unsigned resident = static_cast<unsigned>(multiprocessors()) * (2048 / threads);
-  if (items > int64_t{resident} * threads) grid.blocks.x = resident;
-  return grid;
-}
 
 }  // namespace gpu_words
 }  // namespace forger::kernels

@@ -8,6 +8,8 @@
 //
 // A short row (up to 16 elements or packs per lane) is a warp's work, a longer one that of 256 threads:
 //   thread   t0 [pack] t1 [pack] ... t0 [pack] ...         packs of 16 bytes, or elements where they do not fit
+#include <cmath>
+
 #include "kernels/cuda/columns.h"
 
 namespace forger::kernels {
@@ -37,7 +39,7 @@ __global__ void layer_norm_kernel(int64_t cols, const T* __restrict__ x, const T
 #pragma unroll
     for (int p = 0; p < P; p++) squares += (v[p] - m) * (v[p] - m);
   }
-  const T r = 1 / sqrt(block_reduce<Threads>(squares, Plus{}) / n + eps);
+  const T r = 1 / std::sqrt(block_reduce<Threads>(squares, Plus{}) / n + eps);
   if (threadIdx.x == 0) {
     mean[row] = m;
     rstd[row] = r;

@@ -21,6 +21,7 @@
 #include <algorithm>
 
 #include "kernels/cuda/index.h"
+#include "kernels/cuda/packs.h"
 
 namespace forger::kernels {
 namespace {
@@ -67,12 +68,12 @@ struct Transpose {
   int64_t row_tiles, col_tiles;
 };
 
-template <class T, class I>
-__global__ void transpose_kernel(Transpose m, Strided<I> outer, const T* src, T* dst) {
+template <class T>
+__global__ void transpose_kernel(Transpose m, Strided<uint32_t> outer, const T* src, T* dst) {
   __shared__ T turned[tile][tile + 1];  // (cols, rows)
   const int64_t tiles = m.row_tiles * m.col_tiles, place = blockIdx.x % tiles;
   const int64_t r0 = place % m.row_tiles * tile, c0 = place / m.row_tiles * tile;
-  const auto at = outer.at(static_cast<I>(blockIdx.x / tiles));
+  const auto at = outer.at(static_cast<uint32_t>(blockIdx.x / tiles));
   src += at.a;
   dst += at.b;
   const int x = static_cast<int>(threadIdx.x), y = static_cast<int>(threadIdx.y);
@@ -100,8 +101,8 @@ void copy_transposed(const Walk& w, int t, const T* src, T* dst) {
     outer.sizes[to] = w.sizes[k], outer.a[to] = w.a[k], outer.b[to] = w.b[k];
   }
   const int64_t blocks = outer.numel() * m.row_tiles * m.col_tiles;
-  launch<transpose_kernel<T, uint32_t>>({dim3(static_cast<unsigned>(blocks)), dim3(tile, tile_rows)}, m,
-                                        Strided<uint32_t>(outer), src, dst);
+  launch<transpose_kernel<T>>({dim3(static_cast<unsigned>(blocks)), dim3(tile, tile_rows)}, m, Strided<uint32_t>(outer),
+                              src, dst);
 }
 
 // ---- rows by index --------------------------------------------------------------------------------------------------
@@ -144,22 +145,17 @@ __global__ void scatter_add_kernel(int64_t n, int64_t width, int64_t share, int6
   }
 }
 
-template <class T>
-int64_t packs_of(int64_t n, const T* x, const T* y) {
-  return packable(0, x, y) ? n / Pack<T>::size : 0;
-}
-
 }  // namespace
 
 template <class T>
 void Gpu<T>::fill(int64_t n, T value, T* y) {
-  const int64_t packs = packs_of(n, y, y);
+  const int64_t packs = packs_of(n, y);
   launch<fill_kernel<T>>(striding(std::max(packs, n - packs * Pack<T>::size)), n, packs, value, y);
 }
 
 template <class T>
 void Gpu<T>::copy(int64_t n, const T* x, T* y) {
-  const int64_t packs = packs_of<T>(n, x, y);
+  const int64_t packs = packs_of(n, x, y);
   launch<copy_kernel<T>>(striding(std::max(packs, n - packs * Pack<T>::size)), n, packs, x, y);
 }
 

@@ -15,6 +15,8 @@
 //   mean = mean_a + d n_b/n,   M2 = M2_a + M2_b + d^2 n_a n_b/n,   d = mean_b - mean_a,
 // one division per four rows. The last block of a tile merges the chunks in double, without divisions: sums of n d and
 // of M2 + n d^2 with d taken from the first chunk's mean, which is near enough for nothing to cancel.
+#include <cmath>
+
 #include "kernels/cuda/columns.h"
 
 namespace forger::kernels {
@@ -97,7 +99,7 @@ __global__ void stats_kernel(Cut cut, const T* __restrict__ x, T eps, Moments<T>
   const auto done = [&](int64_t channel, Two<double> sum, const Moments<T>& first) {
     const double n = static_cast<double>(cut.rows), shift = sum.a / n, var = sum.b / n - shift * shift;
     mean[at.group * cut.cols + channel] = static_cast<T>(static_cast<double>(first.mean) + shift);
-    rstd[at.group * cut.cols + channel] = static_cast<T>(1 / sqrt(var + static_cast<double>(eps)));
+    rstd[at.group * cut.cols + channel] = static_cast<T>(1 / std::sqrt(var + static_cast<double>(eps)));
   };
   fold_columns(cut, at, mine, Merge{}, partial, tickets, from_first, done);
 }
@@ -113,17 +115,16 @@ struct Parameters {
 // Those of a thread's channels. Every pass takes the same expression for pre, so that all see the same sign of it.
 template <class T, int P>
 struct Affine {
-  T mean[P], rstd[P], scale[P], shift[P];
+  T mean[P], rstd[P], scale[P], shift[P] = {};
 
   __device__ __forceinline__ Affine(const Cut& cut, const Place<P>& at, const Parameters<T>& from) {
+    load(from.mean + at.group * cut.cols + at.column, mean);
+    load(from.rstd + at.group * cut.cols + at.column, rstd);
+    if (from.beta) load(from.beta + at.column, shift);
+    T gamma[P];
+    if (from.gamma) load(from.gamma + at.column, gamma);
 #pragma unroll
-    for (int p = 0; p < P; p++) {
-      const int64_t channel = at.column + p, i = at.group * cut.cols + channel;
-      mean[p] = from.mean[i];
-      rstd[p] = from.rstd[i];
-      scale[p] = from.gamma ? rstd[p] * from.gamma[channel] : rstd[p];
-      shift[p] = from.beta ? from.beta[channel] : T{0};
-    }
+    for (int p = 0; p < P; p++) scale[p] = from.gamma ? rstd[p] * gamma[p] : rstd[p];
   }
   __device__ __forceinline__ T pre(int p, T x) const { return (x - mean[p]) * scale[p] + shift[p]; }
 };
@@ -215,7 +216,7 @@ __global__ void input_grad_kernel(Cut cut, const T* __restrict__ x, const T* __r
 
 // Blocks that fill the device: twice over for folds, whose second stage grows with them, more where there is none.
 int64_t folding_blocks() { return 2 * multiprocessors(); }
-int64_t mapping_blocks() { return 8 * multiprocessors(); }
+int64_t mapping_blocks() { return 4 * multiprocessors(); }
 
 }  // namespace
 
@@ -232,7 +233,7 @@ template <class T>
 void Gpu<T>::norm_apply(const NormShape& s, const T* x, const T* mean, const T* rstd, const T* gamma, const T* beta,
                         Activation act, T slope, T* y) {
   const Parameters<T> parameters = {mean, rstd, gamma, beta};
-  with_packs<T>(packable(s.channels, x, y), [&]<int P>(std::integral_constant<int, P>) {
+  with_packs<T>(packable(s.channels, x, y, mean, rstd, gamma, beta), [&]<int P>(std::integral_constant<int, P>) {
     const Cut cut = cut_columns<T, P>(s.groups, s.rows, s.channels, mapping_blocks());
     with_activation(
         act, [&]<Activation a>(Tag<a>) { launch<apply_kernel<T, P, a>>(cut.grid(), cut, x, parameters, slope, y); });
@@ -243,7 +244,7 @@ template <class T>
 void Gpu<T>::norm_backward(const NormShape& s, const T* x, const T* gy, const T* mean, const T* rstd, const T* gamma,
                            const T* beta, Activation act, T slope, T* gx, T* ggamma, T* gbeta) {
   const Parameters<T> parameters = {mean, rstd, gamma, beta};
-  with_packs<T>(packable(s.channels, x, gy, gx), [&]<int P>(std::integral_constant<int, P>) {
+  with_packs<T>(packable(s.channels, x, gy, gx, mean, rstd, gamma, beta), [&]<int P>(std::integral_constant<int, P>) {
     const Cut fold = cut_columns<T, P>(s.groups, s.rows, s.channels, folding_blocks());
     const Cut map = cut_columns<T, P>(s.groups, s.rows, s.channels, mapping_blocks());
     const size_t channels = static_cast<size_t>(s.groups * s.channels);

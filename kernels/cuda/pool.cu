@@ -21,6 +21,7 @@
 #include <algorithm>
 
 #include "kernels/cuda/index.h"
+#include "kernels/cuda/packs.h"
 
 namespace forger::kernels {
 namespace {

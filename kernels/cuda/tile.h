@@ -96,7 +96,7 @@ __device__ __forceinline__ void copy_panel(const Source& source, int line, int l
   static_assert(Threads % per_line == 0);
   const int offset = static_cast<int>(threadIdx.x) % per_line * Width;
   const auto at_column = source.column(column + offset);
-#pragma unroll
+#pragma unroll(Width == 1 ? 1 : 4)  // many copies of one number: unrolled, their lines would fill the registers
   for (int i = static_cast<int>(threadIdx.x) / per_line; i < Panel::lines; i += Threads / per_line) {
     const bool inside = line + i < lines && column + offset < columns;
     const auto* from = inside ? source.at(source.line(line + i), at_column) : nullptr;
@@ -184,7 +184,7 @@ class Fma {
   static constexpr int stages = 3;
 
   __device__ __forceinline__ void multiply(const T* a, const T* b) {
-#pragma unroll 2
+#pragma unroll 1
     for (int k = 0; k < tile_depth; k += pack) {
       T a_part[rows][pack];
 #pragma unroll
@@ -328,7 +328,8 @@ struct Loop {
 
 // Block (x, y): tile x, column by column of tiles, so that blocks that run together read the same rows; share y.
 template <template <class, class, class, class> class Math, class Tile, class Problem>
-__global__ void __launch_bounds__(Tile::threads) multiply(Problem problem, Target<typename Problem::Scalar> target) {
+__global__ void __launch_bounds__(Tile::threads, 512 / Tile::threads)
+    multiply(Problem problem, Target<typename Problem::Scalar> target) {
   using L = Loop<Math, Tile, Problem>;
   using T = typename L::T;
   const int split = static_cast<int>(blockIdx.y) % target.splits;

@@ -1,0 +1,23 @@
+#include "core/device.h"
+
+#include "core/error.h"
+
+namespace forger {
+
+Device find_device(const std::string& name) {
+  for (const Device device : {Device::cpu, Device::cuda, Device::simt}) {
+    if (name != name_of(device)) continue;
+    const std::string missing = kernels::runtime(device).missing();
+    if (!missing.empty()) throw DeviceError(text("--device ", name, ": ", missing));
+    return device;
+  }
+  throw UsageError(text("--device '", name, "' is not known; there are: cpu, cuda, simt"));
+}
+
+kernels::MathMode find_math_mode(const std::string& name) {
+  if (name == "fp32") return kernels::MathMode::fp32;
+  if (name == "tf32") return kernels::MathMode::tf32;
+  throw UsageError(text("--math '", name, "' is not known; there are: fp32, tf32"));
+}
+
+}  // namespace forger

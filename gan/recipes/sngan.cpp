@@ -1,0 +1,42 @@
+// SNGAN: Miyato, Kataoka, Koyama, Yoshida, "Spectral normalization for generative adversarial networks", ICLR 2018,
+// arXiv:1802.05957. The networks of its table 3 (SNDCGAN) and settings C of its table 1: Adam(2e-4, 0.5, 0.999), one
+// update of D per update of G.
+//
+//   repeat: x = a batch of the data, z ~ N(0, I), D's every weight divided by its largest singular value
+//     D: one Adam step on  E max(0, 1 - D(x)) + E max(0, 1 + D(G(z)))      (hinge; or non-saturating, ...)
+//     G: one Adam step on  -E D(G(z))
+#include "gan/image_recipe.h"
+
+namespace forger::gan {
+namespace {
+
+class Sngan : public ImageRecipe {
+ public:
+  Sngan(const Settings& settings, const Shape& sample)
+      : ImageRecipe(settings,
+                    [&](Random& random) {
+                      const int64_t width = settings.integer("width"), size = sample[0], channels = sample[2];
+                      return Networks{sndcgan_generator(settings.integer("latent"), width, channels, size, random),
+                                      sndcgan_discriminator(width, channels, size, random)};
+                    }),
+        objective_(find_objective(settings.text("loss"))) {}
+
+  Readings step(const std::function<Loader::Batch()>& next_batch) override {
+    return alternating_step(objective_, next_batch);
+  }
+
+ private:
+  const Objective& objective_;
+};
+
+const RegisterRecipe registered{{
+    .name = "sngan",
+    .title = "GAN with spectral normalisation",
+    .citation = "Miyato, Kataoka, Koyama, Yoshida 2018, arXiv:1802.05957",
+    .data = "square images of 16 to 256 pixels",
+    .settings = {{"loss", std::string("hinge"), "objective: hinge, non-saturating, minimax, lsgan or wasserstein"}},
+    .make = make_image_recipe<Sngan>,
+}};
+
+}  // namespace
+}  // namespace forger::gan

@@ -1,0 +1,93 @@
+// Uniform and normal numbers and dropout from cuRAND's Philox 4x32-10, the same numbers as those of the CPU.
+//
+//   element i = word i % 4 of counter block + offset + i/4 of the stream, drawn in float for both scalar types:
+//   uniform   u = word * 2^-32 + 2^-33, in (0, 1]
+//   normal    Box and Muller 1958 on the word pairs (0, 1) and (2, 3)
+//   dropout   y = x/(1 - p) where u > p, else 0
+//
+// A counter needs no history: curand_init(seed, stream, 4*(block + i/4)) goes straight to it, and what it prepares for
+// a sequence of draws is dead code here. `offset` lies in device memory, so that a recorded step draws new numbers at
+// each replay. Blocks below 2^62: the last of them is as far as cuRAND's offset, counted in numbers, reaches.
+//
+// Threads: one per block of four numbers, in a grid-stride loop.
+//   bytes: n written (dropout: n read too)      operations: ten rounds of two 32x32-bit products per block
+//
+// The sine and cosine of curand_normal4 are the GPU's fast ones, so normal numbers agree with the CPU's to some 1e-6.
+#ifdef __CUDACC__
+#include <curand_kernel.h>
+#else
+#include "kernels/simt/curand.h"
+#endif
+#include "kernels/cuda/packs.h"
+
+namespace forger::kernels {
+namespace {
+
+struct Stream {
+  uint64_t seed, stream, block;
+  const uint64_t* offset;
+
+  __device__ curandStatePhilox4_32_10_t at(int64_t i) const {  // at block i of the draw
+    curandStatePhilox4_32_10_t state;
+    curand_init(seed, stream, 4 * (block + *offset + static_cast<uint64_t>(i)), &state);
+    return state;
+  }
+};
+
+struct Uniform {
+  static __device__ float4 draw(curandStatePhilox4_32_10_t* state) { return curand_uniform4(state); }
+};
+struct Normal {
+  static __device__ float4 draw(curandStatePhilox4_32_10_t* state) { return curand_normal4(state); }
+};
+
+// visit(i, z) for every element i, with its number z.
+template <class Distribution, class F>
+__device__ __forceinline__ void for_numbers(const Stream& stream, int64_t n, const F& visit) {
+  for (int64_t i = global_thread(); 4 * i < n; i += thread_count()) {
+    auto state = stream.at(i);
+    const float4 z = Distribution::draw(&state);
+    visit(4 * i, z.x);
+    if (4 * i + 1 < n) visit(4 * i + 1, z.y);
+    if (4 * i + 2 < n) visit(4 * i + 2, z.z);
+    if (4 * i + 3 < n) visit(4 * i + 3, z.w);
+  }
+}
+
+template <class T, class Distribution>
+__global__ void draw_kernel(Stream stream, int64_t n, T scale, T shift, T* y) {
+  for_numbers<Distribution>(stream, n, [=](int64_t i, float z) { y[i] = shift + scale * static_cast<T>(z); });
+}
+
+template <class T>
+__global__ void dropout_kernel(Stream stream, int64_t n, T p, T scale, const T* x, T* y) {
+  for_numbers<Uniform>(stream, n, [=](int64_t i, float u) { y[i] = static_cast<T>(u) > p ? x[i] * scale : T(0); });
+}
+
+Grid grid_of(int64_t n) { return striding(ceil_div<int64_t>(n, 4)); }
+
+}  // namespace
+
+template <class T>
+void Gpu<T>::random_uniform(uint64_t seed, uint64_t stream, uint64_t block, int64_t n, T low, T high, T* y) {
+  const Stream numbers{seed, stream, block, random_offset()};
+  launch<draw_kernel<T, Uniform>>(grid_of(n), numbers, n, high - low, low, y);
+}
+
+template <class T>
+void Gpu<T>::random_normal(uint64_t seed, uint64_t stream, uint64_t block, int64_t n, T mean, T stddev, T* y) {
+  const Stream numbers{seed, stream, block, random_offset()};
+  launch<draw_kernel<T, Normal>>(grid_of(n), numbers, n, stddev, mean, y);
+}
+
+template <class T>
+void Gpu<T>::dropout(uint64_t seed, uint64_t stream, uint64_t block, int64_t n, T p, const T* x, T* y) {
+  const Stream numbers{seed, stream, block, random_offset()};
+  launch<dropout_kernel<T>>(grid_of(n), numbers, n, p, 1 / (1 - p), x, y);
+}
+
+FORGER_KERNEL(Gpu, random_uniform);
+FORGER_KERNEL(Gpu, random_normal);
+FORGER_KERNEL(Gpu, dropout);
+
+}  // namespace forger::kernels

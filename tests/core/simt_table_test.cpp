@@ -1,0 +1,138 @@
+// Every row of tests/op_cases.h through the CUDA kernels, executed and checked by the software device.
+#include "kernels/simt/runtime.h"
+
+#include "core/graph.h"
+#include "tests/core/trial.h"
+
+using namespace forger;
+using namespace forger::test;
+
+namespace {
+
+constexpr Device simt_device = Device::simt;
+
+// Normalised mean squared error: |a - b|^2 / |b|^2, over all tensors.
+double nmse(const Tensors& a, const Tensors& b) {
+  double worst = 0;
+  for (size_t i = 0; i < a.size(); i++) {
+    const double error = relative_error(a[i].to_vector(), b[i].to_vector());
+    worst = std::max(worst, error * error);
+  }
+  return worst;
+}
+
+// Outputs, gradients and second gradients.
+Tensors everything(const OpCase& row, const Trial& trial) {
+  Tensors all = trial.outputs();
+  if (!row.differentiable) return all;
+  for (const Tensors& more : {trial.gradients(), trial.second_gradients()}) all.insert(all.end(), more.begin(), more.end());
+  return all;
+}
+
+// Rows whose number is `part` of `parts`: tests of equal length that run side by side.
+template <class Check>
+void for_part(int part, int parts, Check check_row) {
+  int i = 0;
+  for (const OpCase& row : op_cases()) {
+    if (i++ % parts != part) continue;
+    INFO(row.name);
+    try {
+      check_row(row);
+    } catch (const std::exception& error) {  // one broken row must not hide the others
+      FAIL_CHECK(error.what());
+    }
+  }
+}
+
+void values_agree(int part, int parts) {
+  for_part(part, parts, [](const OpCase& row) {
+    const Tensors right = everything(row, Trial(row));
+    CHECK(nmse(everything(row, Trial(row, DType::f64, simt_device)), right) < 1e-20);
+    const Trial narrow(row, DType::f32, simt_device);
+    CHECK(nmse(narrow.outputs(), Trial(row).outputs()) < std::max(1e-10, row.float_tolerance * row.float_tolerance));
+  });
+}
+
+void gradients_agree(int part, int parts) {
+  for_part(part, parts, [](const OpCase& row) {
+    if (!row.differentiable) return;
+    CHECK(Trial(row, DType::f64, simt_device).first_order_error() < row.tolerance);
+  });
+}
+
+void second_gradients_agree(int part, int parts) {
+  for_part(part, parts, [](const OpCase& row) {
+    if (!row.differentiable) return;
+    CHECK(Trial(row, DType::f64, simt_device).second_order_error() < row.tolerance);
+  });
+}
+
+void orders_agree(int part, int parts) {
+  for_part(part, parts, [](const OpCase& row) {
+    Tensors first;
+    for (const uint64_t seed : {0, 1, 2}) {
+      simt::set_seed(seed);
+      const Tensors results = everything(row, Trial(row, DType::f32, simt_device));
+      if (first.empty()) first = results;
+      CHECK(identical(first, results));
+    }
+  });
+}
+
+}  // namespace
+
+TEST_CASE("simt: values and derivatives equal the CPU's, first half of the table", "[simt]") { values_agree(0, 2); }
+TEST_CASE("simt: values and derivatives equal the CPU's, second half of the table", "[simt]") { values_agree(1, 2); }
+TEST_CASE("simt: gradients agree with differences, first half of the table", "[simt]") { gradients_agree(0, 2); }
+TEST_CASE("simt: gradients agree with differences, second half of the table", "[simt]") { gradients_agree(1, 2); }
+TEST_CASE("simt: second gradients agree with differences, first quarter of the table", "[simt]") { second_gradients_agree(0, 4); }
+TEST_CASE("simt: second gradients agree with differences, second quarter of the table", "[simt]") { second_gradients_agree(1, 4); }
+TEST_CASE("simt: second gradients agree with differences, third quarter of the table", "[simt]") { second_gradients_agree(2, 4); }
+TEST_CASE("simt: second gradients agree with differences, last quarter of the table", "[simt]") { second_gradients_agree(3, 4); }
+TEST_CASE("simt: three orders of threads give the same bits, first half of the table", "[simt]") { orders_agree(0, 2); }
+TEST_CASE("simt: three orders of threads give the same bits, second half of the table", "[simt]") { orders_agree(1, 2); }
+
+TEST_CASE("simt: live bytes return to the baseline", "[simt]") {
+  for_part(0, 8, [](const OpCase& row) {
+    const Trial trial(row, DType::f32, simt_device);
+    const size_t baseline = memory_stats(simt_device).live_bytes;
+    everything(row, trial);
+    CHECK(memory_stats(simt_device).live_bytes == baseline);
+  });
+}
+
+TEST_CASE("simt: tensors move between devices, and ops refuse to mix them", "[simt]") {
+  const Tensor x = from_values({2, 2}, std::vector<double>{1, 2, 3, 4});
+  const Tensor there = to(x, simt_device);
+  CHECK(there.device() == simt_device);
+  CHECK(there.to_vector() == x.to_vector());
+  CHECK(to(there, Device::cpu).to_vector() == x.to_vector());
+  CHECK(to(there, simt_device).storage() == there.storage());
+  CHECK((there + there).to_vector() == (x + x).to_vector());
+  CHECK_THROWS_AS(x + there, ShapeError);
+  copy_into(there, x + 1, "test");
+  CHECK(there.to_vector() == std::vector<double>{2, 3, 4, 5});
+  const Tensor same = there;
+  there.storage()->move_to(Device::cpu);
+  CHECK(same.device() == Device::cpu);
+  CHECK(same.to_vector() == std::vector<double>{2, 3, 4, 5});
+  CHECK(full({3}, 7, DType::i64, simt_device).to_vector() == std::vector<double>{7, 7, 7});
+}
+
+TEST_CASE("simt: recorded ops replay on new inputs, and own their memory", "[simt]") {
+  const Tensor x = to(from_values({3}, std::vector<double>{1, 2, 3}), simt_device);
+  Tensor y;
+  RecordedOps graph(simt_device, [&] { y = square(x) + x; });
+  graph.replay();
+  CHECK(y.to_vector() == std::vector<double>{2, 6, 12});
+  // What runs in between gets other memory, though the recorded ops have given theirs back.
+  Tensors between;
+  for (int i = 0; i < 20; i++) between.push_back(full({3}, i, DType::f32, simt_device));
+  copy_into(x, from_values({3}, std::vector<double>{4, 5, 6}), "test");
+  graph.replay();
+  CHECK(y.to_vector() == std::vector<double>{20, 30, 42});
+  for (int i = 0; i < 20; i++) CHECK(between[static_cast<size_t>(i)].to_vector() == std::vector<double>(3, i));
+  CHECK_THROWS_AS(RecordedOps(simt_device, [&] { y.item(); }), DeviceError);
+  CHECK_THROWS_AS(RecordedOps(simt_device, [&] { x.to_vector(); }), DeviceError);
+  CHECK_THROWS_AS(RecordedOps(Device::cpu, [] {}), DeviceError);
+}

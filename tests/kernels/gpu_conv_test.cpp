@@ -1,0 +1,301 @@
+// The convolutions of the CUDA backend, on the software device: against plain loops in double, in FP32, FP64 and TF32.
+#include <array>
+#include <bit>
+#include <cmath>
+#include <random>
+#include <vector>
+
+#include "kernels/simt/runtime.h"
+#include "tests/kernels/on_device.h"
+#include "tests/kernels/values.h"
+
+using namespace forger;
+using namespace forger::kernels;
+
+namespace forger::kernels::inline simt_words {  // kernels/cuda/conv.cu
+template <class T>
+void conv2d_bias_activation(const ConvShape& s, const T* image, const T* weight, const T* bias, Activation activation,
+                            T slope, T* map);
+}
+
+namespace {
+
+ConvShape conv_shape(int64_t n, int64_t h, int64_t w, int64_t c, int64_t oc, int64_t kh, int64_t kw, int64_t stride_h,
+                     int64_t stride_w, int64_t pad_h, int64_t pad_w) {
+  ConvShape s;
+  s.n = n, s.h = h, s.w = w, s.c = c, s.oc = oc, s.kh = kh, s.kw = kw;
+  s.stride_h = stride_h, s.stride_w = stride_w, s.pad_h = pad_h, s.pad_w = pad_w;
+  s.oh = (h + 2 * pad_h - kh) / stride_h + 1;
+  s.ow = (w + 2 * pad_w - kw) / stride_w + 1;
+  return s;
+}
+
+ConvShape square(int64_t n, int64_t size, int64_t c, int64_t oc, int64_t kernel, int64_t stride, int64_t pad) {
+  return conv_shape(n, size, size, c, oc, kernel, kernel, stride, stride, pad, pad);
+}
+
+// The layers of GANs, and what is awkward: odd channels, leftover pixels, windows larger than the image.
+const std::vector<ConvShape>& shapes() {
+  static const std::vector<ConvShape> list = {
+      square(3, 16, 3, 8, 4, 2, 1),                  // first layer of a discriminator
+      square(1, 15, 1, 64, 4, 2, 1),                 // one channel, a leftover pixel
+      square(2, 4, 33, 5, 4, 1, 0),                  // the window is the image
+      square(1, 9, 33, 16, 3, 1, 1),                 // residual block, odd channels
+      square(1, 6, 64, 3, 3, 1, 1),                  // to RGB
+      square(3, 5, 16, 33, 1, 1, 0),                 // 1x1
+      square(2, 7, 4, 5, 2, 3, 0),                   // pixels under no window, phases without taps
+      square(2, 3, 4, 4, 5, 1, 2),                   // window larger than the image
+      square(1, 8, 64, 64, 3, 1, 1),                 // whole packs throughout
+      square(2, 13, 16, 72, 4, 2, 1),                // more than one tile of columns
+      conv_shape(2, 11, 6, 5, 4, 5, 3, 3, 2, 2, 1),  // nothing square
+      conv_shape(1, 6, 17, 4, 16, 1, 4, 2, 3, 0, 2),
+      conv_shape(2, 2, 3, 4, 8, 2, 2, 4, 5, 0, 0),  // strides beyond the image
+  };
+  return list;
+}
+
+enum Side { image_side, map_side, weight_side };
+
+// f(image index, map index, weight index) for every product of the convolution.
+template <class F>
+void for_each_product(const ConvShape& s, const F& f) {
+  for (int64_t n = 0; n < s.n; n++)
+    for (int64_t p = 0; p < s.oh; p++)
+      for (int64_t q = 0; q < s.ow; q++)
+        for (int64_t i = 0; i < s.kh; i++)
+          for (int64_t j = 0; j < s.kw; j++) {
+            const int64_t y = p * s.stride_h - s.pad_h + i, x = q * s.stride_w - s.pad_w + j;
+            if (y < 0 || y >= s.h || x < 0 || x >= s.w) continue;
+            for (int64_t o = 0; o < s.oc; o++)
+              for (int64_t c = 0; c < s.c; c++)
+                f(static_cast<size_t>(((n * s.h + y) * s.w + x) * s.c + c),
+                  static_cast<size_t>(((n * s.oh + p) * s.ow + q) * s.oc + o),
+                  static_cast<size_t>(((o * s.kh + i) * s.kw + j) * s.c + c));
+          }
+}
+
+template <class T>
+using Triangle = std::array<std::vector<T>, 3>;  // by Side
+
+template <class T>
+Triangle<T> random_triangle(const ConvShape& s, unsigned seed = 1) {
+  return {values<T>(s.n * s.h * s.w * s.c, -1, 1, seed), values<T>(s.n * s.oh * s.ow * s.oc, -1, 1, seed + 1),
+          values<T>(s.oc * s.kh * s.kw * s.c, -1, 1, seed + 2)};
+}
+
+// Every side from the other two, in double: the sums, the sums of magnitudes, the number of products of a sum.
+struct Expected {
+  Triangle<double> sums, magnitudes, counts;
+};
+template <class T>
+Expected expected(const ConvShape& s, const Triangle<T>& t) {
+  Expected e;
+  for (Triangle<double>* side : {&e.sums, &e.magnitudes, &e.counts})
+    for (size_t i = 0; i < 3; i++) (*side)[i].resize(t[i].size());
+  for_each_product(s, [&](size_t i, size_t m, size_t w) {
+    const double image = double(t[image_side][i]), map = double(t[map_side][m]), weight = double(t[weight_side][w]);
+    const auto add = [&](Side side, size_t at, double product) {
+      e.sums[side][at] += product;
+      e.magnitudes[side][at] += std::abs(product);
+      e.counts[side][at]++;
+    };
+    add(image_side, i, map * weight);
+    add(map_side, m, image * weight);
+    add(weight_side, w, image * map);
+  });
+  return e;
+}
+
+// A tensor on the device, `offset` elements behind an aligned address.
+template <class T>
+class Placed {
+ public:
+  Placed(const std::vector<T>& x, size_t offset) : offset_(offset), memory_(padded(x, offset)) {}
+  T* data() const { return memory_.data() + offset_; }
+  std::vector<T> host() const {
+    const std::vector<T> all = memory_.host();
+    return {all.begin() + static_cast<ptrdiff_t>(offset_), all.end()};
+  }
+
+ private:
+  static std::vector<T> padded(const std::vector<T>& x, size_t offset) {
+    std::vector<T> all(offset);
+    all.insert(all.end(), x.begin(), x.end());
+    return all;
+  }
+  size_t offset_;
+  OnDevice<T> memory_;
+};
+
+// All three functions. `offsets`: of the sides in memory.
+template <class T>
+Triangle<T> on_simt(const ConvShape& s, const Triangle<T>& t, std::array<size_t, 3> offsets = {}) {
+  const Placed<T> image(t[0], offsets[0]), map(t[1], offsets[1]), weight(t[2], offsets[2]);
+  const auto blank = [&](size_t side) { return Placed<T>(std::vector<T>(t[side].size(), T(NAN)), offsets[side]); };
+  const Placed<T> new_image = blank(0), new_map = blank(1), new_weight = blank(2);
+  Simt<T>::conv2d(s, image.data(), weight.data(), new_map.data());
+  Simt<T>::conv_transpose2d(s, map.data(), weight.data(), new_image.data());
+  Simt<T>::conv_weight_grad(s, image.data(), map.data(), new_weight.data());
+  return {new_image.host(), new_map.host(), new_weight.host()};
+}
+
+// |got - sum| <= (per_product + (count + 8) * epsilon) * sum of magnitudes, for every element of every side: factors
+// rounded with a relative error of per_product / 2 each, sums in T in any order.
+template <class T>
+void check(const ConvShape& s, const Triangle<T>& got, const Expected& e, double per_product = 0) {
+  CAPTURE(s.n, s.h, s.w, s.c, s.oh, s.ow, s.oc, s.kh, s.kw, s.stride_h, s.stride_w, s.pad_h, s.pad_w);
+  for (size_t side = 0; side < 3; side++) {
+    double worst = 0;
+    for (size_t i = 0; i < got[side].size(); i++) {
+      const double error = std::abs(double(got[side][i]) - e.sums[side][i]);
+      const double bound = (per_product + (e.counts[side][i] + 8) * epsilon<T>)*e.magnitudes[side][i];
+      const double ratio = error == 0 ? 0 : error / bound;
+      if (!(ratio <= worst)) worst = ratio;  // a NaN sticks
+    }
+    INFO("side " << side << " (0 image, 1 map, 2 weight)");
+    CHECK(worst <= 1);
+  }
+}
+
+class Mode {  // for the length of a test
+ public:
+  explicit Mode(MathMode mode) : before_(math_mode()) { set_math_mode(mode); }
+  ~Mode() { set_math_mode(before_); }
+
+ private:
+  MathMode before_;
+};
+
+// The launches of `multiply` since the last reset, with tiles and ways of multiplying by their names.
+bool ran(const std::string& part) {
+  for (const auto& [name, traffic] : simt::traffic())
+    if (name.find(part) != std::string::npos && traffic.launches > 0) return true;
+  return false;
+}
+
+}  // namespace
+
+TEMPLATE_TEST_CASE("gpu: convolutions agree with plain loops", "[gpu][conv]", float, double) {
+  for (const ConvShape& s : shapes()) {
+    const auto t = random_triangle<TestType>(s);
+    check(s, on_simt(s, t), expected(s, t));
+  }
+}
+
+TEMPLATE_TEST_CASE("gpu: convolutions from unaligned memory", "[gpu][conv]", float, double) {
+  const ConvShape s = square(2, 6, 8, 12, 3, 2, 1);
+  const auto t = random_triangle<TestType>(s);
+  const auto e = expected(s, t);
+  for (size_t side = 0; side < 3; side++) {
+    std::array<size_t, 3> offsets{};
+    offsets[side] = 1;
+    CAPTURE(side);
+    check(s, on_simt(s, t, offsets), e);
+  }
+}
+
+TEST_CASE("gpu: convolutions large enough for every tile and for splits", "[gpu][conv]") {
+  const MathMode mode = GENERATE(MathMode::fp32, MathMode::tf32);
+  const Mode scope(mode);
+  simt::reset_traffic();
+  const double per_product = mode == MathMode::tf32 ? 0x1p-10 + 0x1p-22 : 0;
+  for (const ConvShape& s : {square(2, 16, 12, 136, 3, 1, 1), square(1, 6, 40, 48, 3, 1, 1)}) {
+    const auto t = random_triangle<float>(s);
+    check(s, on_simt(s, t), expected(s, t), per_product);
+  }
+  const std::string math = mode == MathMode::tf32 ? "Tf32" : "Fma";
+  CHECK(ran("add_splits"));
+  for (const std::string tile : {"128, 128", "64, 64", "128, 32"}) {
+    CAPTURE(math, tile);
+    bool found = false;
+    for (const auto& [name, traffic] : simt::traffic()) {
+      found |= name.find(math) != std::string::npos && name.find(tile) != std::string::npos;
+    }
+    CHECK(found);
+  }
+}
+
+// The factors rounded to TF32: each has a relative error of 2^-11 at most, their product of 2^-10 + 2^-22. And beyond
+// that bound: with factors rounded beforehand, nothing is lost but what sums in FP32 lose.
+TEST_CASE("gpu: convolutions in TF32", "[gpu][conv]") {
+  const Mode mode(MathMode::tf32);
+  const auto rounded = [](std::vector<float> x) {
+    for (float& v : x) v = std::bit_cast<float>((std::bit_cast<uint32_t>(v) + 0x1000u) & 0xffffe000u);
+    return x;
+  };
+  bool differs = false;
+  for (const ConvShape& s : shapes()) {
+    if (s.kh == s.h && s.kw == s.w && s.oh == 1 && s.ow == 1 && s.pad_h == 0) continue;  // goes to cuBLAS
+    const auto t = random_triangle<float>(s);
+    const auto got = on_simt(s, t);
+    check(s, got, expected(s, t), 0x1p-10 + 0x1p-22);
+    check(s, got, expected<float>(s, {rounded(t[0]), rounded(t[1]), rounded(t[2])}));
+    const Mode fp32(MathMode::fp32);
+    differs |= !same_bits(got[map_side], on_simt(s, t)[map_side]);
+  }
+  CHECK(differs);
+}
+
+TEST_CASE("gpu: convolutions give the same bits for every order of threads", "[gpu][conv]") {
+  const Mode scope(GENERATE(MathMode::fp32, MathMode::tf32));
+  for (const ConvShape& s : {square(1, 20, 3, 40, 4, 2, 1), square(1, 20, 4, 68, 3, 1, 1)}) {
+    const auto t = random_triangle<float>(s);
+    simt::set_seed(1);
+    const auto first = on_simt(s, t);
+    for (const uint64_t seed : {2, 3}) {
+      simt::set_seed(seed);
+      const auto again = on_simt(s, t);
+      for (size_t side = 0; side < 3; side++) CHECK(same_bits(first[side], again[side]));
+    }
+  }
+}
+
+TEMPLATE_TEST_CASE("gpu: convolutions of nothing", "[gpu][conv]", float, double) {
+  const ConvShape empty = square(0, 6, 4, 4, 3, 1, 1);
+  const auto got = on_simt(empty, random_triangle<TestType>(empty));
+  CHECK(got[weight_side] == std::vector<TestType>(got[weight_side].size()));  // an empty sum
+  const ConvShape no_maps = square(2, 6, 4, 0, 3, 1, 1);
+  const auto images = on_simt(no_maps, random_triangle<TestType>(no_maps));
+  CHECK(images[image_side] == std::vector<TestType>(images[image_side].size()));
+}
+
+TEMPLATE_TEST_CASE("gpu: bias and activation fused behind a convolution", "[gpu][conv]", float, double) {
+  const Mode scope(GENERATE(MathMode::fp32, MathMode::tf32));
+  // One tile per block, and a depth that is split: the epilogue then comes after the sum of the splits.
+  for (const ConvShape& s : {square(1, 7, 5, 9, 3, 2, 1), square(1, 4, 64, 33, 3, 1, 1)}) {
+    const auto t = random_triangle<TestType>(s);
+    const auto bias = values<TestType>(s.oc, -1, 1, 9);
+    const OnDevice<TestType> image(t[image_side]), weight(t[weight_side]), bias_there(bias);
+    const auto plain = on_simt(s, t)[map_side];
+    for (const bool with_bias : {true, false}) {
+      for (const Activation activation : {Activation::none, Activation::relu, Activation::leaky_relu}) {
+        std::vector<double> want;
+        for (size_t i = 0; i < plain.size(); i++) {
+          const double x = double(plain[i] + (with_bias ? bias[i % bias.size()] : TestType{0}));
+          want.push_back(activation == Activation::none || x > 0 ? x : activation == Activation::relu ? 0 : 0.25 * x);
+        }
+        const OnDevice<TestType> map(plain.size());
+        conv2d_bias_activation(s, image.data(), weight.data(), with_bias ? bias_there.data() : nullptr, activation,
+                               TestType(0.25), map.data());
+        require_close(map.host(), want, 0);
+      }
+    }
+  }
+}
+
+TEST_CASE("gpu: a recorded convolution can be replayed on new numbers", "[gpu][conv]") {
+  const ConvShape s = square(1, 12, 16, 33, 3, 1, 1);
+  const auto t = random_triangle<float>(s), other = random_triangle<float>(s, 5);
+  const auto first = on_simt(s, t), second = on_simt(s, other);
+  const OnDevice<float> image(t[image_side]), map(t[map_side]), weight(t[weight_side].size());
+  DeviceRuntime& device = runtime(Device::simt);
+  device.begin_recording();
+  Simt<float>::conv_weight_grad(s, image.data(), map.data(), weight.data());
+  const auto graph = device.end_recording();
+  graph->replay();
+  CHECK(same_bits(weight.host(), first[weight_side]));
+  device.copy(image.data(), other[image_side].data(), other[image_side].size() * sizeof(float));
+  device.copy(map.data(), other[map_side].data(), other[map_side].size() * sizeof(float));
+  graph->replay();
+  CHECK(same_bits(weight.host(), second[weight_side]));
+}

@@ -1,0 +1,231 @@
+// Elementwise CUDA kernels against the CPU's: every op, every kind of broadcast, every length and alignment.
+#include "kernels/cuda/index.h"
+#include "tests/kernels/seeds.h"
+
+using namespace forger;
+using namespace forger::kernels;
+
+namespace {
+
+constexpr int unary_count = static_cast<int>(Unary::inside) + 1, binary_count = static_cast<int>(Binary::elu_grad) + 1;
+
+template <class T>
+std::vector<T> domain_of(Unary op, int64_t n) {
+  const bool positive = op == Unary::log || op == Unary::sqrt || op == Unary::pow || op == Unary::reciprocal;
+  return positive ? values<T>(n, 0.1, 4) : values<T>(n, -4, 4);
+}
+
+template <class T>
+std::vector<double> on_cpu(Unary op, const std::vector<T>& x, T p, T q) {
+  std::vector<T> y(x.size());
+  Cpu<T>::unary(op, static_cast<int64_t>(x.size()), x.data(), y.data(), p, q);
+  return widened(y);
+}
+
+int64_t numel(const Broadcast& s) {
+  int64_t n = 1;
+  for (int i = 0; i < s.rank; i++) n *= s.sizes[i];
+  return n;
+}
+
+int64_t extent(const Broadcast& s, const int64_t* strides) {
+  if (numel(s) == 0) return 0;
+  int64_t last = 0;
+  for (int i = 0; i < s.rank; i++) last += (s.sizes[i] - 1) * strides[i];
+  return last + 1;
+}
+
+// Operands and result begin `shift` elements into their memory.
+template <class T>
+void check_binary(Binary op, const Broadcast& s, int64_t shift = 0) {
+  INFO("op " << static_cast<int>(op) << ", rank " << s.rank << ", sizes " << s.sizes[0] << " " << s.sizes[1] << " "
+             << s.sizes[2] << ", shift " << shift);
+  const int64_t n = numel(s);
+  const auto a = values<T>(extent(s, s.a_strides) + shift, -2, 2, 1);
+  auto b = values<T>(extent(s, s.b_strides) + shift, -2, 2, 2);
+  if (n > 0) b[shift] = a[shift];
+  const T p = T(0.3);
+  std::vector<T> right(static_cast<size_t>(n));
+  Cpu<T>::binary(op, s, a.data() + shift, b.data() + shift, right.data(), p);
+  const OnDevice<T> on_a(a), on_b(b), on_y(static_cast<size_t>(n + shift));
+  Simt<T>::binary(op, s, on_a.data() + shift, on_b.data() + shift, on_y.data() + shift, p);
+  const auto y = on_y.host();
+  require_close(std::vector<T>(y.begin() + shift, y.end()), widened(right), 4 * epsilon<T>);
+}
+
+const std::vector<Broadcast> patterns = {
+    {0, {}, {}, {}},  // scalars
+    {1, {1}, {0}, {0}},
+    {1, {1000}, {1}, {1}},                         // same shape
+    {3, {7, 11, 13}, {143, 13, 1}, {143, 13, 1}},  // same shape, unmerged
+    {1, {257}, {1}, {0}},                          // scalar operand
+    {1, {257}, {0}, {1}},
+    {1, {33}, {0}, {0}},
+    {2, {50, 3}, {3, 1}, {0, 1}},  // per channel
+    {2, {31, 33}, {0, 1}, {33, 1}},
+    {2, {31, 32}, {0, 1}, {32, 1}},
+    {2, {1, 5}, {5, 1}, {0, 1}},
+    {4, {2, 5, 7, 19}, {665, 133, 19, 1}, {0, 0, 0, 1}},  // per channel, unmerged
+    {2, {33, 31}, {31, 1}, {1, 0}},                       // per sample
+    {2, {33, 64}, {64, 1}, {1, 0}},
+    {2, {33, 57}, {1, 0}, {57, 1}},
+    {3, {5, 6, 7}, {42, 7, 1}, {0, 1, 0}},      // channels in the middle
+    {2, {33, 40}, {1, 0}, {0, 1}},              // outer
+    {2, {17, 29}, {1, 17}, {29, 1}},            // transposed operand
+    {3, {4, 6, 35}, {210, 35, 1}, {35, 0, 1}},  // per sample and channel
+    {3, {4, 6, 35}, {6, 1, 0}, {210, 35, 1}},
+    {5, {2, 3, 1, 4, 5}, {20, 0, 0, 5, 1}, {60, 20, 20, 5, 1}},
+    {6, {2, 2, 3, 2, 2, 3}, {0, 36, 0, 6, 0, 1}, {24, 0, 4, 0, 1, 0}},  // alternating
+    {2, {0, 5}, {5, 1}, {0, 1}},                                        // empty
+    {2, {3, 0}, {0, 1}, {0, 1}},
+    {1, {0}, {1}, {1}},
+};
+
+}  // namespace
+
+TEST_CASE("gpu: unary ops at every length and alignment, also in place") {
+  for_scalars([]<class T>(T) {
+    for (int64_t n : {0, 1, 3, 31, 33, 257, 1003, 40001}) {  // the last: beyond one stride of the grid
+      for (int i = 0; i < unary_count; i++) {
+        const Unary op = static_cast<Unary>(i);
+        if (n > 2000 && op != Unary::affine && op != Unary::tanh) continue;
+        INFO("op " << i << ", n " << n);
+        const T p = T(-0.7), q = T(1.3);
+        const auto x = domain_of<T>(op, n);
+        const auto right = on_cpu(op, x, p, q);
+        const OnDevice<T> on_x(x);
+        const auto y = under_seeds<T>(n, [&](T* to) { Simt<T>::unary(op, n, on_x.data(), to, p, q); });
+        require_close(y, right, 4 * epsilon<T>);
+        CHECK(same_bits(unaligned<T>(n, [&](T* to) { Simt<T>::unary(op, n, on_x.data(), to, p, q); }), y));
+        Simt<T>::unary(op, n, on_x.data(), on_x.data(), p, q);
+        CHECK(same_bits(on_x.host(), y));
+      }
+    }
+  });
+}
+
+TEST_CASE("gpu: unary ops at special values") {
+  for_scalars([]<class T>(T) {
+    using Limits = std::numeric_limits<T>;
+    const T tiny = Limits::denorm_min(), large = Limits::max(), infinity = Limits::infinity();
+    const std::vector<T> x = {0,    -T(0), 1,     -1,     infinity, -infinity, Limits::quiet_NaN(),
+                              tiny, -tiny, large, -large, T(0.5),   T(-0.5)};
+    const int64_t n = static_cast<int64_t>(x.size());
+    for (int i = 0; i < unary_count; i++) {
+      const Unary op = static_cast<Unary>(i);
+      const T p = op == Unary::pow ? T(2) : op == Unary::affine ? T(1) : T(-0.75);
+      const auto right = on_cpu(op, x, p, T(0.75));
+      const OnDevice<T> y(x);
+      Simt<T>::unary(op, n, y.data(), y.data(), p, T(0.75));
+      const auto actual = widened(y.host());
+      for (int64_t k = 0; k < n; k++) {
+        INFO("op " << i << " of " << x[k] << " is " << actual[k] << ", on the CPU " << right[k]);
+        const bool same = actual[k] == right[k] || (std::isnan(actual[k]) && std::isnan(right[k]));
+        const double error = std::abs(actual[k] - right[k]);
+        CHECK((same || error <= 4 * epsilon<T> * std::abs(right[k]) + 2 * static_cast<double>(tiny)));
+      }
+    }
+  });
+}
+
+TEST_CASE("gpu: pow takes its shortcuts and the general way") {
+  for_scalars([]<class T>(T) {
+    const auto x = values<T>(101, 0.2, 3);
+    for (double p : {2.0, 3.0, 0.5, -0.5, -1.0, -2.0, 1.7, 0.0, -3.25}) {
+      const OnDevice<T> y(x);
+      Simt<T>::unary(Unary::pow, 101, y.data(), y.data(), static_cast<T>(p), 0);
+      require_close(y.host(), on_cpu(Unary::pow, x, static_cast<T>(p), T(0)), 4 * epsilon<T>);
+    }
+  });
+}
+
+TEST_CASE("gpu: binary ops under every kind of broadcast, aligned and not") {
+  for_scalars([]<class T>(T) {
+    for (const Broadcast& s : patterns) {
+      for (int i = 0; i < binary_count; i++) check_binary<T>(static_cast<Binary>(i), s);
+      check_binary<T>(Binary::sub, s, 1);
+    }
+  });
+}
+
+TEST_CASE("gpu: binary ops beyond one stride of the grid") {
+  for_scalars([]<class T>(T) {
+    check_binary<T>(Binary::sub, {1, {40001}, {1}, {1}});
+    check_binary<T>(Binary::sub, {1, {20001}, {1}, {1}}, 1);
+    check_binary<T>(Binary::sub, {2, {13001, 3}, {3, 1}, {0, 1}});
+    check_binary<T>(Binary::sub, {2, {401, 101}, {1, 401}, {101, 1}});
+  });
+}
+
+TEST_CASE("gpu: binary ops work in place of either operand") {
+  for_scalars([]<class T>(T) {
+    const Broadcast s = {2, {50, 7}, {7, 1}, {0, 1}}, swapped = {2, {50, 7}, {0, 1}, {7, 1}};
+    const auto big = values<T>(350);
+    const OnDevice<T> small(values<T>(7, 1, 2, 3)), out(350), left(big), right(big);
+    Simt<T>::binary(Binary::div, s, left.data(), small.data(), out.data(), 0);
+    Simt<T>::binary(Binary::div, s, left.data(), small.data(), left.data(), 0);
+    CHECK(same_bits(left.host(), out.host()));
+    Simt<T>::binary(Binary::div, swapped, small.data(), right.data(), out.data(), 0);
+    Simt<T>::binary(Binary::div, swapped, small.data(), right.data(), right.data(), 0);
+    CHECK(same_bits(right.host(), out.host()));
+  });
+}
+
+TEST_CASE("gpu: a NaN operand wins maximum and minimum, and is neither greater nor equal") {
+  for_scalars([]<class T>(T) {
+    const T nan = std::numeric_limits<T>::quiet_NaN();
+    const std::vector<T> u = {nan, 1, nan, 2, 2}, v = {1, nan, nan, 1, 2};
+    const OnDevice<T> a(u), b(v), y(5);
+    for (Binary op : {Binary::maximum, Binary::minimum, Binary::greater, Binary::equal}) {
+      std::vector<T> right(5);
+      Cpu<T>::binary(op, {1, {5}, {1}, {1}}, u.data(), v.data(), right.data(), 0);
+      Simt<T>::binary(op, {1, {5}, {1}, {1}}, a.data(), b.data(), y.data(), 0);
+      require_close(y.host(), widened(right), 0);
+    }
+  });
+}
+
+TEST_CASE("gpu: accumulate adds, all_finite finds one bad value anywhere") {
+  for_scalars([]<class T>(T) {
+    for (int64_t n : {0, 1, 33, 1003, 40001}) {
+      auto x = values<T>(n), y = values<T>(n, -2, 2, 2);
+      const OnDevice<T> on_x(x), on_y(y);
+      Simt<T>::accumulate(n, on_x.data(), on_y.data());
+      Cpu<T>::accumulate(n, x.data(), y.data());
+      CHECK(same_bits(on_y.host(), y));
+      CHECK(Simt<T>::all_finite(n, on_x.data()));
+      for (T bad : {std::numeric_limits<T>::infinity(), std::numeric_limits<T>::quiet_NaN()}) {
+        if (n == 0) continue;
+        auto spoiled = x;
+        spoiled[static_cast<size_t>(n * 2 / 3)] = -bad;
+        CHECK_FALSE(Simt<T>::all_finite(n, OnDevice<T>(spoiled).data()));
+      }
+    }
+  });
+}
+
+TEST_CASE("gpu: division by multiplication is exact up to 2^31") {
+  const uint32_t largest = 0x7fffffff;
+  for (uint32_t d : {1u, 2u, 3u, 5u, 7u, 31u, 32u, 33u, 641u, 65535u, 65536u, 65537u, 1000003u, 0x3fffffffu,
+                     0x40000000u, 0x40000001u, largest}) {
+    const Divider<uint32_t> divider(d);
+    std::vector<uint32_t> numbers = {0, 1, d - 1, d, largest, largest - 1, largest / d * d, largest / d * d - 1};
+    for (uint32_t i = 1; i < 2000; i++) numbers.push_back(i * 1073741u % largest);
+    bool same = true;
+    for (uint32_t i : numbers) same &= divider.quotient(i) == i / d && divider.remainder(i) == i % d;
+    CHECK(same);
+  }
+}
+
+TEST_CASE("gpu: offsets of strided arrays are the same in 32 and 64 bits") {
+  const int64_t sizes[] = {3, 5, 7, 2}, a[] = {1, 3, 0, 15}, b[] = {70, 14, 2, 1};
+  const Walk w(4, sizes, a, b);
+  const Strided<uint32_t> narrow(w);
+  const Strided<int64_t> wide(w);
+  bool same = true;
+  for (int64_t i = 0; i < 210; i++) {
+    const auto at = narrow.at(static_cast<uint32_t>(i));
+    same &= at.a == wide.at(i).a && at.b == wide.at(i).b && at.b == i;
+  }
+  CHECK(same);
+}

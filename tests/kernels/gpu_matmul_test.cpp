@@ -1,0 +1,145 @@
+// Matrix products of the CUDA backend on the software device: that cuBLAS is asked for the right ones.
+#include <array>
+#include <vector>
+
+#include "kernels/simt/runtime.h"
+#include "tests/kernels/on_device.h"
+#include "tests/kernels/values.h"
+
+using namespace forger;
+using namespace forger::kernels;
+
+namespace {
+
+MatmulShape shape(int64_t m, int64_t n, int64_t k, int transposes, int64_t batch = 1, int repeats = 0) {
+  MatmulShape s;
+  s.batch = batch, s.m = m, s.n = n, s.k = k, s.trans_a = transposes & 1, s.trans_b = transposes & 2;
+  s.a_batch_stride = repeats & 1 ? 0 : m * k;
+  s.b_batch_stride = repeats & 2 ? 0 : k * n;
+  return s;
+}
+
+template <class T>
+struct Operands {
+  std::vector<T> a, b;
+  explicit Operands(const MatmulShape& s)
+      : a(values<T>(s.m * s.k + (s.batch - 1) * s.a_batch_stride, -1, 1, 1)),
+        b(values<T>(s.k * s.n + (s.batch - 1) * s.b_batch_stride, -1, 1, 2)) {}
+};
+
+template <class T>
+std::vector<double> triple_loop(const MatmulShape& s, const Operands<T>& x) {
+  std::vector<double> c;
+  for (int64_t t = 0; t < s.batch; t++) {
+    for (int64_t i = 0; i < s.m; i++) {
+      for (int64_t j = 0; j < s.n; j++) {
+        double sum = 0;
+        for (int64_t l = 0; l < s.k; l++) {
+          const int64_t at = t * s.a_batch_stride + (s.trans_a ? l * s.m + i : i * s.k + l);
+          const int64_t bt = t * s.b_batch_stride + (s.trans_b ? j * s.k + l : l * s.n + j);
+          sum += double(x.a[static_cast<size_t>(at)]) * double(x.b[static_cast<size_t>(bt)]);
+        }
+        c.push_back(sum);
+      }
+    }
+  }
+  return c;
+}
+
+// Operands and result lie `offset` elements behind an aligned address.
+template <class T>
+std::vector<T> on_simt(const MatmulShape& s, const Operands<T>& x, size_t offset = 0) {
+  const auto shifted = [&](std::vector<T> v) {
+    v.insert(v.begin(), offset, T{7});
+    return v;
+  };
+  const OnDevice<T> a(shifted(x.a)), b(shifted(x.b)),
+      c(shifted(std::vector<T>(static_cast<size_t>(s.batch * s.m * s.n), T(NAN))));
+  Simt<T>::matmul(s, a.data() + offset, b.data() + offset, c.data() + offset);
+  const std::vector<T> all = c.host();
+  for (size_t i = 0; i < offset; i++) REQUIRE(all[i] == T{7});
+  return {all.begin() + static_cast<ptrdiff_t>(offset), all.end()};
+}
+
+template <class T>
+constexpr double tolerance = sizeof(T) == 4 ? 1e-5 : 1e-13;
+
+}  // namespace
+
+TEMPLATE_TEST_CASE("gpu: matmul agrees with a triple loop", "[gpu][matmul]", float, double) {
+  const int transposes = GENERATE(0, 1, 2, 3);
+  for (const auto& [m, n, k] : std::vector<std::array<int64_t, 3>>{
+           {1, 1, 1}, {1, 33, 31}, {31, 1, 33}, {33, 31, 1}, {1, 1, 700}, {31, 33, 257}, {65, 40, 7}}) {
+    CAPTURE(transposes, m, n, k);
+    const MatmulShape s = shape(m, n, k, transposes);
+    const Operands<TestType> x(s);
+    require_close(on_simt(s, x), triple_loop(s, x), tolerance<TestType>);
+    require_close(on_simt(s, x, 1), triple_loop(s, x), tolerance<TestType>);
+  }
+}
+
+TEMPLATE_TEST_CASE("gpu: matmul over a batch, strides of zero repeat an operand", "[gpu][matmul]", float, double) {
+  for (int transposes = 0; transposes < 4; transposes++) {
+    for (int repeats = 0; repeats < 4; repeats++) {
+      CAPTURE(transposes, repeats);
+      MatmulShape s = shape(9, 17, 13, transposes, 5, repeats);
+      const Operands<TestType> x(s);
+      require_close(on_simt(s, x), triple_loop(s, x), tolerance<TestType>);
+      if (repeats == 0) {  // strides longer than a matrix
+        s.a_batch_stride += 3, s.b_batch_stride += 5;
+        const Operands<TestType> wide(s);
+        require_close(on_simt(s, wide), triple_loop(s, wide), tolerance<TestType>);
+      }
+    }
+  }
+}
+
+TEMPLATE_TEST_CASE("gpu: matmul with an empty side", "[gpu][matmul]", float, double) {
+  for (const auto& [m, n, k] : std::vector<std::array<int64_t, 3>>{{0, 5, 3}, {5, 0, 3}, {0, 0, 0}}) {
+    const MatmulShape s = shape(m, n, k, 0);
+    CHECK(on_simt(s, Operands<TestType>(s)).empty());
+  }
+  for (const int64_t batch : {1, 3}) {  // an empty sum is zero
+    const MatmulShape s = shape(3, 50, 0, 0, batch);
+    CHECK(on_simt(s, Operands<TestType>(s)) == std::vector<TestType>(static_cast<size_t>(batch) * 150));
+  }
+}
+
+TEST_CASE("gpu: TF32 is taken by matmul too, and means FP32 on the software device", "[gpu][matmul]") {
+  const MatmulShape s = shape(12, 20, 33, 2);
+  const Operands<float> x(s);
+  const auto fp32 = on_simt(s, x);
+  CHECK(math_mode() == MathMode::fp32);  // at first
+  set_math_mode(MathMode::tf32);
+  const auto tf32 = on_simt(s, x);
+  set_math_mode(MathMode::fp32);
+  CHECK(same_bits(fp32, tf32));
+}
+
+TEST_CASE("gpu: a recorded matmul can be replayed on new numbers", "[gpu][matmul]") {
+  const MatmulShape s = shape(6, 10, 14, 1);
+  const Operands<float> x(s);
+  DeviceRuntime& device = runtime(Device::simt);
+  const OnDevice<float> a(x.a), b(x.b), c(std::vector<float>(60, NAN));
+  device.begin_recording();
+  Simt<float>::matmul(s, a.data(), b.data(), c.data());
+  const auto graph = device.end_recording();
+  CHECK(std::isnan(c.host()[0]));  // written down, not run
+  graph->replay();
+  require_close(c.host(), triple_loop(s, x), tolerance<float>);
+  auto twice = x;
+  for (float& v : twice.a) v *= 2;
+  device.copy(a.data(), twice.a.data(), twice.a.size() * sizeof(float));
+  graph->replay();
+  require_close(c.host(), triple_loop(s, twice), tolerance<float>);
+}
+
+TEST_CASE("gpu: the software cuBLAS finds operands that are too short", "[gpu][matmul]") {
+  const MatmulShape s = shape(6, 10, 14, 0);
+  const Operands<float> x(s);
+  const OnDevice<float> a(x.a), b(x.b), c(60), short_b(139), short_c(59);
+  CHECK_THROWS_AS(Simt<float>::matmul(s, a.data(), short_b.data(), c.data()), DeviceError);
+  CHECK_THROWS_AS(Simt<float>::matmul(s, a.data(), b.data(), short_c.data()), DeviceError);
+  CHECK_THROWS_AS(Simt<float>::matmul(s, x.a.data(), b.data(), c.data()), DeviceError);  // host memory
+  CHECK_NOTHROW(Simt<float>::matmul(s, a.data(), b.data(), c.data()));
+}

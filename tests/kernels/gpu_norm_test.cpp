@@ -1,0 +1,257 @@
+// Batch, instance and layer norm on the software device against the CPU, which norm_test.cpp holds against the
+// formulas: all shapes, activations and nulls; the order of threads; and the bytes that the page of norm.cu promises.
+#include "kernels/simt/runtime.h"
+#include "tests/kernels/on_device.h"
+#include "tests/kernels/values.h"
+
+using namespace forger;
+using namespace forger::kernels;
+
+namespace {
+
+template <class T>
+constexpr double tolerance = 64 * epsilon<T>;
+constexpr Activation activations[] = {Activation::none, Activation::relu, Activation::leaky_relu};
+
+// The array on the device, `shift` elements behind an aligned address.
+template <class T>
+struct Shifted {
+  OnDevice<T> memory;
+  size_t shift;
+  explicit Shifted(std::vector<T> x, size_t by = 0) : memory((x.insert(x.begin(), by, T{}), x)), shift(by) {}
+  T* data() const { return memory.data() + shift; }
+  std::vector<T> host() const {
+    const auto all = memory.host();
+    return {all.begin() + static_cast<std::ptrdiff_t>(shift), all.end()};
+  }
+};
+
+// Everything that the norms of a backend give, one array after the other.
+template <class T>
+using Results = std::vector<std::vector<T>>;
+
+template <class T>
+struct Case {
+  NormShape s;
+  Activation act;
+  bool affine;
+  T eps = T(1e-3), slope = T(0.2);
+  std::vector<T> x, gy, gamma, beta;
+
+  Case(const NormShape& shape, Activation a, bool with_affine)
+      : s(shape),
+        act(a),
+        affine(with_affine),
+        x(values<T>(s.groups * s.rows * s.channels)),
+        gy(values<T>(s.groups * s.rows * s.channels, -1, 1, 2)),
+        gamma(values<T>(s.channels, 0.5, 1.5, 3)),
+        beta(values<T>(s.channels, -0.5, 0.5, 4)) {}
+
+  // The statistics are given, so that both backends judge the activation on the same pre.
+  Results<T> on_cpu(const std::vector<T>& mean, const std::vector<T>& rstd) const {
+    Results<T> r = {std::vector<T>(x.size()), std::vector<T>(x.size()), std::vector<T>(gamma.size()),
+                    std::vector<T>(gamma.size())};
+    const T *g = affine ? gamma.data() : nullptr, *b = affine ? beta.data() : nullptr;
+    Cpu<T>::norm_apply(s, x.data(), mean.data(), rstd.data(), g, b, act, slope, r[0].data());
+    Cpu<T>::norm_backward(s, x.data(), gy.data(), mean.data(), rstd.data(), g, b, act, slope, r[1].data(), r[2].data(),
+                          r[3].data());
+    return r;
+  }
+  Results<T> on_simt(const std::vector<T>& mean, const std::vector<T>& rstd, size_t shift, bool all = true) const {
+    const Shifted<T> dx(x, shift), dgy(gy, shift), y(x, shift), gx(x, shift);
+    const OnDevice<T> dgamma(gamma), dbeta(beta), dmean(mean), drstd(rstd), ggamma(gamma.size()), gbeta(gamma.size());
+    const T *g = affine ? dgamma.data() : nullptr, *b = affine ? dbeta.data() : nullptr;
+    Simt<T>::norm_apply(s, dx.data(), dmean.data(), drstd.data(), g, b, act, slope, y.data());
+    Simt<T>::norm_backward(s, dx.data(), dgy.data(), dmean.data(), drstd.data(), g, b, act, slope,
+                           all ? gx.data() : nullptr, ggamma.data(), all ? gbeta.data() : nullptr);
+    return {y.host(), gx.host(), ggamma.host(), gbeta.host()};
+  }
+};
+
+template <class T>
+Results<T> stats_on_simt(const NormShape& s, const std::vector<T>& x, T eps, size_t shift = 0) {
+  const Shifted<T> dx(x, shift);
+  const OnDevice<T> mean(static_cast<size_t>(s.groups * s.channels)), rstd(static_cast<size_t>(s.groups * s.channels));
+  Simt<T>::norm_stats(s, dx.data(), eps, mean.data(), rstd.data());
+  return {mean.host(), rstd.host()};
+}
+
+template <class T>
+void check_norm(const NormShape& s, Activation act, bool affine, size_t shift) {
+  INFO("groups " << s.groups << ", rows " << s.rows << ", channels " << s.channels << ", activation "
+                 << static_cast<int>(act) << ", shift " << shift);
+  const Case<T> c(s, act, affine);
+  std::vector<T> mean(static_cast<size_t>(s.groups * s.channels)), rstd(mean.size());
+  Cpu<T>::norm_stats(s, c.x.data(), c.eps, mean.data(), rstd.data());
+  const auto stats = stats_on_simt(s, c.x, c.eps, shift);
+  require_close(stats[0], widened(mean), 8 * epsilon<T>);
+  require_close(stats[1], widened(rstd), 16 * epsilon<T>);
+  const auto expected = c.on_cpu(mean, rstd), actual = c.on_simt(mean, rstd, shift);
+  const double terms = std::sqrt(static_cast<double>(s.groups * s.rows) + 1);
+  const double scale = 1 + (rstd.empty() ? 0 : static_cast<double>(*std::max_element(rstd.begin(), rstd.end())));
+  require_close(actual[0], widened(expected[0]), tolerance<T>);
+  require_close(actual[1], widened(expected[1]), tolerance<T>, scale);
+  require_close(actual[2], widened(expected[2]), tolerance<T>, terms);
+  require_close(actual[3], widened(expected[3]), tolerance<T>, terms);
+  const auto some = c.on_simt(mean, rstd, shift, false);
+  CHECK(same_bits(some[2], actual[2]));
+}
+
+template <class T>
+struct LayerNorm {
+  int64_t rows, cols;
+  bool affine;
+  std::vector<T> x = values<T>(rows * cols), gy = values<T>(rows * cols, -1, 1, 2);
+  std::vector<T> gamma = values<T>(cols, 0.5, 1.5, 3), beta = values<T>(cols, -0.5, 0.5, 4);
+
+  Results<T> on_cpu() const {
+    const size_t n = x.size(), r = static_cast<size_t>(rows), c = gamma.size();
+    Results<T> out = {std::vector<T>(n), std::vector<T>(r), std::vector<T>(r),
+                      std::vector<T>(n), std::vector<T>(c), std::vector<T>(c)};
+    const T *g = affine ? gamma.data() : nullptr, *b = affine ? beta.data() : nullptr;
+    Cpu<T>::layer_norm(rows, cols, x.data(), g, b, T(1e-3), out[0].data(), out[1].data(), out[2].data());
+    Cpu<T>::layer_norm_backward(rows, cols, x.data(), gy.data(), out[1].data(), out[2].data(), g, out[3].data(),
+                                out[4].data(), out[5].data());
+    return out;
+  }
+  Results<T> on_simt(size_t shift, bool all = true) const {
+    const Shifted<T> dx(x, shift), dgy(gy, shift), y(x, shift), gx(x, shift);
+    const OnDevice<T> dgamma(gamma), dbeta(beta), mean(static_cast<size_t>(rows)), rstd(static_cast<size_t>(rows)),
+        ggamma(gamma.size()), gbeta(gamma.size());
+    const T *g = affine ? dgamma.data() : nullptr, *b = affine ? dbeta.data() : nullptr;
+    Simt<T>::layer_norm(rows, cols, dx.data(), g, b, T(1e-3), y.data(), mean.data(), rstd.data());
+    Simt<T>::layer_norm_backward(rows, cols, dx.data(), dgy.data(), mean.data(), rstd.data(), g,
+                                 all ? gx.data() : nullptr, all ? ggamma.data() : nullptr, gbeta.data());
+    return {y.host(), mean.host(), rstd.host(), gx.host(), ggamma.host(), gbeta.host()};
+  }
+};
+
+template <class T>
+void check_layer_norm(int64_t rows, int64_t cols, bool affine, size_t shift) {
+  INFO("rows " << rows << ", cols " << cols << ", shift " << shift);
+  const LayerNorm<T> l{rows, cols, affine};
+  const auto expected = l.on_cpu(), actual = l.on_simt(shift);
+  const double largest =
+      expected[2].empty() ? 0 : static_cast<double>(*std::max_element(expected[2].begin(), expected[2].end()));
+  const double terms = std::sqrt(static_cast<double>(rows) + 1);
+  for (size_t i = 0; i < expected.size(); i++) {
+    INFO("result " << i);
+    require_close(actual[i], widened(expected[i]), tolerance<T>, (1 + largest) * (i < 4 ? 1 : terms));
+  }
+  CHECK(same_bits(l.on_simt(shift, false)[5], actual[5]));
+}
+
+// make() for three orders of blocks and threads: the same bits each time.
+template <class F>
+void check_order(const F& make) {
+  simt::set_seed(1);
+  const auto first = make();
+  for (uint64_t seed : {2u, 3u}) {
+    simt::set_seed(seed);
+    const auto again = make();
+    for (size_t i = 0; i < first.size(); i++) CHECK(same_bits(again[i], first[i]));
+  }
+}
+
+}  // namespace
+
+TEST_CASE("simt: batch and instance norm agree with the CPU") {
+  const std::vector<NormShape> shapes = {
+      {1, 1, 5},  {1, 2, 1},   {1, 33, 1},  {1, 257, 3}, {1, 500, 31}, {1, 499, 33},  {1, 16, 64}, {1, 40, 516},
+      {3, 50, 3}, {5, 16, 64}, {4, 49, 33}, {40, 4, 4},  {2, 3, 7},    {1, 1500, 16}, {0, 5, 3},   {2, 5, 0}};
+  for (const NormShape& s : shapes) {
+    for (Activation act : activations) {
+      check_norm<float>(s, act, act != Activation::relu, 0);
+      check_norm<double>(s, act, act != Activation::none, 0);
+    }
+    check_norm<float>(s, Activation::leaky_relu, true, 1);
+  }
+}
+
+TEST_CASE("simt: statistics survive a mean that dwarfs the deviation") {
+  for (const NormShape& s : {NormShape{1, 4000, 3}, NormShape{1, 700, 40}}) {
+    auto x = values<float>(s.rows * s.channels, -1, 1);
+    for (float& v : x) v += 1000;
+    std::vector<double> mean(static_cast<size_t>(s.channels)), rstd(mean.size());
+    const auto exact = widened(x);
+    Cpu<double>::norm_stats(s, exact.data(), 1e-5, mean.data(), rstd.data());
+    const auto actual = stats_on_simt(s, x, 1e-5f);
+    require_close(actual[0], mean, 2e-7);
+    require_close(actual[1], rstd, 1e-5);
+  }
+}
+
+TEST_CASE("simt: a NaN in one channel reaches that channel's output and gradient through every activation") {
+  for (int64_t channels : {3, 4}) {
+    for (Activation act : activations) {
+      Case<float> c({1, 40, channels}, act, true);
+      c.x[static_cast<size_t>(20 * channels + 1)] = NAN;
+      const auto stats = stats_on_simt(c.s, c.x, c.eps);
+      const auto r = c.on_simt(stats[0], stats[1], 0);
+      for (size_t i = 0; i < c.x.size(); i++) {
+        CHECK(std::isnan(r[0][i]) == (i % static_cast<size_t>(channels) == 1));
+        CHECK(std::isnan(r[1][i]) == (i % static_cast<size_t>(channels) == 1));
+      }
+    }
+  }
+}
+
+TEST_CASE("simt: layer norm agrees with the CPU") {
+  const std::vector<std::pair<int64_t, int64_t>> sizes = {{0, 5},   {1, 1},    {33, 2},   {257, 3},  {31, 33},
+                                                          {5, 520}, {3, 2500}, {300, 31}, {100, 64}, {2, 5000}};
+  for (auto [rows, cols] : sizes) {
+    for (bool affine : {true, false}) {
+      check_layer_norm<float>(rows, cols, affine, 0);
+      check_layer_norm<double>(rows, cols, affine, 0);
+    }
+    check_layer_norm<float>(rows, cols, true, 1);
+  }
+}
+
+TEST_CASE("simt: norms give the same bits for every order of threads") {
+  for (const NormShape& s : {NormShape{1, 700, 33}, NormShape{1, 600, 64}, NormShape{3, 100, 8}}) {
+    check_order([&] {
+      const Case<float> c(s, Activation::leaky_relu, true);
+      auto stats = stats_on_simt(s, c.x, c.eps);
+      auto all = c.on_simt(stats[0], stats[1], 0);
+      all.insert(all.end(), stats.begin(), stats.end());
+      return all;
+    });
+  }
+  check_order([] { return LayerNorm<float>{70, 600, true}.on_simt(0); });
+}
+
+// Bytes of x, gy, y and gx as norm.cu's page counts them; parameters, partials and sums may add a fifth of x.
+TEST_CASE("simt: batch norm touches memory no more often than it must") {
+  const NormShape s = {1, 4096, 128};
+  const Case<float> c(s, Activation::leaky_relu, true);
+  const OnDevice<float> x(c.x), gy(c.gy), gamma(c.gamma), beta(c.beta), y(c.x.size()), gx(c.x.size()), mean(128u),
+      rstd(128u), ggamma(128u), gbeta(128u);
+  simt::reset_traffic();
+  Simt<float>::norm_stats(s, x.data(), c.eps, mean.data(), rstd.data());
+  Simt<float>::norm_apply(s, x.data(), mean.data(), rstd.data(), gamma.data(), beta.data(), c.act, c.slope, y.data());
+  Simt<float>::norm_backward(s, x.data(), gy.data(), mean.data(), rstd.data(), gamma.data(), beta.data(), c.act,
+                             c.slope, gx.data(), ggamma.data(), gbeta.data());
+  const auto passes = [&](const char* kernel) {  // reads and writes per element of x
+    for (const auto& [name, traffic] : simt::traffic()) {
+      if (name.find(kernel) == std::string::npos) continue;
+      CHECK(traffic.launches == 1);
+      const double array = static_cast<double>(c.x.size() * sizeof(float));
+      return std::pair(static_cast<double>(traffic.read_bytes) / array,
+                       static_cast<double>(traffic.written_bytes) / array);
+    }
+    FAIL("no launch of " << kernel);
+    return std::pair(0.0, 0.0);
+  };
+  const auto at_most = [&](const char* kernel, double reads, double writes) {
+    const auto [read, written] = passes(kernel);
+    INFO(kernel << " reads " << read << " and writes " << written << " elements per element of x");
+    CHECK((read >= reads && read <= reads + 0.2));
+    CHECK((written >= writes && written <= writes + 0.2));
+  };
+  CHECK(simt::traffic().size() == 4);
+  at_most("stats_kernel", 1, 0);
+  at_most("apply_kernel", 1, 1);
+  at_most("sums_kernel", 2, 0);
+  at_most("input_grad_kernel", 2, 1);
+}
