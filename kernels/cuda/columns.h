@@ -119,9 +119,10 @@ __device__ __forceinline__ void fold_rows(int width, Item (&mine)[P], Combine co
 
 // The end of a fold: the block's threads, then, in the last block of the tile, its chunks. `widen(item, first)` turns
 // the partial of a chunk into what is added up in double, given that of the first chunk; done(column, sum, first) is
-// called once for every column of the group. `partial` has room for cut.partials() items.
+// called once for every column of the group. `partial` has room for cut.partials() items. True in the block that ended
+// the tile.
 template <int P, class Item, class Combine, class Widen, class Done>
-__device__ __forceinline__ void fold_columns(const Cut& cut, const Place<P>& at, Item (&mine)[P], Combine combine,
+__device__ __forceinline__ bool fold_columns(const Cut& cut, const Place<P>& at, Item (&mine)[P], Combine combine,
                                              Item* partial, unsigned* tickets, Widen widen, Done done) {
   const int thread = static_cast<int>(threadIdx.x);
   Item* const of_group = partial + at.group * cut.chunks * cut.cols;  // (chunks, cols)
@@ -131,7 +132,7 @@ __device__ __forceinline__ void fold_columns(const Cut& cut, const Place<P>& at,
     for (int p = 0; p < P; p++) of_group[at.chunk * cut.cols + at.column + p] = mine[p];
   }
   // Tickets are drawn only where there are several chunks, hence few groups and tiles.
-  if (!last_block(tickets + at.group * cut.tiles + at.tile, static_cast<unsigned>(cut.chunks))) return;
+  if (!last_block(tickets + at.group * cut.tiles + at.tile, static_cast<unsigned>(cut.chunks))) return false;
 
   const int64_t first_column = int64_t{at.tile} * cut.width * P;
   const int count = static_cast<int>(min(cut.cols - first_column, int64_t{cut.width} * P));
@@ -145,6 +146,7 @@ __device__ __forceinline__ void fold_columns(const Cut& cut, const Place<P>& at,
   }
   fold_rows(count, sum, Plus{});
   if (thread < count) done(column, sum[0], first);
+  return true;
 }
 
 // Two sums that are folded together.

@@ -28,8 +28,8 @@ struct Geometry {
 };
 
 int narrow(int64_t size) {
-  constexpr int64_t limit = (int64_t{1} << 31) - 1024;  // the edge of a tile may stick out
-  if (size > limit) throw DeviceError("convolution: more than 2^31 windows, weights or numbers of one image");
+  constexpr int64_t limit = int64_t{1} << 30;  // leaves room for the edges of tiles
+  if (size > limit) throw DeviceError("convolution: more than 2^30 pixels, weights or numbers of one image");
   return static_cast<int>(size);
 }
 

@@ -16,8 +16,9 @@
 //   scatter_add    table[index[i]] += rows[i], in the order of i and without atomics: a warp owns some table entries
 //   and
 //                  32 columns of them, looks through the whole index, 128 at a time, and adds the rows that are its
-//                  own. So every sum has one thread, which makes its order that of the CPU. Cost: n/32 loads by each of
-//                  at most `warps` warps, nearly all from the L1 cache, besides the rows themselves.
+//                  own. So every sum has one thread, which makes its order that of the CPU.
+//                    bytes: n*width read and as many times read and written in the table, entries*width written
+//                    and the index n*8 times per warp, nearly all from the L1 cache; 16 warps per multiprocessor
 #include <algorithm>
 
 #include "kernels/cuda/index.h"
@@ -117,8 +118,6 @@ __global__ void gather_kernel(I n, Divider<I> width, int64_t row, const T* table
   }
 }
 
-constexpr int64_t warps = 2048;
-
 // Warp w: columns 32 (w % tiles) and up, table entries `share` (w / tiles) and up.
 template <class T>
 __global__ void scatter_add_kernel(int64_t n, int64_t width, int64_t share, int64_t tiles, const T* rows,
@@ -199,7 +198,7 @@ void Gpu<T>::scatter_add(int64_t n, int64_t width, int64_t entries, const T* row
   fill(entries * width, T(0), table);
   if (n == 0 || width == 0) return;
   const int64_t tiles = ceil_div<int64_t>(width, 32);
-  const int64_t share = ceil_div(entries, std::max<int64_t>(1, warps / tiles));
+  const int64_t share = ceil_div(entries, std::max<int64_t>(1, 16 * multiprocessors() / tiles));
   const int64_t threads = 32 * tiles * ceil_div(entries, share);
   launch<scatter_add_kernel<T>>(over(threads, 128), n, width, share, tiles, rows, index, table);
 }

@@ -57,13 +57,16 @@ template <class T>
 struct Moments {  // of n values; m2 = sum (x - mean)^2
   T n, mean, m2;
 };
+template <class T>
+__device__ __forceinline__ Moments<T> merged(Moments<T> a, Moments<T> b, T part) {  // part: b.n of all
+  const T d = b.mean - a.mean;
+  return {a.n + b.n, a.mean + d * part, a.m2 + b.m2 + d * (d * (a.n * part))};
+}
 struct Merge {
   template <class T>
   __device__ __forceinline__ Moments<T> operator()(Moments<T> a, Moments<T> b) const {
     const T n = a.n + b.n;
-    if (n == 0) return a;
-    const T d = b.mean - a.mean, part = b.n / n;
-    return {n, a.mean + d * part, a.m2 + b.m2 + d * (d * (a.n * part))};
+    return n > 0 ? merged(a, b, b.n / n) : a;
   }
 };
 template <class T>
@@ -83,14 +86,16 @@ __global__ void stats_kernel(Cut cut, const T* __restrict__ x, T eps, Moments<T>
     T v[4][P];
 #pragma unroll
     for (int k = 0; k < 4; k++) load(x + at.offset(cut, row + k * at.row_step), v[k]);
+    const T part = 4 / (mine[0].n + 4);
 #pragma unroll
-    for (int p = 0; p < P; p++) mine[p] = Merge{}(mine[p], moments_of(v[0][p], v[1][p], v[2][p], v[3][p]));
+    for (int p = 0; p < P; p++) mine[p] = merged(mine[p], moments_of(v[0][p], v[1][p], v[2][p], v[3][p]), part);
   }
   for (; row < at.end; row += at.row_step) {
     T v[P];
     load(x + at.offset(cut, row), v);
+    const T part = 1 / (mine[0].n + 1);
 #pragma unroll
-    for (int p = 0; p < P; p++) mine[p] = Merge{}(mine[p], Moments<T>{1, v[p], 0});
+    for (int p = 0; p < P; p++) mine[p] = merged(mine[p], Moments<T>{1, v[p], 0}, part);
   }
   const auto from_first = [](const Moments<T>& m, const Moments<T>& first) {
     const double n = static_cast<double>(m.n), d = static_cast<double>(m.mean) - static_cast<double>(first.mean);
@@ -193,12 +198,13 @@ __global__ void input_grad_kernel(Cut cut, const T* __restrict__ x, const T* __r
   const Place<P> at(cut);
   if (at.row >= at.end) return;
   const Affine<T, P> affine(cut, at, parameters);
+  const T inverse = 1 / static_cast<T>(cut.rows);
   T mean_g[P], slant[P];  // slant = rstd * mean(g*xhat)
 #pragma unroll
   for (int p = 0; p < P; p++) {
     const Two<T> sum = sums[at.group * cut.cols + at.column + p];
-    mean_g[p] = sum.a / static_cast<T>(cut.rows);
-    slant[p] = sum.b * (affine.rstd[p] / static_cast<T>(cut.rows));
+    mean_g[p] = sum.a * inverse;
+    slant[p] = sum.b * (affine.rstd[p] * inverse);
   }
 #pragma unroll 2
   for (int64_t row = at.row; row < at.end; row += at.row_step) {

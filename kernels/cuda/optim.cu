@@ -271,10 +271,10 @@ __global__ void norm_kernel(List<NormSlice<T>> list, bool first, double* sums, u
   if (!last_block(ticket, gridDim.x)) return;
   double share = 0;
   for (unsigned block = threadIdx.x; block < gridDim.x; block += threads_per_block) share += sums[1 + block];
-  const double total = block_reduce<threads_per_block>(share, Plus{}) + (first ? 0 : sums[0]);
+  const double total = block_reduce<threads_per_block>(share, Plus{});
   if (threadIdx.x > 0) return;
-  sums[0] = total;
-  *norm = std::sqrt(total);
+  sums[0] = first ? total : sums[0] + total;
+  *norm = std::sqrt(sums[0]);
 }
 
 }  // namespace
@@ -282,17 +282,9 @@ __global__ void norm_kernel(List<NormSlice<T>> list, bool first, double* sums, u
 template <class T>
 void Gpu<T>::adam(std::span<const AdamSlice<T>> list, const AdamSettings& settings, const double* step,
                   const double* lr) {
-  const auto& [start_lr, beta1, beta2, eps, weight_decay] = settings;
-  const Adam<T> rule = {step,
-                        lr,
-                        beta1,
-                        beta2,
-                        weight_decay,
-                        static_cast<T>(beta1),
-                        static_cast<T>(1 - beta1),
-                        static_cast<T>(beta2),
-                        static_cast<T>(1 - beta2),
-                        static_cast<T>(eps)};
+  const double beta1 = settings.beta1, beta2 = settings.beta2;
+  const Adam<T> rule = {step,     lr,           beta1,    beta2,        settings.weight_decay,
+                        T(beta1), T(1 - beta1), T(beta2), T(1 - beta2), T(settings.eps)};
   update<T>(list, rule);
 }
 

@@ -19,7 +19,7 @@
 //                        At most 64 rows to a thread, in four chains; the threads of a column are then folded as a
 //                        tree.
 //
-// Rounding: a chain has at most 16 terms, all above it are balanced trees, hence the error grows with log n.
+// Rounding: a chain has below 20 terms, all above it are balanced trees, hence the error grows with log n.
 //
 // NaN wins a max, a min and an argmax, as in PyTorch. The empty sum is 0, the empty max -inf and the empty min +inf.
 #include <algorithm>

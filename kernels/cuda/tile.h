@@ -39,6 +39,13 @@ using LargeTile = Tile<128, 128, 256>;
 using SmallTile = Tile<64, 64, 128>;
 using NarrowTile = Tile<128, 32, 128>;  // for images and maps of few channels
 
+// What a multiprocessor shall hold at a time: 128 registers for each thread. The shared memory of sm_75 is for half.
+#if defined(__CUDA_ARCH__) && __CUDA_ARCH__ < 800
+constexpr int resident_threads = 256;
+#else
+constexpr int resident_threads = 512;
+#endif
+
 // Division of 0 <= x < 2^31 by a number that is known at launch: a multiplication and a shift (T. Granlund and
 // P. Montgomery, "Division by invariant integers using multiplication", 1994).
 class Divider {
@@ -154,8 +161,8 @@ struct BiasActivation {
   T slope;  // of leaky_relu
   __device__ T operator()(T x, int column) const {
     if (bias) x += bias[column];
-    if (activation == Activation::none || x > T{0}) return x;
-    return activation == Activation::relu ? T{0} : slope * x;
+    if (activation == Activation::relu) return x <= T{0} ? T{0} : x;  // a NaN stays
+    return activation == Activation::none || x > T{0} ? x : slope * x;
   }
 };
 
@@ -328,7 +335,7 @@ struct Loop {
 
 // Block (x, y): tile x, column by column of tiles, so that blocks that run together read the same rows; share y.
 template <template <class, class, class, class> class Math, class Tile, class Problem>
-__global__ void __launch_bounds__(Tile::threads, 512 / Tile::threads)
+__global__ void __launch_bounds__(Tile::threads, resident_threads / Tile::threads)
     multiply(Problem problem, Target<typename Problem::Scalar> target) {
   using L = Loop<Math, Tile, Problem>;
   using T = typename L::T;
@@ -354,6 +361,7 @@ __global__ void __launch_bounds__(Tile::threads, 512 / Tile::threads)
   };
 
   typename L::Multiply math;
+#pragma unroll 1  // `copy` is long
   for (int step = 0; step < L::stages - 1; step++) copy(step);
   for (int step = 0; step < steps; step++) {
     cp_async_wait<L::stages - 2>();
@@ -399,8 +407,8 @@ void multiply_on(const Problem& problem, typename Problem::Scalar* y, int64_t si
   const Grid grid{dim3(static_cast<unsigned>(tiles), static_cast<unsigned>(problem.parts * splits)), Tile::threads,
                   L::shared_bytes};
   launch<multiply<Math, Tile, Problem>>(grid, problem, target);
-  if (splits > 1)
-    launch<add_splits<T, decltype(problem.epilogue)>>(over(size), target, problem.cols, problem.epilogue, y);
+  if (splits == 1) return;
+  launch<add_splits<T, decltype(problem.epilogue)>>(over(size), target, problem.cols, problem.epilogue, y);
 }
 
 // Large tiles do the most with what they read, if they find enough work; small sides leave most of them empty.

@@ -42,7 +42,7 @@ inline float4 curand_normal4(curandStatePhilox4_32_10_t* state) {
   constexpr float to_unit = 2.3283064e-10f, to_angle = 2.3283064e-10f * 6.2831855f;
   const auto box_muller = [](uint32_t x, uint32_t y) {
     const float u = static_cast<float>(x) * to_unit + to_unit / 2;
-    const float v = static_cast<float>(y) * to_angle + to_angle / 2;
+    const float v = std::fma(static_cast<float>(y), to_angle, to_angle / 2);  // as nvcc contracts it
     const float s = std::sqrt(-2.0f * std::log(u));
     return float2{std::sin(v) * s, std::cos(v) * s};
   };

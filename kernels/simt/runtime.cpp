@@ -150,6 +150,23 @@ std::string spell(const Index3& i) {
   return out.str();
 }
 
+std::map<std::string, Traffic, std::less<>>& traffic_table() {
+  static std::map<std::string, Traffic, std::less<>> table;
+  return table;
+}
+
+void add_traffic(const Launch& launch, const Traffic& more) {
+  auto& table = traffic_table();
+  auto found = table.find(launch.kernel);
+  if (found == table.end()) found = table.emplace(std::string(launch.kernel), Traffic{}).first;
+  Traffic& sum = found->second;
+  sum.launches++;
+  sum.read_bytes += more.read_bytes;
+  sum.written_bytes += more.written_bytes;
+  sum.block_threads = std::max(sum.block_threads, launch.block.x * launch.block.y * launch.block.z);
+  sum.dynamic_shared = std::max(sum.dynamic_shared, launch.shared_bytes);
+}
+
 class Scheduler {
  public:
   void run(const Launch& launch, const Body& body) {
@@ -167,7 +184,7 @@ class Scheduler {
     for (size_t i = 0; i < blocks.size() && message_.empty(); i++) run_block(blocks[i]);
     if (!message_.empty()) abandon();
     running_ = false;
-    add_traffic(launch.kernel, machine().take_traffic());
+    add_traffic(launch, machine().take_traffic());
     if (!message_.empty()) throw DeviceError(message_);
   }
 
@@ -429,10 +446,6 @@ Scheduler& scheduler() {
   return one;
 }
 
-std::map<std::string, Traffic, std::less<>>& traffic_table() {
-  static std::map<std::string, Traffic, std::less<>> table;
-  return table;
-}
 
 }  // namespace
 
@@ -467,14 +480,6 @@ OpenMemory::OpenMemory() { machine().open(); }
 OpenMemory::~OpenMemory() { machine().close(); }
 
 const std::map<std::string, Traffic, std::less<>>& traffic() { return traffic_table(); }
-void add_traffic(std::string_view kernel, const Traffic& more) {
-  auto& table = traffic_table();
-  auto found = table.find(kernel);
-  if (found == table.end()) found = table.emplace(std::string(kernel), Traffic{}).first;
-  found->second.launches++;
-  found->second.read_bytes += more.read_bytes;
-  found->second.written_bytes += more.written_bytes;
-}
 void reset_traffic() { traffic_table().clear(); }
 
 }  // namespace forger::simt

@@ -93,9 +93,10 @@ class OpenMemory {  // scope: the host may touch global memory
 
 struct Traffic {
   uint64_t launches = 0, read_bytes = 0, written_bytes = 0;  // of global memory, as asked for by threads
+  unsigned block_threads = 0;                                // of the largest block
+  size_t dynamic_shared = 0;                                 // bytes, the largest
 };
 const std::map<std::string, Traffic, std::less<>>& traffic();  // by kernel, since the last reset
-void add_traffic(std::string_view kernel, const Traffic& traffic);
 void reset_traffic();
 
 }  // namespace forger::simt

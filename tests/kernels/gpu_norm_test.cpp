@@ -160,10 +160,8 @@ TEST_CASE("simt: batch and instance norm agree with the CPU") {
       {1, 1, 5},  {1, 2, 1},   {1, 33, 1},  {1, 257, 3}, {1, 500, 31}, {1, 499, 33},  {1, 16, 64}, {1, 40, 516},
       {3, 50, 3}, {5, 16, 64}, {4, 49, 33}, {40, 4, 4},  {2, 3, 7},    {1, 1500, 16}, {0, 5, 3},   {2, 5, 0}};
   for (const NormShape& s : shapes) {
-    for (Activation act : activations) {
-      check_norm<float>(s, act, act != Activation::relu, 0);
-      check_norm<double>(s, act, act != Activation::none, 0);
-    }
+    for (Activation act : activations) check_norm<float>(s, act, act != Activation::relu, 0);
+    check_norm<double>(s, Activation::leaky_relu, true, 0);
     check_norm<float>(s, Activation::leaky_relu, true, 1);
   }
 }
@@ -197,8 +195,8 @@ TEST_CASE("simt: a NaN in one channel reaches that channel's output and gradient
 }
 
 TEST_CASE("simt: layer norm agrees with the CPU") {
-  const std::vector<std::pair<int64_t, int64_t>> sizes = {{0, 5},   {1, 1},    {33, 2},   {257, 3},  {31, 33},
-                                                          {5, 520}, {3, 2500}, {300, 31}, {100, 64}, {2, 5000}};
+  const std::vector<std::pair<int64_t, int64_t>> sizes = {{0, 5},   {1, 1},   {33, 2},  {70, 3},  {31, 33},
+                                                          {5, 520}, {90, 31}, {70, 64}, {2, 2100}};
   for (auto [rows, cols] : sizes) {
     for (bool affine : {true, false}) {
       check_layer_norm<float>(rows, cols, affine, 0);

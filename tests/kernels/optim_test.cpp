@@ -48,7 +48,8 @@ TEST_CASE("adam follows algorithm 1, with decoupled decay") {
         check_each<T>(m, new_m);
         check_each<T>(v, new_v);
         check_each<T>(p, [&](size_t k, size_t i) {
-          const double m_hat = new_m(k, i) / (1 - std::pow(0.5, step)), v_hat = new_v(k, i) / (1 - std::pow(0.99, step));
+          const double m_hat = new_m(k, i) / (1 - std::pow(0.5, step)),
+                       v_hat = new_v(k, i) / (1 - std::pow(0.99, step));
           return p0.list[k][i] * (1 - 0.01 * decay) - 0.01 * m_hat / (std::sqrt(v_hat) + 1e-3);
         });
       }
@@ -103,6 +104,42 @@ TEST_CASE("lerp moves towards the source") {
   });
 }
 
+TEST_CASE("the global norm is that of all tensors as one vector") {
+  for_types([]<class T>(T) {
+    const Tensors<T> x(-1, 1, 1);
+    std::vector<NormSlice<T>> list;
+    double sum = 0, norm = -1;
+    for (const auto& tensor : x.list) {
+      list.push_back({tensor.data(), static_cast<int64_t>(tensor.size())});
+      for (const T v : tensor) sum += static_cast<double>(v) * static_cast<double>(v);
+    }
+    Cpu<T>::global_norm(list, &norm);
+    CHECK(norm == Approx(std::sqrt(sum)).epsilon(1e-13));
+    Cpu<T>::global_norm({}, &norm);
+    CHECK(norm == 0);
+    const T broken = std::numeric_limits<T>::quiet_NaN();
+    list.push_back({&broken, 1});
+    Cpu<T>::global_norm(list, &norm);
+    CHECK(std::isnan(norm));
+  });
+}
+
+TEST_CASE("clipping scales down to the greatest norm, and only down, and only by a finite norm") {
+  for_types([]<class T>(T) {
+    const Tensors<T> x0(-1, 1, 1);
+    const auto clipped = [&](double norm, double max_norm) {
+      Tensors<T> x = x0;
+      std::vector<ClipSlice<T>> list;
+      for (size_t k = 0; k < sizes.size(); k++) list.push_back({x[k], sizes[k]});
+      Cpu<T>::clip_norm(list, &norm, max_norm);
+      return x;
+    };
+    check_each<T>(clipped(8, 2), [&](size_t k, size_t i) { return 0.25 * x0.list[k][i]; });
+    for (double norm : {0.0, 1.0, 2.0, static_cast<double>(INFINITY), static_cast<double>(NAN)})
+      CHECK(clipped(norm, 2).list == x0.list);
+  });
+}
+
 TEST_CASE("updates are the same bits for every thread count") {
   const int before = threads();
   const auto run = [](int count) {
@@ -115,5 +152,14 @@ TEST_CASE("updates are the same bits for every thread count") {
     return p.list;
   };
   CHECK(run(1) == run(2));
+  const auto norm = [](int count) {
+    set_threads(count);
+    const auto x = values<float>(300001);
+    const NormSlice<float> slice = {x.data(), 300001};
+    double result = 0;
+    Cpu<float>::global_norm({&slice, 1}, &result);
+    return result;
+  };
+  CHECK(norm(1) == norm(2));
   set_threads(before);
 }

@@ -116,3 +116,37 @@ TEST_CASE("streams and seeds differ") {
   Cpu<float>::random_uniform(1, 0, 4, 64, 0, 1, b.data());
   CHECK(std::vector<float>(a.begin() + 16, a.end()) == std::vector<float>(b.begin(), b.begin() + 48));
 }
+
+TEST_CASE("dropout keeps what the stream's numbers above p mark, scaled to keep the mean") {
+  for_types([]<class T>(T) {
+    for (int64_t n : {0, 1, 3, 31, 257, 40001}) {
+      const auto x = values<T>(n);
+      std::vector<T> y(static_cast<size_t>(n));
+      Cpu<T>::dropout(seed, stream, 3, n, T(0.25), x.data(), y.data());
+      std::vector<double> right;
+      int64_t kept = 0;
+      for (int64_t i = 0; i < n; i++) {
+        const bool keep = uniform_at(seed, stream, 3, i) > 0.25f;
+        kept += keep;
+        right.push_back(keep ? static_cast<double>(x[i]) / 0.75 : 0);
+      }
+      require_close(y, right, 2 * epsilon<T>);
+      if (n > 10000) CHECK(static_cast<double>(kept) / static_cast<double>(n) == Approx(0.75).margin(0.01));
+      Cpu<T>::dropout(seed, stream, 3, n, T(0), x.data(), y.data());
+      CHECK(y == x);
+    }
+  });
+}
+
+TEST_CASE("a dropped NaN is a zero, a kept one stays") {
+  const std::vector<float> x(64, std::numeric_limits<float>::quiet_NaN());
+  std::vector<float> y(64);
+  Cpu<float>::dropout(1, 2, 3, 64, 0.5f, x.data(), y.data());
+  int kept = 0;
+  for (int64_t i = 0; i < 64; i++) {
+    const bool keep = uniform_at(1, 2, 3, i) > 0.5f;
+    kept += keep;
+    CHECK((keep ? std::isnan(y[i]) : y[i] == 0));
+  }
+  CHECK((kept > 10 && kept < 54));
+}

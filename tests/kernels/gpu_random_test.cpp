@@ -1,0 +1,79 @@
+// The CUDA random kernels draw the CPU's numbers, wherever a draw begins, and move on with the device's offset.
+#include "tests/kernels/seeds.h"
+
+using namespace forger;
+using namespace forger::kernels;
+
+namespace {
+
+// Angles up to 2 pi lie 5e-7 apart, and a CPU without fused multiply-add rounds them once more.
+constexpr double normal_tolerance = 2e-6;
+constexpr uint64_t seed = 0x123456789abcdef0, stream = 0xfedcba9876543210;
+
+struct Offset {  // scope
+  explicit Offset(uint64_t blocks) { runtime(Device::simt).set_random_offset(blocks); }
+  ~Offset() { runtime(Device::simt).set_random_offset(0); }
+};
+
+template <class T>
+std::vector<T> uniform(uint64_t block, int64_t n) {
+  return under_seeds<T>(n, [&](T* y) { Simt<T>::random_uniform(seed, stream, block, n, 0, 1, y); });
+}
+
+}  // namespace
+
+TEST_CASE("gpu: uniform and normal numbers and dropout are the CPU's") {
+  for_scalars([]<class T>(T) {
+    for (uint64_t block : {uint64_t{0}, uint64_t{7}, uint64_t{0xfffffff0}, uint64_t{1} << 61}) {
+      for (int64_t n : {0, 1, 3, 31, 33, 257, 1003, 40001}) {  // the last: beyond one stride of the grid
+        INFO("block " << block << ", n " << n);
+        const auto x = values<T>(n);
+        const OnDevice<T> on_x(x);
+        std::vector<T> right(x.size());
+        Cpu<T>::random_uniform(seed, stream, block, n, 0, 1, right.data());
+        CHECK(same_bits(uniform<T>(block, n), right));
+        CHECK(
+            same_bits(unaligned<T>(n, [&](T* y) { Simt<T>::random_uniform(seed, stream, block, n, 0, 1, y); }), right));
+        Cpu<T>::random_uniform(seed, stream, block, n, -3, 5, right.data());
+        require_close(under_seeds<T>(n, [&](T* y) { Simt<T>::random_uniform(seed, stream, block, n, -3, 5, y); }),
+                      widened(right), 1e-6);
+        Cpu<T>::random_normal(seed, stream, block, n, T(0.5), T(1.5), right.data());
+        require_close(
+            under_seeds<T>(n, [&](T* y) { Simt<T>::random_normal(seed, stream, block, n, T(0.5), T(1.5), y); }),
+            widened(right), normal_tolerance);
+        Cpu<T>::dropout(seed, stream, block, n, T(0.3), x.data(), right.data());
+        CHECK(same_bits(
+            under_seeds<T>(n, [&](T* y) { Simt<T>::dropout(seed, stream, block, n, T(0.3), on_x.data(), y); }), right));
+      }
+    }
+  });
+}
+
+TEST_CASE("gpu: the random offset moves every draw along the stream, in recorded steps too") {
+  const int64_t n = 100;
+  const auto x = values<float>(n);
+  const OnDevice<float> on_x(x), on_y(n);
+  std::vector<float> right(n);
+  {
+    const Offset offset(5);
+    Cpu<float>::random_uniform(seed, stream, 12, n, 0, 1, right.data());
+    CHECK(same_bits(uniform<float>(7, n), right));
+    Cpu<float>::dropout(seed, stream, 12, n, 0.5f, x.data(), right.data());
+    CHECK(same_bits(
+        under_seeds<float>(n, [&](float* y) { Simt<float>::dropout(seed, stream, 7, n, 0.5f, on_x.data(), y); }),
+        right));
+    Cpu<float>::random_normal(seed, stream, 12, n, 0, 1, right.data());
+    require_close(under_seeds<float>(n, [&](float* y) { Simt<float>::random_normal(seed, stream, 7, n, 0, 1, y); }),
+                  widened(right), normal_tolerance);
+  }
+  DeviceRuntime& device = runtime(Device::simt);
+  device.begin_recording();
+  Simt<float>::random_uniform(seed, stream, 0, n, 0, 1, on_y.data());
+  const auto graph = device.end_recording();
+  for (uint64_t blocks : {0, 3, 1000}) {
+    const Offset offset(blocks);
+    graph->replay();
+    Cpu<float>::random_uniform(seed, stream, blocks, n, 0, 1, right.data());
+    CHECK(same_bits(on_y.host(), right));
+  }
+}
