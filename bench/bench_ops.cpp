@@ -78,7 +78,8 @@ struct Buffer {
   float* data;
   size_t bytes;
   explicit Buffer(int64_t n)
-      : data(static_cast<float*>(forger::kernels::runtime(forger::Device::cpu).allocate(static_cast<size_t>(n) * sizeof(float)))),
+      : data(static_cast<float*>(
+            forger::kernels::runtime(forger::Device::cpu).allocate(static_cast<size_t>(n) * sizeof(float)))),
         bytes(static_cast<size_t>(n) * sizeof(float)) {
     Cpu<float>::random_uniform(1, 0, 0, n, -1, 1, data);
   }

@@ -72,7 +72,8 @@ Options parse(const std::vector<std::string>& arguments) {
   }
   check<UsageError>(plain.size() == 6 || plain.size() == 7, usage);
   o.mode = plain[0];
-  check<UsageError>(o.mode == "dcgan" || o.mode == "wgan-gp", "the recipe must be dcgan or wgan-gp, got '", o.mode, "'");
+  check<UsageError>(o.mode == "dcgan" || o.mode == "wgan-gp", "the recipe must be dcgan or wgan-gp, got '", o.mode,
+                    "'");
   o.size = positive(plain[1], "SIZE");
   o.channels = positive(plain[2], "CHANNELS");
   o.width = positive(plain[3], "WIDTH");
@@ -182,10 +183,11 @@ void count(const Options& o) {
     const double per_sample = (static_cast<double>(at_more) - static_cast<double>(at_few)) / (more - few);
     return (static_cast<double>(at_few) + per_sample * static_cast<double>(o.batch - few)) * 1e-6;
   };
-  std::printf("forger %s %s size=%ld channels=%ld width=%ld batch=%ld: what a step asks of a GPU (counted at batch %ld and "
-              "%ld)\n%-52s %9s %12s %12s\n",
-              FORGER_VERSION, o.mode.c_str(), o.size, o.channels, o.width, o.batch, few, more, "kernel", "launches",
-              "read MB", "written MB");
+  std::printf(
+      "forger %s %s size=%ld channels=%ld width=%ld batch=%ld: what a step asks of a GPU (counted at batch %ld and "
+      "%ld)\n%-52s %9s %12s %12s\n",
+      FORGER_VERSION, o.mode.c_str(), o.size, o.channels, o.width, o.batch, few, more, "kernel", "launches", "read MB",
+      "written MB");
   double launches = 0, read = 0, written = 0;
   for (const auto& [kernel, at_more] : high) {
     const auto found = low.find(kernel);

@@ -1,9 +1,10 @@
 // What nvcc says of every CUDA kernel of this build, beside what a training step asks of it.
 //   kernel_report [--check]
 // Registers, shared memory and spills come from ptxas, kept at build time beside each object. Block sizes, launches and
-// bytes come from one DCGAN and one WGAN-GP critic step on the software device (32 pixels, width 16, batch 2). Occupancy
-// is the share of an SM's warps that fit at once; the last columns are the least time that the step's bytes take on an
-// A100 and an H100 at the memory bandwidth of their data sheets. Exits with 1 when a float kernel spills registers.
+// bytes come from one DCGAN and one WGAN-GP critic step on the software device (32 pixels, width 16, batch 2).
+// Occupancy is the share of an SM's warps that fit at once; the last columns are the least time that the step's bytes
+// take on an A100 and an H100 at the memory bandwidth of their data sheets. Exits with 1 when a float kernel spills
+// registers.
 #include <cxxabi.h>
 
 #include <algorithm>
@@ -102,9 +103,7 @@ void run_step(const char* name) {
   const auto recipe = gan::find_recipe(name).make(settings, {32, 32, 1});
   Random random(0);
   const gan::UncheckedUpdates unchecked;
-  recipe->step([&] {
-    return gan::Loader::Batch{to(random.uniform({2, 32, 32, 1}, -1, 1), Device::simt), Tensor()};
-  });
+  recipe->step([&] { return gan::Loader::Batch{to(random.uniform({2, 32, 32, 1}, -1, 1), Device::simt), Tensor()}; });
 }
 
 int report(bool check_only) {
@@ -132,9 +131,9 @@ int report(bool check_only) {
       if (found != traffic.end()) {
         const simt::Traffic& t = found->second;
         const auto bytes = static_cast<double>(t.read_bytes + t.written_bytes);
-        std::printf(" %4.0f%% %7llu %10.0f %9.2f %9.2f", 100 * occupancy(architecture, r, t.block_threads, t.dynamic_shared),
-                    static_cast<unsigned long long>(t.launches), bytes, 1e6 * bytes / a100_bytes,
-                    1e6 * bytes / h100_bytes);
+        std::printf(
+            " %4.0f%% %7llu %10.0f %9.2f %9.2f", 100 * occupancy(architecture, r, t.block_threads, t.dynamic_shared),
+            static_cast<unsigned long long>(t.launches), bytes, 1e6 * bytes / a100_bytes, 1e6 * bytes / h100_bytes);
       }
       std::printf("\n");
     }

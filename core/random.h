@@ -24,9 +24,9 @@ class Random {
   std::vector<int64_t> permutation(int64_t n);  // Fisher-Yates
 
   uint64_t seed() const { return seed_; }
-  uint64_t stream() const { return stream_; }  // streams of one seed are independent
+  uint64_t stream() const { return stream_; }                                     // streams of one seed are independent
   static uint64_t blocks(int64_t n) { return static_cast<uint64_t>(n + 3) / 4; }  // that n numbers use
-  uint64_t block = 0;                          // the counter: blocks of four words used so far
+  uint64_t block = 0;  // the counter: blocks of four words used so far
 
  private:
   uint64_t seed_, stream_;

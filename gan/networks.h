@@ -26,8 +26,8 @@ std::shared_ptr<nn::Sequential> dcgan_discriminator(int64_t width, int64_t chann
 // 4x4 stride-2 transposed convolutions, each with batch norm and ReLU, and a 3x3 convolution with tanh.
 std::shared_ptr<nn::Sequential> sndcgan_generator(int64_t latent, int64_t width, int64_t channels, int64_t size,
                                                   Random& random, DType dtype = DType::f32);
-// Discriminator: (N, size, size, channels) -> (N). Pairs of a 3x3 convolution and a 4x4 stride-2 one, a 3x3 and a linear
-// layer; LeakyReLU 0.1 between; every weight under spectral norm.
+// Discriminator: (N, size, size, channels) -> (N). Pairs of a 3x3 convolution and a 4x4 stride-2 one, a 3x3 and a
+// linear layer; LeakyReLU 0.1 between; every weight under spectral norm.
 std::shared_ptr<nn::Sequential> sndcgan_discriminator(int64_t width, int64_t channels, int64_t size, Random& random,
                                                       DType dtype = DType::f32);
 

@@ -51,8 +51,7 @@ void Stepper::record() {
   const UncheckedUpdates unchecked;
   first_block_ = recipe_.random().block;
   size_t i = 0;
-  recorded_ = std::make_unique<RecordedOps>(
-      device_, [&] { readings_ = recipe_.step([&] { return inputs_[i++]; }); });
+  recorded_ = std::make_unique<RecordedOps>(device_, [&] { readings_ = recipe_.step([&] { return inputs_[i++]; }); });
   blocks_ = recipe_.random().block - first_block_;
   recipe_.random().block = first_block_;
 }

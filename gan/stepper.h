@@ -26,7 +26,7 @@ class Stepper {
   Loader& loader_;
   Device device_;
   bool graph_;
-  std::vector<Loader::Batch> inputs_;  // of a recorded step: written in place before each replay
+  std::vector<Loader::Batch> inputs_;      // of a recorded step: written in place before each replay
   uint64_t first_block_ = 0, blocks_ = 0;  // of random numbers: where the recorded step began, how many it draws
   Readings readings_;
   std::unique_ptr<RecordedOps> recorded_;

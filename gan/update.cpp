@@ -42,8 +42,7 @@ Update minimise(nn::Optimizer& optimizer, std::initializer_list<std::function<Te
       sums.clear();
       add_gradients(term(), parameters, sums);
     }
-    throw NonFiniteError(
-        text("the loss (", loss.item(), ") or its gradient norm (", grad_norm.item(), ") overflowed"));
+    throw NonFiniteError(text("the loss (", loss.item(), ") or its gradient norm (", grad_norm.item(), ") overflowed"));
   }
   optimizer.step(sums);
   return {loss, grad_norm};

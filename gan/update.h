@@ -7,7 +7,7 @@
 
 namespace forger::gan {
 
-struct Update {  // scalars on the parameters' device
+struct Update {      // scalars on the parameters' device
   Tensor loss;       // the sum of the terms
   Tensor grad_norm;  // L2 over all of the optimiser's parameters, float64
 };

@@ -2,9 +2,7 @@
 
 namespace forger {
 
-const char* name_of(Device device) {
-  return device == Device::cpu ? "cpu" : device == Device::cuda ? "cuda" : "simt";
-}
+const char* name_of(Device device) { return device == Device::cpu ? "cpu" : device == Device::cuda ? "cuda" : "simt"; }
 
 namespace kernels {
 namespace {
@@ -27,7 +25,8 @@ DeviceRuntime& runtime(Device device) {
       break;
 #endif
   }
-  throw DeviceError("this build of Forger has no CUDA: install the CUDA toolkit (nvcc) and build again, or --device simt");
+  throw DeviceError(
+      "this build of Forger has no CUDA: install the CUDA toolkit (nvcc) and build again, or --device simt");
 }
 
 }  // namespace kernels

@@ -2,8 +2,8 @@
 //
 // Every function is listed once, in kernels/contract.h, and declared from that list for each backend:
 // `Cpu<float>::conv2d`, `Cuda<float>::conv2d`, `Simt<float>::conv2d`, and the same in double. A backend defines each of
-// them and instantiates it with FORGER_KERNEL(Cpu, conv2d); one that it lacks is a link error, not a run-time surprise. Kernels never see a Tensor
-// and never check shapes: the op that calls them has done so.
+// them and instantiates it with FORGER_KERNEL(Cpu, conv2d); one that it lacks is a link error, not a run-time surprise.
+// Kernels never see a Tensor and never check shapes: the op that calls them has done so.
 #pragma once
 #include <cstddef>
 #include <cstdint>

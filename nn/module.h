@@ -38,7 +38,7 @@ class Module {
   NamedTensors buffers() const;     // running statistics, power-iteration vectors: state that no gradient reaches
   NamedTensors state() const;       // parameters, then buffers
 
-  void to(Device device);           // moves all of it, in place: handles elsewhere see the same parameters
+  void to(Device device);  // moves all of it, in place: handles elsewhere see the same parameters
 
   // This module, then every module below it in the order of registration.
   void visit(const std::function<void(const Module&)>& visitor) const;

@@ -273,9 +273,8 @@ Tensor drop(const Tensor& x, double probability, uint64_t seed, uint64_t stream,
     using T = typename K::Scalar;
     K::dropout(seed, stream, block, x.numel(), static_cast<T>(probability), x.data<T>(), y.data<T>());
   });
-  return record("dropout", y, {x}, [=](const Incoming& in) {
-    return Gradients{drop(in.gy, probability, seed, stream, block)};
-  });
+  return record("dropout", y, {x},
+                [=](const Incoming& in) { return Gradients{drop(in.gy, probability, seed, stream, block)}; });
 }
 
 }  // namespace

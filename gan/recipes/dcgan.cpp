@@ -16,9 +16,8 @@ class Dcgan : public ImageRecipe {
       : ImageRecipe(settings,
                     [&](Random& random) {
                       const int64_t width = settings.integer("width"), size = sample[0], channels = sample[2];
-                      return Networks{
-                          dcgan_generator(settings.integer("latent"), width, channels, size, random),
-                          dcgan_discriminator(width, channels, size, true, random)};
+                      return Networks{dcgan_generator(settings.integer("latent"), width, channels, size, random),
+                                      dcgan_discriminator(width, channels, size, true, random)};
                     }),
         objective_(find_objective(settings.text("loss"))) {}
 

@@ -30,9 +30,10 @@ class WganGp : public ImageRecipe {
     const Tensor z = latent(batch_, random_);
     const Update g =
         minimise(*optimizer_g_, {[&] { return wasserstein_.generator((*discriminator_)((*generator_)(z))); }});
-    return {{"loss_d", d.loss},           {"loss_g", g.loss},
-            {"penalty", penalty},         {"wasserstein", sub(penalty, d.loss)},  // the critic's estimate of the distance
-            {"grad_norm_d", d.grad_norm}, {"grad_norm_g", g.grad_norm}};
+    return {
+        {"loss_d", d.loss},           {"loss_g", g.loss},
+        {"penalty", penalty},         {"wasserstein", sub(penalty, d.loss)},  // the critic's estimate of the distance
+        {"grad_norm_d", d.grad_norm}, {"grad_norm_g", g.grad_norm}};
   }
 
  private:

@@ -75,7 +75,9 @@ class CpuRuntime : public DeviceRuntime {
   void copy(void* to, const void* from, size_t bytes) override { std::memcpy(to, from, bytes); }
   void upload(void* to, const void* from, size_t bytes) override { std::memcpy(to, from, bytes); }
   void synchronize() override {}
-  void begin_recording() override { throw DeviceError("the CPU records no graphs: --graph needs --device cuda or simt"); }
+  void begin_recording() override {
+    throw DeviceError("the CPU records no graphs: --graph needs --device cuda or simt");
+  }
   std::unique_ptr<Graph> end_recording() override { return nullptr; }
   void set_random_offset(uint64_t) override {}
 };

@@ -72,9 +72,9 @@ template <auto Kernel, class... Arguments>
 void launch(const Grid& grid, Arguments... arguments) {
   if (grid.blocks.x == 0 || grid.blocks.y == 0 || grid.blocks.z == 0) return;
   if (grid.shared_bytes > 48 * 1024) {  // more than every architecture grants unasked
-    check_cuda(cudaFuncSetAttribute(Kernel, cudaFuncAttributeMaxDynamicSharedMemorySize,
-                                    static_cast<int>(grid.shared_bytes)),
-               kernel_name(__PRETTY_FUNCTION__));
+    check_cuda(
+        cudaFuncSetAttribute(Kernel, cudaFuncAttributeMaxDynamicSharedMemorySize, static_cast<int>(grid.shared_bytes)),
+        kernel_name(__PRETTY_FUNCTION__));
   }
   Kernel<<<grid.blocks, grid.threads, grid.shared_bytes, stream()>>>(arguments...);
   check_cuda(cudaGetLastError(), kernel_name(__PRETTY_FUNCTION__));
@@ -87,10 +87,11 @@ __attribute__((no_sanitize("thread"))) void launch(const Grid& grid, Arguments..
                           {grid.blocks.x, grid.blocks.y, grid.blocks.z},
                           {grid.threads.x, grid.threads.y, grid.threads.z},
                           grid.shared_bytes};
-  stream()->submit([what, arguments...]() __attribute__((no_sanitize("thread"))) {
+  stream()->submit([ what, arguments... ]() __attribute__((no_sanitize("thread"))) {
     auto thread = [&]() __attribute__((no_sanitize("thread"))) { Kernel(arguments...); };
-    simt::run(what, [](void* it) __attribute__((no_sanitize("thread"))) { (*static_cast<decltype(thread)*>(it))(); },
-              &thread);
+    simt::run(
+        what, [](void* it) __attribute__((no_sanitize("thread"))) { (*static_cast<decltype(thread)*>(it))(); },
+        &thread);
   });
 }
 #endif

@@ -446,7 +446,6 @@ Scheduler& scheduler() {
   return one;
 }
 
-
 }  // namespace
 
 void run(const Launch& launch, void (*thread)(void*), void* data) { scheduler().run(launch, {thread, data}); }
@@ -475,6 +474,7 @@ void touch(const void* address, size_t bytes, Access access) { machine().touch(a
 
 void* allocate(size_t bytes) { return machine().allocate(bytes); }
 void release(void* memory) { machine().release(memory); }
+void close_to_host(bool on) { machine().close_to_host(on); }
 size_t allocation_count() { return machine().allocation_count(); }
 OpenMemory::OpenMemory() { machine().open(); }
 OpenMemory::~OpenMemory() { machine().close(); }

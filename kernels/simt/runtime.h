@@ -76,11 +76,14 @@ void touch(const void* address, size_t bytes, Access access);
 
 // ---- memory ----
 
-// Global memory: closed to the host except inside launches and copies, so that host code that follows a device pointer
-// crashes at once. Fresh memory is filled with NaN. Null when there is none left.
+// Global memory. Fresh memory is filled with NaN. Null when there is none left.
 void* allocate(size_t bytes);
 void release(void* memory);
 size_t allocation_count();  // made so far
+
+// On: global memory is closed to the host except inside launches and copies, so that host code that follows a device
+// pointer crashes at once. Off at first, since opening and closing costs more than a small launch.
+void close_to_host(bool on);
 
 class OpenMemory {  // scope: the host may touch global memory
  public:

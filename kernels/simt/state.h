@@ -21,6 +21,7 @@ class Machine {
   void* allocate(size_t bytes);
   void release(void* memory);
   size_t allocation_count() const { return allocation_count_; }
+  void close_to_host(bool on);
   void open();
   void close();
 
@@ -58,9 +59,11 @@ class Machine {
   Word* words_at(const void* shared, size_t bytes);
   bool ordered(uint16_t thread, uint32_t epoch, uint32_t warp_epoch) const;
   void next_epoch();
+  void protect(int access) const;
 
   // Global memory: one reserved range; `top_` is the end of what was ever handed out.
   uintptr_t arena_ = 0, top_ = 0;
+  bool closing_ = false;
   int open_count_ = 0;
   std::map<uintptr_t, size_t> allocations_;  // begin -> bytes asked for
   std::multimap<size_t, uintptr_t> free_;    // room -> begin

@@ -38,7 +38,7 @@ Machine::Machine()
       static_words_((static_end_ - static_begin_) / 4 + 4),
       dynamic_words_(max_shared_bytes / 4 + 4),
       dynamic_storage_(max_shared_bytes + 1024) {
-  void* memory = mmap(nullptr, arena_bytes, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+  void* memory = mmap(nullptr, arena_bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
   if (memory != MAP_FAILED) arena_ = top_ = reinterpret_cast<uintptr_t>(memory);
   dynamic_.begin =
       reinterpret_cast<unsigned char*>(round_up(reinterpret_cast<uintptr_t>(dynamic_storage_.data()), size_t{1024}));
@@ -57,9 +57,7 @@ void* Machine::allocate(size_t bytes) {
     begin = top_;
     top_ = round_up(top_ + room, granule);
     rooms_[begin] = top_ - begin;
-    if (open_count_ > 0) {  // what is open must include the new room
-      mprotect(reinterpret_cast<void*>(arena_), round_up(top_ - arena_, system_page), PROT_READ | PROT_WRITE);
-    }
+    if (open_count_ > 0) protect(PROT_READ | PROT_WRITE);  // what is open must include the new room
   }
   allocations_[begin] = bytes;
   allocation_count_++;
@@ -80,14 +78,18 @@ void Machine::release(void* memory) {
   for (Range& range : recent_) range = {};
 }
 
-void Machine::open() {
-  if (open_count_++ > 0 || top_ == arena_) return;
-  mprotect(reinterpret_cast<void*>(arena_), round_up(top_ - arena_, system_page), PROT_READ | PROT_WRITE);
+void Machine::protect(int access) const {
+  if (top_ > arena_) mprotect(reinterpret_cast<void*>(arena_), round_up(top_ - arena_, system_page), access);
 }
-
+void Machine::close_to_host(bool on) {
+  closing_ = on;
+  if (open_count_ == 0) protect(on ? PROT_NONE : PROT_READ | PROT_WRITE);
+}
+void Machine::open() {
+  if (open_count_++ == 0 && closing_) protect(PROT_READ | PROT_WRITE);
+}
 void Machine::close() {
-  if (--open_count_ > 0 || top_ == arena_) return;
-  mprotect(reinterpret_cast<void*>(arena_), round_up(top_ - arena_, system_page), PROT_NONE);
+  if (--open_count_ == 0 && closing_) protect(PROT_NONE);
 }
 
 void Machine::touch_global(uintptr_t address, size_t bytes, Access access) {

@@ -25,7 +25,8 @@ double nmse(const Tensors& a, const Tensors& b) {
 Tensors everything(const OpCase& row, const Trial& trial) {
   Tensors all = trial.outputs();
   if (!row.differentiable) return all;
-  for (const Tensors& more : {trial.gradients(), trial.second_gradients()}) all.insert(all.end(), more.begin(), more.end());
+  for (const Tensors& more : {trial.gradients(), trial.second_gradients()})
+    all.insert(all.end(), more.begin(), more.end());
   return all;
 }
 
@@ -85,12 +86,22 @@ TEST_CASE("simt: values and derivatives equal the CPU's, first half of the table
 TEST_CASE("simt: values and derivatives equal the CPU's, second half of the table", "[simt]") { values_agree(1, 2); }
 TEST_CASE("simt: gradients agree with differences, first half of the table", "[simt]") { gradients_agree(0, 2); }
 TEST_CASE("simt: gradients agree with differences, second half of the table", "[simt]") { gradients_agree(1, 2); }
-TEST_CASE("simt: second gradients agree with differences, first quarter of the table", "[simt]") { second_gradients_agree(0, 4); }
-TEST_CASE("simt: second gradients agree with differences, second quarter of the table", "[simt]") { second_gradients_agree(1, 4); }
-TEST_CASE("simt: second gradients agree with differences, third quarter of the table", "[simt]") { second_gradients_agree(2, 4); }
-TEST_CASE("simt: second gradients agree with differences, last quarter of the table", "[simt]") { second_gradients_agree(3, 4); }
+TEST_CASE("simt: second gradients agree with differences, first quarter of the table", "[simt]") {
+  second_gradients_agree(0, 4);
+}
+TEST_CASE("simt: second gradients agree with differences, second quarter of the table", "[simt]") {
+  second_gradients_agree(1, 4);
+}
+TEST_CASE("simt: second gradients agree with differences, third quarter of the table", "[simt]") {
+  second_gradients_agree(2, 4);
+}
+TEST_CASE("simt: second gradients agree with differences, last quarter of the table", "[simt]") {
+  second_gradients_agree(3, 4);
+}
 TEST_CASE("simt: three orders of threads give the same bits, first half of the table", "[simt]") { orders_agree(0, 2); }
-TEST_CASE("simt: three orders of threads give the same bits, second half of the table", "[simt]") { orders_agree(1, 2); }
+TEST_CASE("simt: three orders of threads give the same bits, second half of the table", "[simt]") {
+  orders_agree(1, 2);
+}
 
 TEST_CASE("simt: live bytes return to the baseline", "[simt]") {
   for_part(0, 8, [](const OpCase& row) {
@@ -132,7 +143,7 @@ TEST_CASE("simt: recorded ops replay on new inputs, and own their memory", "[sim
   graph.replay();
   CHECK(y.to_vector() == std::vector<double>{20, 30, 42});
   for (int i = 0; i < 20; i++) CHECK(between[static_cast<size_t>(i)].to_vector() == std::vector<double>(3, i));
-  CHECK_THROWS_AS(RecordedOps(simt_device, [&] { y.item(); }), DeviceError);
+  CHECK_THROWS_AS(RecordedOps(simt_device, [&] { sum(y).item(); }), DeviceError);
   CHECK_THROWS_AS(RecordedOps(simt_device, [&] { x.to_vector(); }), DeviceError);
   CHECK_THROWS_AS(RecordedOps(Device::cpu, [] {}), DeviceError);
 }

@@ -7,8 +7,8 @@ namespace forger::kernels {
 
 struct Fault {
   std::string name;
-  std::string caught_as;      // words of the report
-  void (*run)(bool faulty);   // launches on simt; throws what the device finds, or std::logic_error for a wrong result
+  std::string caught_as;     // words of the report
+  void (*run)(bool faulty);  // launches on simt; throws what the device finds, or std::logic_error for a wrong result
 };
 const std::vector<Fault>& faults();
 
