@@ -159,7 +159,7 @@ TEST_CASE("a network, its optimiser and its average resume from a file, bit for 
         : random(seed),
           net({std::make_shared<Linear>(6, 5, random), std::make_shared<BatchNorm>(5),
                std::make_shared<SpectralNorm>(std::make_shared<Linear>(5, 1, random), random)}),
-          adam(net.parameters(), {1e-2, 0.5, 0.9, 1e-8, 0, 1}),
+          adam(net.parameters(), {1e-2, 0.5, 0.9, 1e-8, 0}),
           ema(net, 0.9) {}
     void step(unsigned seed) {
       adam.zero_grad();
