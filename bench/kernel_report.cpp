@@ -17,6 +17,9 @@
 #include <optional>
 #include <regex>
 #include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
 
 #include "gan/data.h"
 #include "gan/recipe.h"
@@ -34,12 +37,45 @@ struct Kernel {
   std::map<int, Resources> by_architecture;  // 80, 90
 };
 
+// "(Unary)12" as ptxas has it -> "Unary::leaky_relu" as the host compiler has it, by asking that one for every value.
+template <auto Value>
+std::string_view pretty() {
+  return __PRETTY_FUNCTION__;
+}
+template <class E, size_t... I>
+std::vector<std::string> enumerators(std::index_sequence<I...>) {
+  std::vector<std::string> names;
+  for (std::string_view name : {pretty<static_cast<E>(I)>()...}) {
+    name.remove_prefix(name.find("Value = ") + 8);
+    names.emplace_back(name.substr(0, name.find_first_of(";]")));
+  }
+  return names;
+}
+template <class E>
+void spell_out(std::string& name, const std::string& type) {
+  static const std::vector<std::string> names = enumerators<E>(std::make_index_sequence<32>());
+  const std::string mark = "(" + type + ")";
+  for (size_t at; (at = name.find(mark)) != std::string::npos;) {
+    size_t end = at + mark.size();
+    const size_t value = std::stoul(name.substr(end));
+    while (end < name.size() && std::isdigit(static_cast<unsigned char>(name[end]))) end++;
+    std::string spelt = value < names.size() ? names[value] : "?";
+    spelt.erase(0, std::string("forger::kernels::").size());
+    name.replace(at, end - at, spelt);
+  }
+}
+
 // One spelling for what ptxas (mangled) and the host compiler (pretty) call a kernel: name<arguments>.
 std::string normalised(std::string name) {
   for (const char* noise : {"(anonymous namespace)::", "{anonymous}::", "forger::kernels::", "cuda_words::",
                             "simt_words::", "void ", "(int)", "(bool)", " "}) {
     for (size_t at; (at = name.find(noise)) != std::string::npos;) name.erase(at, std::string(noise).size());
   }
+  spell_out<kernels::Unary>(name, "Unary");
+  spell_out<kernels::Binary>(name, "Binary");
+  spell_out<kernels::Activation>(name, "Activation");
+  spell_out<kernels::Reduce>(name, "Reduce");
+  spell_out<kernels::Resize>(name, "Resize");
   int depth = 0;
   for (size_t i = 0; i < name.size(); i++) {
     depth += name[i] == '<';

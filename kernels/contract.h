@@ -45,6 +45,10 @@ static void norm_apply(const NormShape& s, const T* x, const T* mean, const T* r
 // (channels, summed over groups) may be null.
 static void norm_backward(const NormShape& s, const T* x, const T* gy, const T* mean, const T* rstd, const T* gamma,
                           const T* beta, Activation act, T slope, T* gx, T* ggamma, T* gbeta);
+// Running averages of one group's statistics, in place: r = (1 - momentum)*r + momentum*statistic, the variance taken
+// unbiased: max(1/rstd^2 - eps, 0) * rows/(rows - 1).
+static void norm_running(int64_t rows, int64_t channels, const T* mean, const T* rstd, T eps, T momentum,
+                         T* running_mean, T* running_variance);
 // Layer norm: x (rows, cols), statistics over cols, gamma and beta (cols) may be null; mean, rstd (rows).
 static void layer_norm(int64_t rows, int64_t cols, const T* x, const T* gamma, const T* beta, T eps, T* y, T* mean,
                        T* rstd);

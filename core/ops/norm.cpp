@@ -111,18 +111,13 @@ Tensor grouped_norm(const char* op, const NormShape& s, const Tensor& x, const T
       [s, options](std::span<const Tensor> inputs) { return grouped_reference(s, inputs, options); });
 }
 
-// r += momentum*(statistic - r)
-void move_towards(const Tensor& running, const Tensor& statistic, double momentum) {
-  copy_into(running, add(affine(running, 1 - momentum, 0), affine(statistic, momentum, 0)), "batch_norm");
-}
-
 void update_running(const RunningStats& running, const Statistics& stats, const NormShape& s, double eps) {
-  const NoGrad no_grad;
-  const Shape shape{s.channels};
-  const double n = static_cast<double>(s.rows), unbiased = n / (n - 1);
-  const Tensor biased = affine(reciprocal(square(reshape(stats.rstd, shape))), 1, -eps);
-  move_towards(running.mean, reshape(stats.mean, shape), running.momentum);
-  move_towards(running.variance, affine(relu(biased), unbiased, 0), running.momentum);
+  dispatch(stats.mean, [&]<class K>() {
+    using T = typename K::Scalar;
+    K::norm_running(s.rows, s.channels, stats.mean.data<T>(), stats.rstd.data<T>(), static_cast<T>(eps),
+                    static_cast<T>(running.momentum), running.mean.write<T>("batch_norm"),
+                    running.variance.write<T>("batch_norm"));
+  });
 }
 
 }  // namespace

@@ -268,6 +268,18 @@ void Cpu<T>::layer_norm_backward(int64_t rows, int64_t cols, const T* x, const T
   });
 }
 
+template <class T>
+void Cpu<T>::norm_running(int64_t rows, int64_t channels, const T* mean, const T* rstd, T eps, T momentum,
+                          T* running_mean, T* running_variance) {
+  const T unbias = static_cast<T>(rows) / static_cast<T>(rows - 1);
+  for (int64_t c = 0; c < channels; c++) {
+    const T variance = std::max(1 / (rstd[c] * rstd[c]) - eps, T{0}) * unbias;
+    running_mean[c] = (1 - momentum) * running_mean[c] + momentum * mean[c];
+    running_variance[c] = (1 - momentum) * running_variance[c] + momentum * variance;
+  }
+}
+
+FORGER_KERNEL(Cpu, norm_running);
 FORGER_KERNEL(Cpu, norm_stats);
 FORGER_KERNEL(Cpu, norm_apply);
 FORGER_KERNEL(Cpu, norm_backward);

@@ -220,6 +220,17 @@ __global__ void input_grad_kernel(Cut cut, const T* __restrict__ x, const T* __r
   }
 }
 
+template <class T>
+__global__ void running_kernel(int64_t channels, const T* mean, const T* rstd, T eps, T momentum, T unbias,
+                               T* running_mean, T* running_variance) {
+  const int64_t c = global_thread();
+  if (c >= channels) return;
+  const T biased = 1 / (rstd[c] * rstd[c]) - eps;
+  const T variance = (biased > 0 ? biased : T(0)) * unbias;
+  running_mean[c] = (1 - momentum) * running_mean[c] + momentum * mean[c];
+  running_variance[c] = (1 - momentum) * running_variance[c] + momentum * variance;
+}
+
 // Blocks that fill the device: twice over for folds, whose second stage grows with them, more where there is none.
 int64_t folding_blocks() { return 2 * multiprocessors(); }
 int64_t mapping_blocks() { return 4 * multiprocessors(); }
@@ -266,6 +277,15 @@ void Gpu<T>::norm_backward(const NormShape& s, const T* x, const T* gy, const T*
   });
 }
 
+template <class T>
+void Gpu<T>::norm_running(int64_t rows, int64_t channels, const T* mean, const T* rstd, T eps, T momentum,
+                          T* running_mean, T* running_variance) {
+  const T unbias = static_cast<T>(rows) / static_cast<T>(rows - 1);
+  launch<running_kernel<T>>(over(channels), channels, mean, rstd, eps, momentum, unbias, running_mean,
+                            running_variance);
+}
+
+FORGER_KERNEL(Gpu, norm_running);
 FORGER_KERNEL(Gpu, norm_stats);
 FORGER_KERNEL(Gpu, norm_apply);
 FORGER_KERNEL(Gpu, norm_backward);
