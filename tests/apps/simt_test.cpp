@@ -14,10 +14,30 @@ const std::vector<std::string> recipes{"dcgan", "wgan-gp", "sngan"};
 std::string train(const Scratch& scratch, const std::string& data, const std::string& recipe, const std::string& name,
                   const std::vector<std::string>& more) {
   const std::string run = scratch / (recipe + "-" + name);
-  std::vector<std::string> words{"train",   recipe,         "--data",  data,     "--size",  "16", "--width",
-                                 "4",       "--batch",      "8",       "--steps", "8",      "--previews",
-                                 "4",       "--n-critic",   "2",       "--preview-every",  "0", "--checkpoint-every",
-                                 "5",       "--threads",    "1",       "--out",   run};
+  std::vector<std::string> words{"train",
+                                 recipe,
+                                 "--data",
+                                 data,
+                                 "--size",
+                                 "16",
+                                 "--width",
+                                 "4",
+                                 "--batch",
+                                 "8",
+                                 "--steps",
+                                 "8",
+                                 "--previews",
+                                 "4",
+                                 "--n-critic",
+                                 "1",
+                                 "--preview-every",
+                                 "0",
+                                 "--checkpoint-every",
+                                 "5",
+                                 "--threads",
+                                 "1",
+                                 "--out",
+                                 run};
   words.insert(words.end(), more.begin(), more.end());
   const Result result = forger(words);
   INFO(recipe << " " << name << ": " << result.err);
@@ -40,7 +60,8 @@ std::vector<std::vector<double>> losses(const std::string& run) {
 
 void check_same_bytes(const std::string& a, const std::string& b) {
   INFO(a << " and " << b);
-  CHECK((read_file(a + "/checkpoints/step-000008.safetensors") == read_file(b + "/checkpoints/step-000008.safetensors")));
+  CHECK(
+      (read_file(a + "/checkpoints/step-000008.safetensors") == read_file(b + "/checkpoints/step-000008.safetensors")));
   CHECK(losses(a) == losses(b));
 }
 
@@ -70,7 +91,9 @@ void check_recipe(const std::string& recipe) {
 }  // namespace
 
 TEST_CASE("simt: dcgan trains as on the CPU, resumes and replays byte for byte", "[simt]") { check_recipe("dcgan"); }
-TEST_CASE("simt: wgan-gp trains as on the CPU, resumes and replays byte for byte", "[simt]") { check_recipe("wgan-gp"); }
+TEST_CASE("simt: wgan-gp trains as on the CPU, resumes and replays byte for byte", "[simt]") {
+  check_recipe("wgan-gp");
+}
 TEST_CASE("simt: sngan trains as on the CPU, resumes and replays byte for byte", "[simt]") { check_recipe("sngan"); }
 
 TEST_CASE("simt: losses are read as often as asked, and sampling works from a device's run", "[simt]") {

@@ -1,0 +1,208 @@
+// Every row of tests/op_cases.h through the CUDA kernels: executed and checked by the software device, and on a GPU
+// where there is one.
+#include "kernels/simt/runtime.h"
+
+#include <iostream>
+
+#include "core/graph.h"
+#include "tests/core/trial.h"
+
+using namespace forger;
+using namespace forger::test;
+
+namespace {
+
+constexpr Device simt_device = Device::simt;
+
+// Normalised mean squared error: |a - b|^2 / |b|^2, over all tensors.
+double nmse(const Tensors& a, const Tensors& b) {
+  double worst = 0;
+  for (size_t i = 0; i < a.size(); i++) {
+    const double error = relative_error(a[i].to_vector(), b[i].to_vector());
+    worst = std::max(worst, error * error);
+  }
+  return worst;
+}
+
+// Outputs, gradients and second gradients.
+Tensors everything(const OpCase& row, const Trial& trial) {
+  Tensors all = trial.outputs();
+  if (!row.differentiable) return all;
+  for (const Tensors& more : {trial.gradients(), trial.second_gradients()})
+    all.insert(all.end(), more.begin(), more.end());
+  return all;
+}
+
+// Rows whose number is `part` of `parts`: tests of equal length that run side by side.
+template <class Check>
+void for_part(int part, int parts, Check check_row) {
+  int i = 0;
+  for (const OpCase& row : op_cases()) {
+    if (i++ % parts != part) continue;
+    INFO(row.name);
+    try {
+      check_row(row);
+    } catch (const std::exception& error) {  // one broken row must not hide the others
+      FAIL_CHECK(error.what());
+    }
+  }
+}
+
+void values_agree(Device device, int part, int parts) {
+  for_part(part, parts, [device](const OpCase& row) {
+    const Tensors right = everything(row, Trial(row));
+    CHECK(nmse(everything(row, Trial(row, DType::f64, device)), right) < 1e-20);
+    const Trial narrow(row, DType::f32, device);
+    CHECK(nmse(narrow.outputs(), Trial(row).outputs()) < std::max(1e-10, row.float_tolerance * row.float_tolerance));
+  });
+}
+
+void gradients_agree(Device device, int part, int parts) {
+  for_part(part, parts, [device](const OpCase& row) {
+    if (!row.differentiable) return;
+    CHECK(Trial(row, DType::f64, device).first_order_error() < row.tolerance);
+  });
+}
+
+void second_gradients_agree(Device device, int part, int parts) {
+  for_part(part, parts, [device](const OpCase& row) {
+    if (!row.differentiable) return;
+    CHECK(Trial(row, DType::f64, device).second_order_error() < row.tolerance);
+  });
+}
+
+void orders_agree(int part, int parts) {
+  for_part(part, parts, [](const OpCase& row) {
+    Tensors first;
+    for (const uint64_t seed : {0, 1, 2}) {
+      simt::set_seed(seed);
+      const Tensors results = everything(row, Trial(row, DType::f32, simt_device));
+      if (first.empty()) first = results;
+      CHECK(identical(first, results));
+    }
+  });
+}
+
+void recorded_ops_replay(Device device) {
+  const Tensor x = to(from_values({3}, std::vector<double>{1, 2, 3}), device);
+  Tensor y;
+  RecordedOps graph(device, [&] { y = square(x) + x; });
+  graph.replay();
+  CHECK(y.to_vector() == std::vector<double>{2, 6, 12});
+  // What runs in between gets other memory, though the recorded ops have given theirs back.
+  Tensors between;
+  for (int i = 0; i < 20; i++) between.push_back(full({3}, i, DType::f32, device));
+  copy_into(x, from_values({3}, std::vector<double>{4, 5, 6}), "test");
+  graph.replay();
+  CHECK(y.to_vector() == std::vector<double>{20, 30, 42});
+  for (int i = 0; i < 20; i++) CHECK(between[static_cast<size_t>(i)].to_vector() == std::vector<double>(3, i));
+  CHECK_THROWS_AS(RecordedOps(device, [&] { sum(y).item(); }), DeviceError);
+  CHECK_THROWS_AS(RecordedOps(device, [&] { x.to_vector(); }), DeviceError);
+  CHECK_THROWS_AS(RecordedOps(Device::cpu, [] {}), DeviceError);
+}
+
+// Whether the checks can run; a line that ctest takes for a skipped test where not.
+bool on_gpu() {
+  try {
+    const std::string missing = kernels::runtime(Device::cuda).missing();
+    if (missing.empty()) return true;
+    std::cout << "skipped: " << missing << std::endl;
+  } catch (const DeviceError& error) {
+    std::cout << "skipped: " << error.what() << std::endl;
+  }
+  return false;
+}
+
+}  // namespace
+
+TEST_CASE("cuda: values and derivatives equal the CPU's", "[cuda]") {
+  if (on_gpu()) values_agree(Device::cuda, 0, 1);
+}
+TEST_CASE("cuda: gradients agree with differences", "[cuda]") {
+  if (on_gpu()) gradients_agree(Device::cuda, 0, 1);
+}
+TEST_CASE("cuda: second gradients agree with differences", "[cuda]") {
+  if (on_gpu()) second_gradients_agree(Device::cuda, 0, 1);
+}
+TEST_CASE("cuda: a run repeats bit for bit, and the random stream is the CPU's", "[cuda]") {
+  if (!on_gpu()) return;
+  for_part(0, 1, [](const OpCase& row) {
+    const Trial trial(row, DType::f32, Device::cuda);
+    CHECK(identical(everything(row, trial), everything(row, trial)));
+  });
+  Random a(5), b(5);
+  CHECK(a.uniform({1000}).to_vector() == b.uniform({1000}, 0, 1, DType::f32, Device::cuda).to_vector());
+  CHECK(relative_error(a.normal({1000}).to_vector(), b.normal({1000}, 0, 1, DType::f32, Device::cuda).to_vector()) <
+        1e-5);  // cuRAND takes the fast sine and cosine
+}
+TEST_CASE("cuda: recorded ops replay on new inputs", "[cuda]") {
+  if (on_gpu()) recorded_ops_replay(Device::cuda);
+}
+
+TEST_CASE("simt: values and derivatives equal the CPU's, first half of the table", "[simt]") {
+  values_agree(simt_device, 0, 2);
+}
+TEST_CASE("simt: values and derivatives equal the CPU's, second half of the table", "[simt]") {
+  values_agree(simt_device, 1, 2);
+}
+TEST_CASE("simt: gradients agree with differences, first half of the table", "[simt]") {
+  gradients_agree(simt_device, 0, 2);
+}
+TEST_CASE("simt: gradients agree with differences, second half of the table", "[simt]") {
+  gradients_agree(simt_device, 1, 2);
+}
+TEST_CASE("simt: second gradients agree with differences, first quarter of the table", "[simt]") {
+  second_gradients_agree(simt_device, 0, 4);
+}
+TEST_CASE("simt: second gradients agree with differences, second quarter of the table", "[simt]") {
+  second_gradients_agree(simt_device, 1, 4);
+}
+TEST_CASE("simt: second gradients agree with differences, third quarter of the table", "[simt]") {
+  second_gradients_agree(simt_device, 2, 4);
+}
+TEST_CASE("simt: second gradients agree with differences, last quarter of the table", "[simt]") {
+  second_gradients_agree(simt_device, 3, 4);
+}
+TEST_CASE("simt: three orders of threads give the same bits, first half of the table", "[simt]") { orders_agree(0, 2); }
+TEST_CASE("simt: three orders of threads give the same bits, second half of the table", "[simt]") {
+  orders_agree(1, 2);
+}
+
+TEST_CASE("simt: live bytes return to the baseline", "[simt]") {
+  for_part(0, 8, [](const OpCase& row) {
+    const Trial trial(row, DType::f32, simt_device);
+    const size_t baseline = memory_stats(simt_device).live_bytes;
+    everything(row, trial);
+    CHECK(memory_stats(simt_device).live_bytes == baseline);
+  });
+}
+
+TEST_CASE("simt: tensors move between devices, and ops refuse to mix them", "[simt]") {
+  const Tensor x = from_values({2, 2}, std::vector<double>{1, 2, 3, 4});
+  const Tensor there = to(x, simt_device);
+  CHECK(there.device() == simt_device);
+  CHECK(there.to_vector() == x.to_vector());
+  CHECK(to(there, Device::cpu).to_vector() == x.to_vector());
+  CHECK(to(there, simt_device).storage() == there.storage());
+  CHECK((there + there).to_vector() == (x + x).to_vector());
+  CHECK_THROWS_AS(x + there, ShapeError);
+  copy_into(there, x + 1, "test");
+  CHECK(there.to_vector() == std::vector<double>{2, 3, 4, 5});
+  const Tensor same = there;
+  there.storage()->move_to(Device::cpu);
+  CHECK(same.device() == Device::cpu);
+  CHECK(same.to_vector() == std::vector<double>{2, 3, 4, 5});
+  CHECK(full({3}, 7, DType::i64, simt_device).to_vector() == std::vector<double>{7, 7, 7});
+}
+
+TEST_CASE("simt: recorded ops replay on new inputs, and own their memory", "[simt]") {
+  recorded_ops_replay(simt_device);
+}
+
+TEST_CASE("simt: with device memory closed to the host, ops, recording and optimisers touch it in kernels only",
+          "[simt]") {
+  simt::close_to_host(true);
+  for_part(3, 16, [](const OpCase& row) { everything(row, Trial(row, DType::f32, simt_device)); });
+  recorded_ops_replay(simt_device);
+  simt::close_to_host(false);
+}
