@@ -160,8 +160,9 @@ void bench(const Options& o) {
   getrusage(RUSAGE_SELF, &used);
   std::string where = "threads=" + std::to_string(o.threads);
   if (o.device != Device::cpu) where = text("device=", name_of(o.device), o.graph ? " graph" : "");
-  std::printf("forger %s %s size=%ld channels=%ld width=%ld batch=%ld %s: median %.1f ms/step\n", FORGER_VERSION,
-              o.mode.c_str(), o.size, o.channels, o.width, o.batch, where.c_str(), 1e3 * seconds[seconds.size() / 2]);
+  std::printf("forger %s %s size=%ld channels=%ld width=%ld batch=%ld %s: median %.*f ms/step\n", FORGER_VERSION,
+              o.mode.c_str(), o.size, o.channels, o.width, o.batch, where.c_str(), o.device == Device::cuda ? 3 : 1,
+              1e3 * seconds[seconds.size() / 2]);
   std::fprintf(stderr, "peak memory %ld MiB, of it tensors %zu MiB\n", used.ru_maxrss / 1024,
                memory_stats(o.device).peak_bytes >> 20);
 }

@@ -11,12 +11,12 @@ kernels::AdamSettings adam(const Settings& settings, const char* rate) {
 
 }  // namespace
 
-ImageRecipe::ImageRecipe(const Settings& settings, const std::function<Networks(Random&)>& build)
+ImageRecipe::ImageRecipe(const Settings& settings, const Shape& sample, BuildNetworks build)
     : Recipe(settings),
       latent_(settings.integer("latent")),
       batch_(settings.integer("batch")),
       n_critic_(settings.integer("n_critic")) {
-  Networks networks = build(random_);
+  Networks networks = build(settings, sample, random_);
   generator_ = std::move(networks.generator);
   discriminator_ = std::move(networks.discriminator);
   generator_->to(device_);

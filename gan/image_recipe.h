@@ -10,6 +10,8 @@ namespace forger::gan {
 struct Networks {
   std::shared_ptr<nn::Sequential> generator, discriminator;
 };
+// A system's networks for samples of (size, size, channels), by its settings, with fresh weights.
+using BuildNetworks = Networks (*)(const Settings& settings, const Shape& sample, Random& random);
 
 class ImageRecipe : public Recipe {
  public:
@@ -20,9 +22,9 @@ class ImageRecipe : public Recipe {
   std::vector<Part> parts() const override;
 
  protected:
-  // Reads latent, batch, n_critic, lr_g, lr_d, beta1 and beta2. `build` makes the networks on the CPU, so that their
-  // first weights are the same for every device; they are moved from there.
-  ImageRecipe(const Settings& settings, const std::function<Networks(Random&)>& build);
+  // Reads latent, batch, n_critic, lr_g, lr_d, beta1 and beta2. Networks are built on the CPU, so that their first
+  // weights are the same for every device, and moved from there.
+  ImageRecipe(const Settings& settings, const Shape& sample, BuildNetworks build);
 
   // n_critic times: x = a batch, z ~ N(0, I), D: one Adam step on the objective's terms for x and G(z), apart.
   // Then G: one Adam step on its term for the last z, whose G(z) is not computed again.
@@ -39,5 +41,20 @@ std::unique_ptr<Recipe> make_image_recipe(const Settings& settings, const Shape&
   require_dcgan_images(settings.text("recipe").c_str(), sample);
   return std::make_unique<R>(settings, sample);
 }
+
+// A whole recipe: those networks, trained by alternating_step on the objective that the setting "loss" names.
+template <BuildNetworks Build>
+class AlternatingRecipe : public ImageRecipe {
+ public:
+  AlternatingRecipe(const Settings& settings, const Shape& sample)
+      : ImageRecipe(settings, sample, Build), objective_(find_objective(settings.text("loss"))) {}
+
+  Readings step(const std::function<Loader::Batch()>& next_batch) override {
+    return alternating_step(objective_, next_batch);
+  }
+
+ private:
+  const Objective& objective_;
+};
 
 }  // namespace forger::gan

@@ -10,24 +10,11 @@
 namespace forger::gan {
 namespace {
 
-class Dcgan : public ImageRecipe {
- public:
-  Dcgan(const Settings& settings, const Shape& sample)
-      : ImageRecipe(settings,
-                    [&](Random& random) {
-                      const int64_t width = settings.integer("width"), size = sample[0], channels = sample[2];
-                      return Networks{dcgan_generator(settings.integer("latent"), width, channels, size, random),
-                                      dcgan_discriminator(width, channels, size, true, random)};
-                    }),
-        objective_(find_objective(settings.text("loss"))) {}
-
-  Readings step(const std::function<Loader::Batch()>& next_batch) override {
-    return alternating_step(objective_, next_batch);
-  }
-
- private:
-  const Objective& objective_;
-};
+Networks build(const Settings& settings, const Shape& sample, Random& random) {
+  const int64_t width = settings.integer("width"), size = sample[0], channels = sample[2];
+  return {dcgan_generator(settings.integer("latent"), width, channels, size, random),
+          dcgan_discriminator(width, channels, size, true, random)};
+}
 
 const RegisterRecipe registered{{
     .name = "dcgan",
@@ -40,7 +27,7 @@ const RegisterRecipe registered{{
                  {"lr_d", 2e-4, "learning rate of the discriminator", 0, 1},
                  {"beta1", 0.5, "Adam's decay of the first moment", 0, 0.9999},
                  {"beta2", 0.999, "Adam's decay of the second moment", 0, 0.9999999}},
-    .make = make_image_recipe<Dcgan>,
+    .make = make_image_recipe<AlternatingRecipe<build>>,
 }};
 
 }  // namespace

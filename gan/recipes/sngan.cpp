@@ -10,24 +10,11 @@
 namespace forger::gan {
 namespace {
 
-class Sngan : public ImageRecipe {
- public:
-  Sngan(const Settings& settings, const Shape& sample)
-      : ImageRecipe(settings,
-                    [&](Random& random) {
-                      const int64_t width = settings.integer("width"), size = sample[0], channels = sample[2];
-                      return Networks{sndcgan_generator(settings.integer("latent"), width, channels, size, random),
-                                      sndcgan_discriminator(width, channels, size, random)};
-                    }),
-        objective_(find_objective(settings.text("loss"))) {}
-
-  Readings step(const std::function<Loader::Batch()>& next_batch) override {
-    return alternating_step(objective_, next_batch);
-  }
-
- private:
-  const Objective& objective_;
-};
+Networks build(const Settings& settings, const Shape& sample, Random& random) {
+  const int64_t width = settings.integer("width"), size = sample[0], channels = sample[2];
+  return {sndcgan_generator(settings.integer("latent"), width, channels, size, random),
+          sndcgan_discriminator(width, channels, size, random)};
+}
 
 const RegisterRecipe registered{{
     .name = "sngan",
@@ -35,7 +22,7 @@ const RegisterRecipe registered{{
     .citation = "Miyato, Kataoka, Koyama, Yoshida 2018, arXiv:1802.05957",
     .data = "square images of 16 to 256 pixels",
     .settings = {{"loss", std::string("hinge"), "objective: hinge, non-saturating, minimax, lsgan or wasserstein"}},
-    .make = make_image_recipe<Sngan>,
+    .make = make_image_recipe<AlternatingRecipe<build>>,
 }};
 
 }  // namespace

@@ -12,16 +12,16 @@
 namespace forger::gan {
 namespace {
 
+Networks build(const Settings& settings, const Shape& sample, Random& random) {
+  const int64_t width = settings.integer("width"), size = sample[0], channels = sample[2];
+  return {dcgan_generator(settings.integer("latent"), width, channels, size, random),
+          dcgan_discriminator(width, channels, size, false, random)};
+}
+
 class WganGp : public ImageRecipe {
  public:
   WganGp(const Settings& settings, const Shape& sample)
-      : ImageRecipe(settings,
-                    [&](Random& random) {
-                      const int64_t width = settings.integer("width"), size = sample[0], channels = sample[2];
-                      return Networks{dcgan_generator(settings.integer("latent"), width, channels, size, random),
-                                      dcgan_discriminator(width, channels, size, false, random)};
-                    }),
-        lambda_(settings.number("lambda")) {}
+      : ImageRecipe(settings, sample, build), lambda_(settings.number("lambda")) {}
 
   Readings step(const std::function<Loader::Batch()>& next_batch) override {
     Update d{};
