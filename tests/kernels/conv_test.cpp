@@ -6,25 +6,12 @@
 #include "kernels/cpu/simd.h"
 #include "kernels/kernels.h"
 #include "tests/catch.h"
+#include "tests/kernels/conv_reference.h"
 #include "tests/kernels/setting.h"
 
 using namespace forger::kernels;
 
 namespace {
-
-ConvShape conv_shape(int64_t n, int64_t h, int64_t w, int64_t c, int64_t oc, int64_t kh, int64_t kw, int64_t stride_h,
-                     int64_t stride_w, int64_t pad_h, int64_t pad_w) {
-  ConvShape s;
-  s.n = n, s.h = h, s.w = w, s.c = c, s.oc = oc, s.kh = kh, s.kw = kw;
-  s.stride_h = stride_h, s.stride_w = stride_w, s.pad_h = pad_h, s.pad_w = pad_w;
-  s.oh = (h + 2 * pad_h - kh) / stride_h + 1;
-  s.ow = (w + 2 * pad_w - kw) / stride_w + 1;
-  return s;
-}
-
-ConvShape square(int64_t n, int64_t size, int64_t c, int64_t oc, int64_t kernel, int64_t stride, int64_t pad) {
-  return conv_shape(n, size, size, c, oc, kernel, kernel, stride, stride, pad, pad);
-}
 
 template <class T>
 struct Triangle {
@@ -40,24 +27,6 @@ Triangle<T> random_triangle(const ConvShape& s, std::mt19937& generator) {
     return v;
   };
   return {values(s.n * s.h * s.w * s.c), values(s.n * s.oh * s.ow * s.oc), values(s.oc * s.kh * s.kw * s.c)};
-}
-
-// f(image index, map index, weight index) for every product of the convolution, o and c being the innermost loops.
-template <class F>
-void for_each_product(const ConvShape& s, const F& f) {
-  for (int64_t n = 0; n < s.n; n++)
-    for (int64_t p = 0; p < s.oh; p++)
-      for (int64_t q = 0; q < s.ow; q++)
-        for (int64_t i = 0; i < s.kh; i++)
-          for (int64_t j = 0; j < s.kw; j++) {
-            const int64_t y = p * s.stride_h - s.pad_h + i, x = q * s.stride_w - s.pad_w + j;
-            if (y < 0 || y >= s.h || x < 0 || x >= s.w) continue;
-            for (int64_t o = 0; o < s.oc; o++)
-              for (int64_t c = 0; c < s.c; c++)
-                f(static_cast<size_t>(((n * s.h + y) * s.w + x) * s.c + c),
-                  static_cast<size_t>(((n * s.oh + p) * s.ow + q) * s.oc + o),
-                  static_cast<size_t>(((o * s.kh + i) * s.kw + j) * s.c + c));
-          }
 }
 
 // Largest error relative to the root of the number of summands.

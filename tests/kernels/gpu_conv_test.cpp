@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "kernels/simt/runtime.h"
+#include "tests/kernels/conv_reference.h"
 #include "tests/kernels/on_device.h"
 #include "tests/kernels/values.h"
 
@@ -19,20 +20,6 @@ void conv2d_bias_activation(const ConvShape& s, const T* image, const T* weight,
 }
 
 namespace {
-
-ConvShape conv_shape(int64_t n, int64_t h, int64_t w, int64_t c, int64_t oc, int64_t kh, int64_t kw, int64_t stride_h,
-                     int64_t stride_w, int64_t pad_h, int64_t pad_w) {
-  ConvShape s;
-  s.n = n, s.h = h, s.w = w, s.c = c, s.oc = oc, s.kh = kh, s.kw = kw;
-  s.stride_h = stride_h, s.stride_w = stride_w, s.pad_h = pad_h, s.pad_w = pad_w;
-  s.oh = (h + 2 * pad_h - kh) / stride_h + 1;
-  s.ow = (w + 2 * pad_w - kw) / stride_w + 1;
-  return s;
-}
-
-ConvShape square(int64_t n, int64_t size, int64_t c, int64_t oc, int64_t kernel, int64_t stride, int64_t pad) {
-  return conv_shape(n, size, size, c, oc, kernel, kernel, stride, stride, pad, pad);
-}
 
 // The layers of GANs, and what is awkward: odd channels, leftover pixels, windows larger than the image.
 const std::vector<ConvShape>& shapes() {
@@ -55,24 +42,6 @@ const std::vector<ConvShape>& shapes() {
 }
 
 enum Side { image_side, map_side, weight_side };
-
-// f(image index, map index, weight index) for every product of the convolution.
-template <class F>
-void for_each_product(const ConvShape& s, const F& f) {
-  for (int64_t n = 0; n < s.n; n++)
-    for (int64_t p = 0; p < s.oh; p++)
-      for (int64_t q = 0; q < s.ow; q++)
-        for (int64_t i = 0; i < s.kh; i++)
-          for (int64_t j = 0; j < s.kw; j++) {
-            const int64_t y = p * s.stride_h - s.pad_h + i, x = q * s.stride_w - s.pad_w + j;
-            if (y < 0 || y >= s.h || x < 0 || x >= s.w) continue;
-            for (int64_t o = 0; o < s.oc; o++)
-              for (int64_t c = 0; c < s.c; c++)
-                f(static_cast<size_t>(((n * s.h + y) * s.w + x) * s.c + c),
-                  static_cast<size_t>(((n * s.oh + p) * s.ow + q) * s.oc + o),
-                  static_cast<size_t>(((o * s.kh + i) * s.kw + j) * s.c + c));
-          }
-}
 
 template <class T>
 using Triangle = std::array<std::vector<T>, 3>;  // by Side

@@ -1,22 +1,14 @@
 // CUDA copies, rows by index, pooling and resizing against the CPU's: the same bits where only elements move.
 #include <algorithm>
-#include <numeric>
 
+#include "tests/kernels/layout_reference.h"
+#include "tests/kernels/pool_reference.h"
 #include "tests/kernels/seeds.h"
 
 using namespace forger;
 using namespace forger::kernels;
 
 namespace {
-
-int64_t numel(const StridedCopy& s) {
-  return std::accumulate(s.sizes, s.sizes + s.rank, int64_t{1}, std::multiplies<>());
-}
-
-int64_t extent(const StridedCopy& s, const int64_t* strides, int64_t offset) {
-  for (int i = 0; i < s.rank; i++) offset += (s.sizes[i] - 1) * strides[i];
-  return offset + 1;
-}
 
 template <class T>
 void check_copy(const StridedCopy& s) {
@@ -30,39 +22,10 @@ void check_copy(const StridedCopy& s) {
   CHECK(same_bits(on_dst.host(), right));
 }
 
-// A permutation of a contiguous tensor: output axis i is input axis order[i].
-StridedCopy permutation(const std::vector<int64_t>& sizes, const std::vector<int>& order) {
-  std::vector<int64_t> strides(sizes.size(), 1);
-  for (int i = static_cast<int>(sizes.size()) - 2; i >= 0; i--) strides[i] = strides[i + 1] * sizes[i + 1];
-  StridedCopy s;
-  s.rank = static_cast<int>(sizes.size());
-  int64_t step = 1;
-  for (int i = s.rank - 1; i >= 0; i--) {
-    s.sizes[i] = sizes[order[i]];
-    s.src_strides[i] = strides[order[i]];
-    s.dst_strides[i] = step;
-    step *= s.sizes[i];
-  }
-  return s;
-}
-
-PoolShape pool(int64_t n, int64_t h, int64_t w, int64_t c, int64_t k, int64_t stride, int64_t pad) {
-  return {n, h, w, c, (h + 2 * pad - k) / stride + 1, (w + 2 * pad - k) / stride + 1, k, k, stride, stride, pad, pad};
-}
-
-const std::vector<PoolShape> pools = {
-    pool(2, 4, 6, 3, 2, 2, 0),           pool(1, 5, 7, 33, 2, 2, 0), pool(2, 7, 7, 16, 3, 2, 1),
-    pool(3, 8, 8, 65, 8, 8, 0),          pool(1, 6, 5, 1, 3, 1, 1),  pool(2, 9, 8, 31, 3, 3, 1),
-    pool(4, 17, 15, 20, 2, 2, 0),        pool(0, 4, 4, 3, 2, 2, 0),  {2, 6, 9, 4, 3, 3, 2, 3, 2, 3, 0, 0},
-    {2, 5, 8, 5, 4, 4, 3, 2, 1, 2, 1, 0}};
-
-struct Sizes {
-  int64_t n, h, w, c, oh, ow;
-};
-const std::vector<Sizes> resizes = {{2, 3, 4, 3, 6, 8},     {1, 5, 7, 33, 5, 7},   {2, 4, 4, 16, 9, 11},
-                                    {1, 8, 9, 5, 3, 4},     {1, 1, 1, 2, 4, 3},    {2, 8, 8, 31, 16, 16},
-                                    {1, 7, 5, 1, 1, 1},     {1, 31, 2, 3, 2, 31},  {0, 3, 3, 3, 6, 6},
-                                    {1, 500, 3, 1, 333, 1}, {1, 100, 2, 3, 301, 7}};
+const std::vector<PoolShape> pools =
+    pools_and({pool(2, 9, 8, 31, 3, 3, 1), pool(4, 17, 15, 20, 2, 2, 0), pool(0, 4, 4, 3, 2, 2, 0)});
+const std::vector<ResizeSizes> resizes = resizes_and(
+    {{2, 8, 8, 31, 16, 16}, {1, 31, 2, 3, 2, 31}, {0, 3, 3, 3, 6, 6}, {1, 500, 3, 1, 333, 1}, {1, 100, 2, 3, 301, 7}});
 
 }  // namespace
 
@@ -180,7 +143,7 @@ TEST_CASE("gpu: mean and maximum pooling") {
 
 TEST_CASE("gpu: resizing and its gradient") {
   for_scalars([]<class T>(T) {
-    for (const Sizes& s : resizes) {
+    for (const ResizeSizes& s : resizes) {
       for (Resize mode : {Resize::nearest, Resize::bilinear}) {
         INFO("from " << s.h << "x" << s.w << " to " << s.oh << "x" << s.ow << ", mode " << static_cast<int>(mode));
         const auto x = values<T>(s.n * s.h * s.w * s.c), gy = values<T>(s.n * s.oh * s.ow * s.c, -1, 1, 2);

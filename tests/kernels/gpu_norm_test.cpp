@@ -1,8 +1,6 @@
 // Batch, instance and layer norm on the software device against the CPU, which norm_test.cpp holds against the
 // formulas: all shapes, activations and nulls; the order of threads; and the bytes that the page of norm.cu promises.
-#include "kernels/simt/runtime.h"
-#include "tests/kernels/on_device.h"
-#include "tests/kernels/values.h"
+#include "tests/kernels/seeds.h"
 
 using namespace forger;
 using namespace forger::kernels;
@@ -141,21 +139,9 @@ void check_layer_norm(int64_t rows, int64_t cols, bool affine, size_t shift) {
   CHECK(same_bits(l.on_simt(shift, false)[5], actual[5]));
 }
 
-// make() for three orders of blocks and threads: the same bits each time.
-template <class F>
-void check_order(const F& make) {
-  simt::set_seed(1);
-  const auto first = make();
-  for (uint64_t seed : {2u, 3u}) {
-    simt::set_seed(seed);
-    const auto again = make();
-    for (size_t i = 0; i < first.size(); i++) CHECK(same_bits(again[i], first[i]));
-  }
-}
-
 }  // namespace
 
-TEST_CASE("simt: batch and instance norm agree with the CPU") {
+TEST_CASE("gpu: batch and instance norm agree with the CPU") {
   const std::vector<NormShape> shapes = {
       {1, 1, 5},  {1, 2, 1},   {1, 33, 1},  {1, 257, 3}, {1, 500, 31}, {1, 499, 33},  {1, 16, 64}, {1, 40, 516},
       {3, 50, 3}, {5, 16, 64}, {4, 49, 33}, {40, 4, 4},  {2, 3, 7},    {1, 1500, 16}, {0, 5, 3},   {2, 5, 0}};
@@ -166,7 +152,7 @@ TEST_CASE("simt: batch and instance norm agree with the CPU") {
   }
 }
 
-TEST_CASE("simt: statistics survive a mean that dwarfs the deviation") {
+TEST_CASE("gpu: statistics survive a mean that dwarfs the deviation") {
   for (const NormShape& s : {NormShape{1, 4000, 3}, NormShape{1, 700, 40}}) {
     auto x = values<float>(s.rows * s.channels, -1, 1);
     for (float& v : x) v += 1000;
@@ -179,7 +165,7 @@ TEST_CASE("simt: statistics survive a mean that dwarfs the deviation") {
   }
 }
 
-TEST_CASE("simt: a NaN in one channel reaches that channel's output and gradient through every activation") {
+TEST_CASE("gpu: a NaN in one channel reaches that channel's output and gradient through every activation") {
   for (int64_t channels : {3, 4}) {
     for (Activation act : activations) {
       Case<float> c({1, 40, channels}, act, true);
@@ -194,7 +180,7 @@ TEST_CASE("simt: a NaN in one channel reaches that channel's output and gradient
   }
 }
 
-TEST_CASE("simt: layer norm agrees with the CPU") {
+TEST_CASE("gpu: layer norm agrees with the CPU") {
   const std::vector<std::pair<int64_t, int64_t>> sizes = {{0, 5},   {1, 1},   {33, 2},  {70, 3},  {31, 33},
                                                           {5, 520}, {90, 31}, {70, 64}, {2, 2100}};
   for (auto [rows, cols] : sizes) {
@@ -206,7 +192,7 @@ TEST_CASE("simt: layer norm agrees with the CPU") {
   }
 }
 
-TEST_CASE("simt: norms give the same bits for every order of threads") {
+TEST_CASE("gpu: norms give the same bits for every order of threads") {
   for (const NormShape& s : {NormShape{1, 700, 33}, NormShape{1, 600, 64}, NormShape{3, 100, 8}}) {
     check_order([&] {
       const Case<float> c(s, Activation::leaky_relu, true);
@@ -220,7 +206,7 @@ TEST_CASE("simt: norms give the same bits for every order of threads") {
 }
 
 // Bytes of x, gy, y and gx as norm.cu's page counts them; parameters, partials and sums may add a fifth of x.
-TEST_CASE("simt: batch norm touches memory no more often than it must") {
+TEST_CASE("gpu: batch norm touches memory no more often than it must") {
   const NormShape s = {1, 4096, 128};
   const Case<float> c(s, Activation::leaky_relu, true);
   const OnDevice<float> x(c.x), gy(c.gy), gamma(c.gamma), beta(c.beta), y(c.x.size()), gx(c.x.size()), mean(128u),

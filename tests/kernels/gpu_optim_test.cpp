@@ -1,9 +1,7 @@
 // Optimiser updates on the software device against the CPU's, which optim_test.cpp holds against the formulas.
 #include <array>
 
-#include "kernels/simt/runtime.h"
-#include "tests/kernels/on_device.h"
-#include "tests/kernels/values.h"
+#include "tests/kernels/seeds.h"
 
 using namespace forger;
 using namespace forger::kernels;
@@ -78,15 +76,9 @@ void check(const F& update, const std::array<double, 3>& scalars = {3, 0.01, 8})
   }
 }
 
-template <class F>
-void for_scalars(const F& body) {
-  body(float{});
-  body(double{});
-}
-
 }  // namespace
 
-TEST_CASE("simt: adam agrees with the CPU") {
+TEST_CASE("gpu: adam agrees with the CPU") {
   for_scalars([]<class T>(T) {
     check<T>(
         []<template <class> class Backend>(Backend<T>, const Network<T>& net, const auto& at, const double* cells) {
@@ -96,7 +88,7 @@ TEST_CASE("simt: adam agrees with the CPU") {
   });
 }
 
-TEST_CASE("simt: rmsprop agrees with the CPU") {
+TEST_CASE("gpu: rmsprop agrees with the CPU") {
   for_scalars([]<class T>(T) {
     check<T>(
         []<template <class> class Backend>(Backend<T>, const Network<T>& net, const auto& at, const double* cells) {
@@ -106,7 +98,7 @@ TEST_CASE("simt: rmsprop agrees with the CPU") {
   });
 }
 
-TEST_CASE("simt: sgd agrees with the CPU, with and without momentum") {
+TEST_CASE("gpu: sgd agrees with the CPU, with and without momentum") {
   for_scalars([]<class T>(T) {
     for (bool momentum : {false, true}) {
       check<T>(
@@ -120,7 +112,7 @@ TEST_CASE("simt: sgd agrees with the CPU, with and without momentum") {
   });
 }
 
-TEST_CASE("simt: lerp agrees with the CPU") {
+TEST_CASE("gpu: lerp agrees with the CPU") {
   for_scalars([]<class T>(T) {
     check<T>([]<template <class> class Backend>(Backend<T>, const Network<T>& net, const auto& at, const double*) {
       const auto list = net.list(at, [](T* p, T* g, T*, T*, int64_t n) { return LerpSlice<T>{p, g, n}; });
@@ -129,7 +121,7 @@ TEST_CASE("simt: lerp agrees with the CPU") {
   });
 }
 
-TEST_CASE("simt: clipping agrees with the CPU and leaves alone what need not be clipped") {
+TEST_CASE("gpu: clipping agrees with the CPU and leaves alone what need not be clipped") {
   for_scalars([]<class T>(T) {
     for (double norm : {8.0, 2.0, 1.0, static_cast<double>(INFINITY), static_cast<double>(NAN)}) {
       check<T>(
@@ -142,7 +134,7 @@ TEST_CASE("simt: clipping agrees with the CPU and leaves alone what need not be 
   });
 }
 
-TEST_CASE("simt: the global norm agrees with the CPU, call after call, in any order of threads") {
+TEST_CASE("gpu: the global norm agrees with the CPU, call after call, in any order of threads") {
   for_scalars([]<class T>(T) {
     const OnDevice<double> norm(1);
     for (const auto& [sizes, gap] :
@@ -171,7 +163,7 @@ TEST_CASE("simt: the global norm agrees with the CPU, call after call, in any or
   });
 }
 
-TEST_CASE("simt: a recorded update takes the step and the rate it finds when it is replayed") {
+TEST_CASE("gpu: a recorded update takes the step and the rate it finds when it is replayed") {
   const auto start = values<float>(100), grads = values<float>(100, -1, 1, 2);
   std::vector<float> p = start, m(100), v(100);
   const OnDevice<float> dp(start), dg(grads), dm(100), dv(100);

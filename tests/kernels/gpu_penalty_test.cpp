@@ -1,7 +1,5 @@
 // Power iteration and the norm penalty on the software device against the CPU, which penalty_test.cpp checks.
-#include "kernels/simt/runtime.h"
-#include "tests/kernels/on_device.h"
-#include "tests/kernels/values.h"
+#include "tests/kernels/seeds.h"
 
 using namespace forger;
 using namespace forger::kernels;
@@ -69,20 +67,9 @@ void check_penalty(int64_t rows, int64_t cols, size_t shift) {
   for (size_t i = 0; i < 3; i++) require_close(actual[i], widened(expected[i]), 64 * epsilon<T>);
 }
 
-template <class F>
-void check_order(const F& make) {
-  simt::set_seed(1);
-  const auto first = make();
-  for (uint64_t seed : {2u, 3u}) {
-    simt::set_seed(seed);
-    const auto again = make();
-    for (size_t i = 0; i < first.size(); i++) CHECK(same_bits(again[i], first[i]));
-  }
-}
-
 }  // namespace
 
-TEST_CASE("simt: power iteration agrees with the CPU") {
+TEST_CASE("gpu: power iteration agrees with the CPU") {
   for (auto [rows, cols] : Sizes{{1, 1}, {3, 7}, {64, 48}, {33, 500}, {257, 31}, {700, 4}, {2, 4200}, {96, 256}}) {
     for (bool trans : {false, true}) {
       check_iteration<float>(rows, cols, trans, 0);
@@ -92,7 +79,7 @@ TEST_CASE("simt: power iteration agrees with the CPU") {
   }
 }
 
-TEST_CASE("simt: a zero matrix and an empty one give zero vectors") {
+TEST_CASE("gpu: a zero matrix and an empty one give zero vectors") {
   for (auto [rows, cols] : Sizes{{3, 4}, {3, 0}, {0, 4}}) {
     const OnDevice<float> w(static_cast<size_t>(rows * cols)), u(std::vector<float>(static_cast<size_t>(rows), 1)),
         v(std::vector<float>(static_cast<size_t>(cols), 1));
@@ -102,7 +89,7 @@ TEST_CASE("simt: a zero matrix and an empty one give zero vectors") {
   }
 }
 
-TEST_CASE("simt: a round of power iteration is two launches that read the matrix twice") {
+TEST_CASE("gpu: a round of power iteration is two launches that read the matrix twice") {
   for (bool trans : {false, true}) {
     simt::reset_traffic();
     iterated<float>(96, 1024, trans, 3, 0);
@@ -116,7 +103,7 @@ TEST_CASE("simt: a round of power iteration is two launches that read the matrix
   }
 }
 
-TEST_CASE("simt: the norm penalty and its gradient agree with the CPU") {
+TEST_CASE("gpu: the norm penalty and its gradient agree with the CPU") {
   for (auto [rows, cols] :
        Sizes{{1, 1}, {3, 7}, {64, 48}, {33, 500}, {300, 3}, {2, 9000}, {2, 4097}, {64, 0}, {0, 5}}) {
     check_penalty<float>(rows, cols, 0);
@@ -125,7 +112,7 @@ TEST_CASE("simt: the norm penalty and its gradient agree with the CPU") {
   }
 }
 
-TEST_CASE("simt: power iteration and penalty give the same bits for every order of threads") {
+TEST_CASE("gpu: power iteration and penalty give the same bits for every order of threads") {
   for (bool trans : {false, true}) check_order([=] { return iterated<float>(300, 200, trans, 2, 0); });
   check_order([] { return penalty_on<float, OnDevice<float>>(Simt<float>{}, 40, 500, 0); });
 }

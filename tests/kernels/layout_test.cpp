@@ -1,22 +1,13 @@
 // Copies, conversions and rows by index against plain loops.
 #include <algorithm>
 #include <limits>
-#include <numeric>
 
+#include "tests/kernels/layout_reference.h"
 #include "tests/kernels/values.h"
 
 using namespace forger::kernels;
 
 namespace {
-
-int64_t numel(const StridedCopy& s) {
-  return std::accumulate(s.sizes, s.sizes + s.rank, int64_t{1}, std::multiplies<>());
-}
-
-int64_t extent(const StridedCopy& s, const int64_t* strides, int64_t offset) {
-  for (int i = 0; i < s.rank; i++) offset += (s.sizes[i] - 1) * strides[i];
-  return offset + 1;
-}
 
 template <class T>
 void check_copy(const StridedCopy& s) {
@@ -36,22 +27,6 @@ void check_copy(const StridedCopy& s) {
   }
   Cpu<T>::strided_copy(s, src.data(), dst.data());
   CHECK(same_bits(dst, right));
-}
-
-// A permutation of a contiguous tensor: output axis i is input axis order[i].
-StridedCopy permutation(const std::vector<int64_t>& sizes, const std::vector<int>& order) {
-  std::vector<int64_t> strides(sizes.size(), 1);
-  for (int i = static_cast<int>(sizes.size()) - 2; i >= 0; i--) strides[i] = strides[i + 1] * sizes[i + 1];
-  StridedCopy s;
-  s.rank = static_cast<int>(sizes.size());
-  int64_t step = 1;
-  for (int i = s.rank - 1; i >= 0; i--) {
-    s.sizes[i] = sizes[order[i]];
-    s.src_strides[i] = strides[order[i]];
-    s.dst_strides[i] = step;
-    step *= s.sizes[i];
-  }
-  return s;
 }
 
 }  // namespace

@@ -1,34 +1,15 @@
 // Pooling and resizing against plain loops; each gradient as the exact transpose of its linear map.
 #include <limits>
 
+#include "tests/kernels/conv_reference.h"
+#include "tests/kernels/pool_reference.h"
 #include "tests/kernels/values.h"
 
 using namespace forger::kernels;
 
 namespace {
 
-PoolShape pool(int64_t n, int64_t h, int64_t w, int64_t c, int64_t k, int64_t stride, int64_t pad) {
-  return {n, h, w, c, (h + 2 * pad - k) / stride + 1, (w + 2 * pad - k) / stride + 1, k, k, stride, stride, pad, pad};
-}
-
-const std::vector<PoolShape> pools = {pool(2, 4, 6, 3, 2, 2, 0),           pool(1, 5, 7, 33, 2, 2, 0),
-                                      pool(2, 7, 7, 16, 3, 2, 1),          pool(3, 8, 8, 65, 8, 8, 0),
-                                      pool(1, 6, 5, 1, 3, 1, 1),           pool(2, 9, 8, 130, 3, 3, 1),
-                                      pool(8, 33, 31, 20, 2, 2, 0),        {2, 6, 9, 4, 3, 3, 2, 3, 2, 3, 0, 0},
-                                      {2, 5, 8, 5, 4, 4, 3, 2, 1, 2, 1, 0}};
-
-// visit(output pixel, input pixel) for every valid cell of every window, in order.
-template <class F>
-void for_cells(const PoolShape& s, const F& visit) {
-  for (int64_t n = 0; n < s.n; n++)
-    for (int64_t p = 0; p < s.oh; p++)
-      for (int64_t q = 0; q < s.ow; q++)
-        for (int64_t i = 0; i < s.kh; i++)
-          for (int64_t j = 0; j < s.kw; j++) {
-            const int64_t y = p * s.stride_h - s.pad_h + i, x = q * s.stride_w - s.pad_w + j;
-            if (y >= 0 && y < s.h && x >= 0 && x < s.w) visit((n * s.oh + p) * s.ow + q, (n * s.h + y) * s.w + x);
-          }
-}
+const std::vector<PoolShape> pools = pools_and({pool(2, 9, 8, 130, 3, 3, 1), pool(8, 33, 31, 20, 2, 2, 0)});
 
 // <A x, gy> = <x, A' gy>
 template <class T>
@@ -66,8 +47,8 @@ TEST_CASE("average pooling and its gradient; padding does not count") {
       const int64_t in = s.n * s.h * s.w, out = s.n * s.oh * s.ow;
       const auto x = values<T>(in * s.c), gy = values<T>(out * s.c, -1, 1, 2);
       std::vector<double> counts(out), y_right(out * s.c), gx_right(in * s.c);
-      for_cells(s, [&](int64_t o, int64_t) { counts[o]++; });
-      for_cells(s, [&](int64_t o, int64_t i) {
+      for_cells(s, [&](int64_t o, int64_t, int64_t) { counts[o]++; });
+      for_cells(s, [&](int64_t o, int64_t i, int64_t) {
         for (int64_t c = 0; c < s.c; c++) {
           y_right[o * s.c + c] += static_cast<double>(x[i * s.c + c]) / counts[o];
           gx_right[i * s.c + c] += static_cast<double>(gy[o * s.c + c]) / counts[o];
@@ -89,7 +70,7 @@ TEST_CASE("max pooling finds the first maximum of each window, or its first NaN"
       for (T& v : x) v = std::round(v * 2);  // ties
       x[x.size() / 2] = std::numeric_limits<T>::quiet_NaN();
       std::vector<int64_t> index(s.n * s.oh * s.ow * s.c), right(index.size(), -1);
-      for_cells(s, [&](int64_t o, int64_t i) {
+      for_cells(s, [&](int64_t o, int64_t i, int64_t) {
         for (int64_t c = 0; c < s.c; c++) {
           int64_t& best = right[o * s.c + c];
           const T v = x[i * s.c + c];
@@ -103,13 +84,8 @@ TEST_CASE("max pooling finds the first maximum of each window, or its first NaN"
 }
 
 TEST_CASE("resizing agrees with interpolate, and its gradient is the transpose") {
-  struct Sizes {
-    int64_t n, h, w, c, oh, ow;
-  };
   for_types([]<class T>(T) {
-    for (const Sizes& s :
-         {Sizes{2, 3, 4, 3, 6, 8}, Sizes{1, 5, 7, 33, 5, 7}, Sizes{2, 4, 4, 16, 9, 11}, Sizes{1, 8, 9, 5, 3, 4},
-          Sizes{1, 1, 1, 2, 4, 3}, Sizes{3, 16, 16, 65, 32, 32}, Sizes{1, 7, 5, 1, 1, 1}}) {
+    for (const ResizeSizes& s : resizes_and({{3, 16, 16, 65, 32, 32}})) {
       for (Resize mode : {Resize::nearest, Resize::bilinear}) {
         INFO("from " << s.h << "x" << s.w << " to " << s.oh << "x" << s.ow << ", mode " << static_cast<int>(mode));
         const auto x = values<T>(s.n * s.h * s.w * s.c), gy = values<T>(s.n * s.oh * s.ow * s.c, -1, 1, 2);
