@@ -51,7 +51,7 @@ struct Patches {
   using Scalar = T;
   const T* image;
   int h, w, c, stride_h, stride_w, top, left;
-  Divider rows, cols, kw, channels;
+  Divider<uint32_t> rows, cols, kw, channels;
 
   struct Line {
     const T* image;
@@ -100,7 +100,7 @@ struct PhaseWeight {
   const T* weight;
   int c, kh, kw, stride_h, stride_w;
   int last_i, last_j;  // the last taps
-  Divider oc, taps_h;
+  Divider<uint32_t> oc, taps_h;
 
   __device__ const T* line(int index) const {
     const auto [tap, o] = oc.divide(index);
@@ -114,7 +114,7 @@ struct PhaseWeight {
 // The pixels of a phase as the rows of a product.
 struct PhaseOut {
   int h, w, c, stride_h, stride_w, top, left;
-  Divider rows, cols;
+  Divider<uint32_t> rows, cols;
 
   __device__ int64_t line(int row) const {
     const auto [line, x] = cols.divide(row);
@@ -133,8 +133,18 @@ bool in_packs(const T* data, int channels) {
 
 template <class T>
 Patches<T> patches_of(const Geometry& g, const T* image) {
-  return {image,    g.h,      g.w,           g.c,           g.stride_h,    g.stride_w,
-          -g.pad_h, -g.pad_w, Divider(g.oh), Divider(g.ow), Divider(g.kw), Divider(g.c)};
+  return {image,
+          g.h,
+          g.w,
+          g.c,
+          g.stride_h,
+          g.stride_w,
+          -g.pad_h,
+          -g.pad_w,
+          Divider<uint32_t>(g.oh),
+          Divider<uint32_t>(g.ow),
+          Divider<uint32_t>(g.kw),
+          Divider<uint32_t>(g.c)};
 }
 
 template <class T, class Epilogue>
@@ -167,7 +177,7 @@ struct Phases {
     const int phases_w = min(g.stride_w, g.w);
     const Phase v(index / phases_w, g.h, g.kh, g.stride_h, g.pad_h),
         h(index % phases_w, g.w, g.kw, g.stride_w, g.pad_w);
-    const Divider v_count(v.count), h_count(h.count), h_taps(h.taps);
+    const Divider<uint32_t> v_count(v.count), h_count(h.count), h_taps(h.taps);
     const PhaseOut out{g.h, g.w, g.c, g.stride_h, g.stride_w, v.first, h.first, v_count, h_count};
     Part p{a, b, out, g.n * v.count * h.count, g.c, v.taps * h.taps * g.oc};
     p.a.source.top = v.origin, p.a.source.left = h.origin;
@@ -180,7 +190,7 @@ struct Phases {
 
 template <class T>
 Phases<T> phases_of(const Geometry& g, const T* map, const T* weight) {
-  const Divider oc(g.oc), by_phase;
+  const Divider<uint32_t> oc(g.oc), by_phase;
   const Patches<T> patches{map, g.oh, g.ow, g.oc, 1, 1, 0, 0, by_phase, by_phase, by_phase, oc};
   const PhaseWeight<T> taps{weight, g.c, g.kh, g.kw, g.stride_h, g.stride_w, 0, 0, oc, by_phase};
   return {g,

@@ -25,13 +25,20 @@ template <>
 class Divider<uint32_t> {
  public:
   Divider() = default;
-  explicit Divider(int64_t d) : d_(static_cast<uint32_t>(d)) {
+  __host__ __device__ explicit Divider(int64_t d) : d_(static_cast<uint32_t>(d)) {
     if (d <= 0) d_ = 1;  // of an empty shape: nothing will be divided
     while ((uint64_t{1} << shift_) < d_) shift_++;
     multiplier_ = static_cast<uint32_t>((((uint64_t{1} << shift_) - d_) << 32) / d_ + 1);
   }
   __device__ uint32_t quotient(uint32_t i) const { return (__umulhi(i, multiplier_) + i) >> shift_; }
   __device__ uint32_t remainder(uint32_t i) const { return i - quotient(i) * d_; }
+  struct Both {
+    int quotient, remainder;
+  };
+  __device__ Both divide(int i) const {  // 0 <= i
+    const auto q = quotient(static_cast<uint32_t>(i));
+    return {static_cast<int>(q), static_cast<int>(static_cast<uint32_t>(i) - q * d_)};
+  }
   // Returns the remainder and leaves the quotient in `i`.
   __device__ uint32_t split(uint32_t& i) const {
     const uint32_t all = i;

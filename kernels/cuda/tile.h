@@ -23,6 +23,7 @@
 #include <algorithm>
 
 #include "kernels/cuda/device.h"
+#include "kernels/cuda/index.h"
 
 namespace forger::kernels {
 namespace {
@@ -45,27 +46,6 @@ constexpr int resident_threads = 256;
 #else
 constexpr int resident_threads = 512;
 #endif
-
-// Division of 0 <= x < 2^31 by a number that is known at launch: a multiplication and a shift (T. Granlund and
-// P. Montgomery, "Division by invariant integers using multiplication", 1994).
-class Divider {
- public:
-  struct Result {
-    int quotient, rest;
-  };
-  Divider() = default;
-  __host__ __device__ explicit Divider(int divisor) : divisor_(static_cast<unsigned>(divisor)) {
-    while ((1u << shift_) < divisor_) shift_++;
-    if (divisor > 0) factor_ = static_cast<unsigned>((uint64_t{(1u << shift_) - divisor_} << 32) / divisor_ + 1);
-  }
-  __device__ Result divide(int x) const {
-    const unsigned dividend = static_cast<unsigned>(x), quotient = (__umulhi(dividend, factor_) + dividend) >> shift_;
-    return {static_cast<int>(quotient), static_cast<int>(dividend - quotient * divisor_)};
-  }
-
- private:
-  unsigned divisor_ = 1, factor_ = 1, shift_ = 0;
-};
 
 // ---- operands -------------------------------------------------------------------------------------------------------
 //
