@@ -457,20 +457,38 @@ Index3 block_dim() { return scheduler().launch().block; }
 Index3 grid_dim() { return scheduler().launch().grid; }
 void* dynamic_shared() { return machine().dynamic_shared(); }
 
-int block_barrier(Vote vote, int predicate, Where where) { return scheduler().block_barrier(vote, predicate, where); }
+int block_barrier(Vote vote, int predicate, Where where) {
+  const Unwatched unwatched;
+  return scheduler().block_barrier(vote, predicate, where);
+}
 void warp_operation(const char* name, unsigned mask, void* data, void (*finish)(void* const (&)[32]), Where where) {
+  const Unwatched unwatched;
   scheduler().warp_operation(name, mask, data, finish, where);
 }
 void warp_barrier(unsigned mask, Where where) {
+  const Unwatched unwatched;
   scheduler().warp_operation("__syncwarp", mask, nullptr, nullptr, where);
 }
-void fault(const std::string& what) { scheduler().fault(what); }
+void fault(const std::string& what) {
+  const Unwatched unwatched;
+  scheduler().fault(what);
+}
 void copy_async(void* shared, const void* source, int bytes, Where where) {
+  const Unwatched unwatched;
   scheduler().copy_async(shared, source, bytes, where);
 }
-void commit_async() { scheduler().commit_async(); }
-void wait_async(int pending_groups) { scheduler().wait_async(pending_groups); }
-void touch(const void* address, size_t bytes, Access access) { machine().touch(address, bytes, access); }
+void commit_async() {
+  const Unwatched unwatched;
+  scheduler().commit_async();
+}
+void wait_async(int pending_groups) {
+  const Unwatched unwatched;
+  scheduler().wait_async(pending_groups);
+}
+void touch(const void* address, size_t bytes, Access access) {
+  const Unwatched unwatched;
+  machine().touch(address, bytes, access);
+}
 
 void* allocate(size_t bytes) { return machine().allocate(bytes); }
 void release(void* memory) { machine().release(memory); }

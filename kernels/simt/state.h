@@ -94,4 +94,16 @@ class Machine {
 
 Machine& machine();
 
+// Scope: the runtime's own accesses are not judged. (It shares inline functions of the standard library with device
+// code, and the linker may have kept the watched copy of one.)
+class Unwatched {
+ public:
+  Unwatched() : before_(machine().watch(false)) {}
+  ~Unwatched() { machine().watch(before_); }
+  Unwatched(const Unwatched&) = delete;
+
+ private:
+  bool before_;
+};
+
 }  // namespace forger::simt

@@ -248,7 +248,9 @@ void Machine::touch(const void* address, size_t bytes, Access access) {
 namespace {
 inline void seen(const void* address, size_t bytes, forger::simt::Access access) {
   forger::simt::Machine& m = forger::simt::machine();
-  if (m.watching()) m.touch(address, bytes, access);
+  if (!m.watching()) return;
+  const forger::simt::Unwatched unwatched;
+  m.touch(address, bytes, access);
 }
 }  // namespace
 
