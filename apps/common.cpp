@@ -33,15 +33,8 @@ std::vector<DeviceLine> device_lines() {
   std::vector<DeviceLine> lines{
       {"cpu", text(kernels::threads(), kernels::threads() == 1 ? " thread, " : " threads, ", kernels::simd_level())}};
   for (const Device device : {Device::cuda, Device::simt}) {
-    std::string about;
-    try {
-      const kernels::DeviceRuntime& runtime = kernels::runtime(device);
-      about = runtime.missing();
-      if (about.empty()) about = runtime.description();
-    } catch (const DeviceError& error) {
-      about = error.what();
-    }
-    lines.push_back({name_of(device), about});
+    const std::string missing = kernels::unavailable(device);
+    lines.push_back({name_of(device), missing.empty() ? kernels::runtime(device).description() : missing});
   }
   return lines;
 }

@@ -1,10 +1,10 @@
 // What nvcc says of every CUDA kernel of this build, beside what a training step asks of it.
 //   kernel_report [--check]
 // Registers, shared memory and spills come from ptxas, kept at build time beside each object. Block sizes, launches and
-// bytes come from one DCGAN and one WGAN-GP critic step on the software device (32 pixels, width 16, batch 2).
-// Occupancy is the share of an SM's warps that fit at once; the last columns are the least time that the step's bytes
-// take on an A100 and an H100 at the memory bandwidth of their data sheets. Exits with 1 when a float kernel spills
-// registers.
+// bytes come from one step each of dcgan, wgan-gp (one critic update) and sngan on the software device (32 pixels,
+// width 16, batch 2). Occupancy is the share of an SM's warps that fit at once; the last columns are the least time
+// that the step's bytes take on an A100 and an H100 at the memory bandwidth of their data sheets. Exits with 1 when a
+// float kernel spills registers.
 #include <cxxabi.h>
 
 #include <algorithm>

@@ -7,7 +7,7 @@ namespace forger {
 Device find_device(const std::string& name) {
   for (const Device device : {Device::cpu, Device::cuda, Device::simt}) {
     if (name != name_of(device)) continue;
-    const std::string missing = kernels::runtime(device).missing();
+    const std::string missing = kernels::unavailable(device);
     if (!missing.empty()) throw DeviceError(text("--device ", name, ": ", missing));
     return device;
   }

@@ -2,7 +2,7 @@
 
 namespace forger {
 
-RecordedOps::RecordedOps(Device device, const std::function<void()>& ops) : device_(device), memory_(device) {
+RecordedOps::RecordedOps(Device device, const std::function<void()>& ops) : memory_(device) {
   kernels::DeviceRuntime& runtime = kernels::runtime(device);
   runtime.begin_recording();
   try {

@@ -17,7 +17,6 @@ class RecordedOps {
   void replay();
 
  private:
-  Device device_;
   ReservedMemory memory_;
   std::unique_ptr<kernels::Graph> graph_;
 };

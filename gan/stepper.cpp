@@ -7,9 +7,7 @@
 namespace forger::gan {
 
 Stepper::Stepper(Recipe& recipe, Loader& loader, Device device, bool graph)
-    : recipe_(recipe), loader_(loader), device_(device), graph_(graph) {
-  check<UsageError>(!graph || device != Device::cpu, "--graph needs --device cuda or simt: a CPU has no CUDA graphs");
-}
+    : recipe_(recipe), loader_(loader), device_(device), graph_(graph) {}
 
 Loader::Batch Stepper::next_batch() {
   Loader::Batch batch = loader_.next();

@@ -11,7 +11,7 @@ namespace forger::gan {
 
 class Stepper {
  public:
-  // UsageError for a graph on the CPU.
+  // A graph needs a device that records: step() throws DeviceError on the CPU.
   Stepper(Recipe& recipe, Loader& loader, Device device, bool graph);
 
   // One training step. Readings hold until the next one. `checked`: losses are looked at before they are acted on, and

@@ -29,5 +29,13 @@ DeviceRuntime& runtime(Device device) {
       "this build of Forger has no CUDA: install the CUDA toolkit (nvcc) and build again, or --device simt");
 }
 
+std::string unavailable(Device device) {
+  try {
+    return runtime(device).missing();
+  } catch (const DeviceError& error) {
+    return error.what();
+  }
+}
+
 }  // namespace kernels
 }  // namespace forger

@@ -19,7 +19,6 @@ enum class Device : uint8_t {
   cuda,  // an NVIDIA GPU
   simt,  // the CUDA kernels, executed on the CPU: slow and exact
 };
-constexpr int device_count = 3;
 const char* name_of(Device device);  // "cpu", "cuda", "simt"
 
 // A device failed: no such device, an error of the CUDA runtime, or a fault that `simt` found in a kernel.
@@ -219,7 +218,7 @@ class Graph {
 class DeviceRuntime {
  public:
   virtual ~DeviceRuntime() = default;
-  virtual std::string missing() const = 0;      // why this device cannot be used here, in one line; empty when it can
+  virtual std::string missing() const = 0;      // why this machine has none, in one line; empty when it has
   virtual std::string description() const = 0;  // "NVIDIA H100, 80 GB, compute capability 9.0"
   virtual void* allocate(size_t bytes) = 0;     // 64-byte aligned at least; throws std::bad_alloc
   virtual void release(void* memory, size_t bytes) = 0;
@@ -235,7 +234,8 @@ class DeviceRuntime {
   // Random kernels draw from counter block + offset: a recorded step draws new numbers at each replay. 0 at first.
   virtual void set_random_offset(uint64_t blocks) = 0;
 };
-DeviceRuntime& runtime(Device device);  // DeviceError when the device is not part of this build
+DeviceRuntime& runtime(Device device);   // DeviceError when the device is not part of this build
+std::string unavailable(Device device);  // why it cannot be used, by this build or this machine; empty when it can
 
 // Threads the CPU backend uses (OpenMP). Results are bit-identical for a given count.
 void set_threads(int count);

@@ -19,6 +19,7 @@
 // Where the window covers the whole image (first layer of a generator, last of a discriminator), a patch *is* the image
 // and all three are plain matrix products.
 #include "kernels/cpu/gemm.h"
+#include "kernels/plain_conv.h"
 
 namespace forger::kernels {
 namespace {
@@ -229,18 +230,6 @@ void transpose_scattered(const ConvShape& s, const T* map, const T* weight, T* i
   Cpu<T>::fill(s.n * s.h * s.w * s.c, T{0}, image);
   gemm::multiply<T, Bytes>(s.n * s.oh * s.ow, k, s.oc, Operand<Matrix<const T>>{{map, s.oc}},
                            Operand<Matrix<const T>>{{weight, k}}, ScatterOut<T>{patches_of(s, image)}, s.oh * s.ow);
-}
-
-// ---- the plain cases ------------------------------------------------------------------------------------------------
-
-bool window_is_image(const ConvShape& s) {
-  return s.oh == 1 && s.ow == 1 && s.pad_h == 0 && s.pad_w == 0 && s.kh == s.h && s.kw == s.w;
-}
-
-MatmulShape plain(int64_t m, int64_t n, int64_t k, bool trans_a, bool trans_b) {
-  MatmulShape s;
-  s.m = m, s.n = n, s.k = k, s.trans_a = trans_a, s.trans_b = trans_b;
-  return s;
 }
 
 }  // namespace

@@ -19,6 +19,7 @@
 #include <cmath>
 #include <vector>
 
+#include "kernels/activation.h"
 #include "kernels/cpu/fold.h"
 
 namespace forger::kernels {
@@ -37,22 +38,6 @@ inline V through(V gy, V pre, V slope) {  // gy * act'(pre)
   if constexpr (act == Activation::relu) return pre > V{} ? gy : V{};
   if constexpr (act == Activation::leaky_relu) return pre > V{} ? gy : slope * gy;
   return gy;
-}
-
-template <Activation act>
-struct Tag {
-  static constexpr Activation value = act;
-};
-template <class F>
-void with_activation(Activation act, const F& f) {
-  switch (act) {
-    case Activation::none:
-      return f(Tag<Activation::none>{});
-    case Activation::relu:
-      return f(Tag<Activation::relu>{});
-    case Activation::leaky_relu:
-      return f(Tag<Activation::leaky_relu>{});
-  }
 }
 
 // ---- per-column parameters, as the wide rows of fold.h see them -----------------------------------------------------

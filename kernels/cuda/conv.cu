@@ -17,6 +17,7 @@
 // Operations: ConvShape::flops(). Bytes: a tile of 128x128 reads 2*128 numbers per 128*128 multiply-adds, mostly from
 // the L2; the weight gradient, deep and small, writes and reads its splits besides.
 #include "kernels/cuda/tile.h"
+#include "kernels/plain_conv.h"
 
 namespace forger::kernels {
 namespace {
@@ -200,18 +201,6 @@ Phases<T> phases_of(const Geometry& g, const T* map, const T* weight) {
           g.c,
           ceil_div(g.kh, g.stride_h) * ceil_div(g.kw, g.stride_w) * g.oc,
           std::min(g.stride_h, g.h) * std::min(g.stride_w, g.w)};
-}
-
-// ---- the plain cases ------------------------------------------------------------------------------------------------
-
-bool window_is_image(const ConvShape& s) {
-  return s.oh == 1 && s.ow == 1 && s.pad_h == 0 && s.pad_w == 0 && s.kh == s.h && s.kw == s.w;
-}
-
-MatmulShape plain(int64_t m, int64_t n, int64_t k, bool trans_a, bool trans_b) {
-  MatmulShape s;
-  s.m = m, s.n = n, s.k = k, s.trans_a = trans_a, s.trans_b = trans_b;
-  return s;
 }
 
 }  // namespace

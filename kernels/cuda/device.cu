@@ -1,7 +1,6 @@
 // The device layer: one stream for all work, memory, copies, recorded graphs. Written against the CUDA runtime API,
 // which kernels/simt provides too.
 #include <cstring>
-#include <mutex>
 #include <new>
 #include <string>
 
@@ -25,23 +24,27 @@ cudaStream_t stream() {
   return one;
 }
 
+namespace {
+
+// Device memory for the life of the process, cleared once.
+template <class T>
+T* cleared(int count) {
+  void* made = nullptr;
+  const size_t bytes = static_cast<size_t>(count) * sizeof(T);
+  check_cuda(cudaMalloc(&made, bytes), "allocating counters");
+  check_cuda(cudaMemsetAsync(made, 0, bytes, stream()), "clearing counters");
+  return static_cast<T*>(made);
+}
+
+}  // namespace
+
 const uint64_t* random_offset() {
-  static const uint64_t* const cell = [] {
-    void* made = nullptr;
-    check_cuda(cudaMalloc(&made, sizeof(uint64_t)), "allocating the random offset");
-    check_cuda(cudaMemsetAsync(made, 0, sizeof(uint64_t), stream()), "clearing the random offset");
-    return static_cast<const uint64_t*>(made);
-  }();
+  static const uint64_t* const cell = cleared<uint64_t>(1);
   return cell;
 }
 
 unsigned* tickets() {
-  static unsigned* const cells = [] {
-    void* made = nullptr;
-    check_cuda(cudaMalloc(&made, ticket_count * sizeof(unsigned)), "allocating the tickets");
-    check_cuda(cudaMemsetAsync(made, 0, ticket_count * sizeof(unsigned), stream()), "clearing the tickets");
-    return static_cast<unsigned*>(made);
-  }();
+  static unsigned* const cells = cleared<unsigned>(ticket_count);
   return cells;
 }
 

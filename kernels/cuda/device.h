@@ -62,8 +62,8 @@ inline std::string_view kernel_name(std::string_view pretty) {
   if (begin == std::string_view::npos) return pretty;
   pretty.remove_prefix(begin + 9);
   pretty = pretty.substr(0, pretty.find_first_of(";]"));
-  const size_t space = pretty.substr(0, pretty.find_first_of("<(")).rfind("::");
-  return space == std::string_view::npos ? pretty : pretty.substr(space + 2);
+  const size_t scope = pretty.substr(0, pretty.find_first_of("<(")).rfind("::");
+  return scope == std::string_view::npos ? pretty : pretty.substr(scope + 2);
 }
 
 // Queues one run of a kernel: launch<kernel<T>>(grid, arguments...). A launch over nothing is left out.

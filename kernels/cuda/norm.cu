@@ -17,6 +17,7 @@
 // of M2 + n d^2 with d taken from the first chunk's mean, which is near enough for nothing to cancel.
 #include <cmath>
 
+#include "kernels/activation.h"
 #include "kernels/cuda/columns.h"
 
 namespace forger::kernels {
@@ -35,20 +36,6 @@ __device__ __forceinline__ T through(T gy, T pre, T slope) {  // gy * act'(pre)
   if constexpr (act == Activation::relu) return pre > 0 ? gy : T{0};
   if constexpr (act == Activation::leaky_relu) return pre > 0 ? gy : slope * gy;
   return gy;
-}
-
-template <Activation act>
-using Tag = std::integral_constant<Activation, act>;
-template <class F>
-void with_activation(Activation act, const F& f) {
-  switch (act) {
-    case Activation::none:
-      return f(Tag<Activation::none>{});
-    case Activation::relu:
-      return f(Tag<Activation::relu>{});
-    case Activation::leaky_relu:
-      return f(Tag<Activation::leaky_relu>{});
-  }
 }
 
 // ---- statistics -----------------------------------------------------------------------------------------------------

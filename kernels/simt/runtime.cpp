@@ -1,7 +1,6 @@
 #include "kernels/simt/runtime.h"
 
 #include <sys/mman.h>
-#include <unistd.h>
 
 #include <algorithm>
 #include <boost/context/fiber.hpp>
@@ -10,7 +9,6 @@
 #include <cstring>
 #include <deque>
 #include <memory>
-#include <mutex>
 #include <new>
 #include <numeric>
 #include <random>
@@ -374,9 +372,7 @@ class Scheduler {
       }
       warp.operations.erase(warp.operations.begin() + static_cast<ptrdiff_t>(i));
       if (o.finish) {
-        const bool watching = machine().watch(false);  // it moves values between the threads' stacks
-        o.finish(o.lanes);
-        machine().watch(watching);
+        o.finish(o.lanes);  // moves values between the threads' stacks; nothing is watched meanwhile
       } else {
         machine().pass_warp_barrier(w);
       }
@@ -493,7 +489,6 @@ void touch(const void* address, size_t bytes, Access access) {
 void* allocate(size_t bytes) { return machine().allocate(bytes); }
 void release(void* memory) { machine().release(memory); }
 void close_to_host(bool on) { machine().close_to_host(on); }
-size_t allocation_count() { return machine().allocation_count(); }
 OpenMemory::OpenMemory() { machine().open(); }
 OpenMemory::~OpenMemory() { machine().close(); }
 

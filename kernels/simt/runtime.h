@@ -53,7 +53,7 @@ void* dynamic_shared();
 
 using Where = std::source_location;
 
-// Barrier of the whole block. `finish` runs once when all are there, over the data of all threads (in their order).
+// Barrier of the whole block; the result is the vote on `predicate` of all its threads.
 enum class Vote : uint8_t { none, count, all, any };
 int block_barrier(Vote vote, int predicate, Where where);
 
@@ -79,7 +79,6 @@ void touch(const void* address, size_t bytes, Access access);
 // Global memory. Fresh memory is filled with NaN. Null when there is none left.
 void* allocate(size_t bytes);
 void release(void* memory);
-size_t allocation_count();  // made so far
 
 // On: global memory is closed to the host except inside launches and copies, so that host code that follows a device
 // pointer crashes at once. Off at first, since opening and closing costs more than a small launch.

@@ -20,13 +20,12 @@ class Machine {
   // ---- global memory ----
   void* allocate(size_t bytes);
   void release(void* memory);
-  size_t allocation_count() const { return allocation_count_; }
   void close_to_host(bool on);
   void open();
   void close();
 
   // ---- shared memory ----
-  void* dynamic_shared() { return dynamic_.data(); }
+  void* dynamic_shared() { return dynamic_begin_; }
   void mark_pending(void* shared, size_t bytes);  // an asynchronous copy is on its way there
   void land(void* shared, size_t bytes);          // it has come
 
@@ -73,16 +72,12 @@ class Machine {
   };
   Range recent_[8];  // allocations looked up lately
   unsigned next_recent_ = 0;
-  size_t allocation_count_ = 0;
 
   uintptr_t static_begin_, static_end_, constants_begin_;
   std::vector<Word> static_words_, dynamic_words_;
   std::vector<unsigned char> dynamic_storage_;
-  struct Dynamic {
-    unsigned char* begin = nullptr;
-    size_t bytes = 0;
-    unsigned char* data() const { return begin; }
-  } dynamic_;
+  unsigned char* dynamic_begin_;
+  size_t dynamic_bytes_ = 0;  // of this launch
 
   bool watching_ = false;
   unsigned thread_ = 0;

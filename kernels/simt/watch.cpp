@@ -40,7 +40,7 @@ Machine::Machine()
       dynamic_storage_(max_shared_bytes + 1024) {
   void* memory = mmap(nullptr, arena_bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
   if (memory != MAP_FAILED) arena_ = top_ = reinterpret_cast<uintptr_t>(memory);
-  dynamic_.begin =
+  dynamic_begin_ =
       reinterpret_cast<unsigned char*>(round_up(reinterpret_cast<uintptr_t>(dynamic_storage_.data()), size_t{1024}));
 }
 
@@ -60,7 +60,6 @@ void* Machine::allocate(size_t bytes) {
     if (open_count_ > 0) protect(PROT_READ | PROT_WRITE);  // what is open must include the new room
   }
   allocations_[begin] = bytes;
-  allocation_count_++;
   open();
   std::memset(reinterpret_cast<void*>(begin), 0xff, bytes);  // NaN in every type
   close();
@@ -116,7 +115,7 @@ void Machine::touch_global(uintptr_t address, size_t bytes, Access access) {
 
 // ---- shared memory ----
 
-void Machine::begin_launch(size_t dynamic_bytes) { dynamic_.bytes = dynamic_bytes; }
+void Machine::begin_launch(size_t dynamic_bytes) { dynamic_bytes_ = dynamic_bytes; }
 
 void Machine::begin_block(size_t warps) {
   next_epoch();
@@ -188,9 +187,9 @@ void Machine::touch_shared(std::vector<Word>& words, size_t offset, size_t bytes
 
 Machine::Word* Machine::words_at(const void* shared, size_t bytes) {
   const auto at = reinterpret_cast<uintptr_t>(shared);
-  const auto dynamic = reinterpret_cast<uintptr_t>(dynamic_.begin);
+  const auto dynamic = reinterpret_cast<uintptr_t>(dynamic_begin_);
   if (at >= static_begin_ && at + bytes <= static_end_) return &static_words_[(at - static_begin_) / 4];
-  if (at >= dynamic && at + bytes <= dynamic + dynamic_.bytes) return &dynamic_words_[(at - dynamic) / 4];
+  if (at >= dynamic && at + bytes <= dynamic + dynamic_bytes_) return &dynamic_words_[(at - dynamic) / 4];
   fault("asynchronous copy to " + hex(at) + ", which is not shared memory of this launch");
 }
 
@@ -229,10 +228,10 @@ void Machine::touch(const void* address, size_t bytes, Access access) {
   if (at >= static_begin_ && at + bytes <= static_end_) {
     return touch_shared(static_words_, at - static_begin_, bytes, access);
   }
-  const auto dynamic = reinterpret_cast<uintptr_t>(dynamic_.begin);
+  const auto dynamic = reinterpret_cast<uintptr_t>(dynamic_begin_);
   if (at - dynamic < max_shared_bytes) {
-    if (at + bytes > dynamic + dynamic_.bytes) {
-      fault("access at byte " + std::to_string(at - dynamic) + " of " + std::to_string(dynamic_.bytes) +
+    if (at + bytes > dynamic + dynamic_bytes_) {
+      fault("access at byte " + std::to_string(at - dynamic) + " of " + std::to_string(dynamic_bytes_) +
             " bytes of dynamic shared memory");
     }
     return touch_shared(dynamic_words_, at - dynamic, bytes, access);
