@@ -256,6 +256,28 @@ bool FiniteWatch::active() { return watching; }
 void set_fused(bool on) { fused_on = on; }
 bool fused_enabled() { return fused_on; }
 
+std::vector<Tensor> recorded_gradients(const std::function<Tensor(std::span<const Tensor>)>& reference,
+                                       std::span<const Saved> inputs, const Incoming& in) {
+  // Partial derivatives only: each input is stood in for by an alias, so that one input's dependence on another is left
+  // to the graph outside.
+  std::vector<Tensor> aliases, wanted;
+  std::vector<size_t> places;
+  for (size_t i = 0; i < inputs.size(); i++) {
+    const Tensor& x = *inputs[i];
+    aliases.push_back(x.requires_grad()
+                          ? record("alias", x.detach(), {x}, [](const Incoming& of) { return std::vector{of.gy}; })
+                          : x);
+    if (!in.needs(static_cast<int>(i)) || !aliases[i].requires_grad()) continue;
+    wanted.push_back(aliases[i]);
+    places.push_back(i);
+  }
+  const Tensor output = reference(aliases);
+  const auto found = grad(std::span(&output, 1), wanted, {.create_graph = true}, std::span(&in.gy, 1));
+  std::vector<Tensor> result(inputs.size());
+  for (size_t i = 0; i < places.size(); i++) result[places[i]] = found[i];
+  return result;
+}
+
 Tensor fused(const char* op, std::span<const Tensor> inputs, const std::function<Tensor()>& forward, Backward gradient,
              std::function<Tensor(std::span<const Tensor>)> reference) {
   if (!fused_on) return reference(inputs);
@@ -268,28 +290,7 @@ Tensor fused(const char* op, std::span<const Tensor> inputs, const std::function
   return record(
       op, y, inputs,
       [saved = std::move(saved), gradient = std::move(gradient), reference = std::move(reference)](const Incoming& in) {
-        if (!recording()) return gradient(in);
-        // Partial derivatives only: each input is stood in for by an alias, so that one input's dependence on another
-        // is left to the graph outside.
-        std::vector<Tensor> aliases, wanted;
-        for (const Saved& s : saved) {
-          const Tensor& x = *s;
-          aliases.push_back(x.requires_grad()
-                                ? record("alias", x.detach(), {x}, [](const Incoming& i) { return std::vector{i.gy}; })
-                                : x);
-        }
-        std::vector<size_t> places;
-        for (size_t i = 0; i < aliases.size(); i++) {
-          if (in.needs(static_cast<int>(i)) && aliases[i].requires_grad()) {
-            wanted.push_back(aliases[i]);
-            places.push_back(i);
-          }
-        }
-        const Tensor output = reference(aliases);
-        const auto found = grad(std::span(&output, 1), wanted, {.create_graph = true}, std::span(&in.gy, 1));
-        std::vector<Tensor> result(saved.size());
-        for (size_t i = 0; i < places.size(); i++) result[places[i]] = found[i];
-        return result;
+        return recording() ? recorded_gradients(reference, saved, in) : gradient(in);
       });
 }
 

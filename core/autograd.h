@@ -111,6 +111,9 @@ class FiniteWatch {
 //   reference(inputs): the same output in plain ops.
 Tensor fused(const char* op, std::span<const Tensor> inputs, const std::function<Tensor()>& forward, Backward gradient,
              std::function<Tensor(std::span<const Tensor>)> reference);
+// The gradients towards those of `inputs` that `in` needs, recorded: what `fused` does under create_graph.
+std::vector<Tensor> recorded_gradients(const std::function<Tensor(std::span<const Tensor>)>& reference,
+                                       std::span<const Saved> inputs, const Incoming& in);
 void set_fused(bool on);  // --no-fused: every fused op runs its reference instead
 bool fused_enabled();
 

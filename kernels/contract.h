@@ -45,6 +45,10 @@ static void norm_apply(const NormShape& s, const T* x, const T* mean, const T* r
 // (channels, summed over groups) may be null.
 static void norm_backward(const NormShape& s, const T* x, const T* gy, const T* mean, const T* rstd, const T* gamma,
                           const T* beta, Activation act, T slope, T* gx, T* ggamma, T* gbeta);
+// Gradient of norm_backward's gx towards x, gy and gamma: `a` is the incoming gradient, shaped as gx. Any of dx, dgy (as
+// x) and dgamma (channels, summed over groups) may be null.
+static void norm_backward_grad(const NormShape& s, const T* x, const T* gy, const T* a, const T* mean, const T* rstd,
+                               const T* gamma, const T* beta, Activation act, T slope, T* dx, T* dgy, T* dgamma);
 // Running averages of one group's statistics, in place: r = (1 - momentum)*r + momentum*statistic, the variance taken
 // unbiased: max(1/rstd^2 - eps, 0) * rows/(rows - 1).
 static void norm_running(int64_t rows, int64_t channels, const T* mean, const T* rstd, T eps, T momentum,

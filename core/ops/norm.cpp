@@ -8,8 +8,9 @@
 //
 // The first two are one case: x seen as (groups, rows, C) with statistics over the rows, where groups is 1 or N.
 //
-// Each is `fused`: kernels serve the value and the first gradient, a reference in plain ops serves create_graph. Mean
-// and variance are functions of x in both. Mean and rstd are computed once and shared with the gradient's closure.
+// Each is `fused`: kernels serve the value and the first gradient, a reference in plain ops serves create_graph; batch
+// and instance norm have a kernel for the second gradient towards x too. Mean and variance are functions of x in all.
+// Mean and rstd are computed once and shared with the gradient's closure.
 //
 // The gradient of the kernels, with xhat = (x - mean)*rstd, g = gy*act'(.), and <.> the mean over the statistics' axis:
 //   gbeta = sum g,  ggamma = sum g*xhat,  gx = gamma*rstd*(g - <g> - xhat*<g*xhat>)   (gamma inside <.> in layer_norm)
@@ -91,25 +92,70 @@ Tensor grouped_reference(const NormShape& s, std::span<const Tensor> inputs, con
   return reshape(activate(add(mul(mul(centred, rstd), gamma), beta), options), x.shape());
 }
 
-Tensor grouped_norm(const char* op, const NormShape& s, const Tensor& x, const Tensor& gamma, const Tensor& beta,
-                    const NormOptions& options, const Statistics& stats) {
-  const auto gradient = [s, options, stats, x_ = Saved(x), gamma_ = Saved(gamma),
-                         beta_ = Saved(beta)](const Incoming& in) {
-    const Tensor &input = *x_, &scale = *gamma_, &shift = *beta_;
-    Gradients g{in.needs(0) ? fresh(input) : Tensor(), in.needs(1) ? fresh(scale) : Tensor(),
-                in.needs(2) ? fresh(shift) : Tensor()};
-    dispatch(in.gy, [&]<class K>() {
+// Kernel calls and the reference share what does not change between the orders of differentiation.
+struct Grouped {
+  NormShape s;
+  NormOptions options;
+  Statistics stats;
+
+  Tensor reference(std::span<const Tensor> inputs) const { return grouped_reference(s, inputs, options); }
+
+  Gradients backward(const Tensor& x, const Tensor& gamma, const Tensor& beta, const Incoming& in) const {
+    Gradients g{in.needs(0) ? fresh(x) : Tensor(), in.needs(1) ? fresh(gamma) : Tensor(),
+                in.needs(2) ? fresh(beta) : Tensor()};
+    dispatch(x, [&]<class K>() {
       using T = typename K::Scalar;
-      K::norm_backward(s, input.data<T>(), in.gy.data<T>(), stats.mean.data<T>(), stats.rstd.data<T>(), scale.data<T>(),
-                       shift.data<T>(), options.activation, static_cast<T>(options.slope), data_or_null<T>(g[0]),
+      K::norm_backward(s, x.data<T>(), in.gy.data<T>(), stats.mean.data<T>(), stats.rstd.data<T>(), gamma.data<T>(),
+                       beta.data<T>(), options.activation, static_cast<T>(options.slope), data_or_null<T>(g[0]),
                        data_or_null<T>(g[1]), data_or_null<T>(g[2]));
     });
     return g;
-  };
-  return fused(
-      op, std::array{x, gamma, beta}, [&] { return apply(s, x, stats, gamma, beta, options); }, gradient,
-      [s, options](std::span<const Tensor> inputs) { return grouped_reference(s, inputs, options); });
-}
+  }
+
+  // The gradient towards x as an op of x, gy, gamma and beta: what a gradient penalty differentiates again. That second
+  // time is a kernel's as well; a third goes through the reference.
+  Tensor input_gradient(const Tensor& x, const Tensor& gy, const Tensor& gamma, const Tensor& beta) const {
+    constexpr uint64_t towards_x = 1;
+    const auto forward = [&] { return backward(x, gamma, beta, {gy, {}, towards_x})[0]; };
+    const auto gradient = [self = *this, x_ = Saved(x), gy_ = Saved(gy), gamma_ = Saved(gamma),
+                           beta_ = Saved(beta)](const Incoming& in) {
+      const Tensor &input = *x_, &incoming = *gy_, &scale = *gamma_, &shift = *beta_;
+      Gradients d{in.needs(0) ? fresh(input) : Tensor(), in.needs(1) ? fresh(input) : Tensor(),
+                  in.needs(2) ? fresh(scale) : Tensor(), Tensor()};  // piecewise constant in beta
+      dispatch(input, [&]<class K>() {
+        using T = typename K::Scalar;
+        K::norm_backward_grad(self.s, input.data<T>(), incoming.data<T>(), in.gy.data<T>(), self.stats.mean.data<T>(),
+                              self.stats.rstd.data<T>(), scale.data<T>(), shift.data<T>(), self.options.activation,
+                              static_cast<T>(self.options.slope), data_or_null<T>(d[0]), data_or_null<T>(d[1]),
+                              data_or_null<T>(d[2]));
+      });
+      return d;
+    };
+    const auto reference = [self = *this](std::span<const Tensor> in) {
+      const Saved inputs[] = {in[0], in[2], in[3]};
+      return recorded_gradients([self](std::span<const Tensor> x_) { return self.reference(x_); }, inputs,
+                                {in[1], {}, towards_x})[0];
+    };
+    return fused("norm_backward", std::array{x, gy, gamma, beta}, forward, gradient, reference);
+  }
+
+  Tensor operator()(const char* op, const Tensor& x, const Tensor& gamma, const Tensor& beta) const {
+    if (!fused_enabled()) return reference(std::array{x, gamma, beta});
+    const auto gradient = [self = *this, x_ = Saved(x), gamma_ = Saved(gamma),
+                           beta_ = Saved(beta)](const Incoming& in) {
+      if (!recording()) return self.backward(*x_, *gamma_, *beta_, in);
+      Gradients g(3);
+      if (in.needs(1) || in.needs(2)) {
+        const Saved inputs[] = {x_, gamma_, beta_};
+        g = recorded_gradients([self](std::span<const Tensor> t) { return self.reference(t); }, inputs,
+                               {in.gy, {}, in.needed & ~uint64_t{1}});
+      }
+      if (in.needs(0)) g[0] = self.input_gradient(*x_, in.gy, *gamma_, *beta_);
+      return g;
+    };
+    return record(op, apply(s, x, stats, gamma, beta, options), {x, gamma, beta}, gradient);
+  }
+};
 
 void update_running(const RunningStats& running, const Statistics& stats, const NormShape& s, double eps) {
   dispatch(stats.mean, [&]<class K>() {
@@ -138,7 +184,7 @@ Tensor batch_norm(const Tensor& x, const Tensor& gamma, const Tensor& beta, cons
   }
 
   const Statistics stats = statistics(s, x, options.eps);
-  const Tensor y = grouped_norm("batch_norm", s, x, gamma, beta, options, stats);
+  const Tensor y = Grouped{s, options, stats}("batch_norm", x, gamma, beta);
   if (running) update_running(*running, stats, s, options.eps);
   return y;
 }
@@ -151,7 +197,7 @@ Tensor instance_norm(const Tensor& x, const Tensor& gamma, const Tensor& beta, c
   check_per_channel("instance_norm", x, "beta", beta);
   const NormShape s{.groups = x.size(0), .rows = x.size(1) * x.size(2), .channels = x.size(3)};
   check<ShapeError>(s.rows > 1, "[instance_norm] needs more than one pixel per sample (x: ", x.shape(), ")");
-  return grouped_norm("instance_norm", s, x, gamma, beta, options, statistics(s, x, options.eps));
+  return Grouped{s, options, statistics(s, x, options.eps)}("instance_norm", x, gamma, beta);
 }
 
 // With given statistics the op is affine in x: y = act(scale*x + shift), scale = gamma*rstd, shift = beta - mean*scale.

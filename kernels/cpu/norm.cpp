@@ -4,6 +4,10 @@
 //   backward   g = gy * act'(pre)         pre is computed again rather than kept: it costs no memory traffic
 //              gbeta = sum g,  ggamma = sum g*xhat
 //              gx = gamma * rstd * (g - mean(g) - xhat * mean(g*xhat))
+//   again      of <a, gx>, with <.> for the mean and c = <a g> - <a><g> - <a xhat><g xhat>:
+//              dgy = act'(pre) * gamma * rstd * (a - <a> - xhat <a xhat>)        the map from g to gx is symmetric
+//              dgamma = sum rstd * c
+//              dx = -gamma * rstd^2 * (<g xhat> (a - <a>) + <a xhat> (g - <g>) + xhat (c - 2 <a xhat><g xhat>))
 //
 // The backward formula treats mean and variance as functions of x (Ioffe and Szegedy 2015). The reductions run over the
 // rows of a group for batch and instance norm, over the columns of a row for layer norm.
@@ -14,8 +18,8 @@
 // (1979):
 //   mean = sum n_t mean_t / n,   M2 = sum (M2_t + n_t (mean_t - mean)^2),   var = M2 / n.
 //
-// Memory traffic in elements per element of x: stats 1, apply 2, backward 2 + 3 (sums; gx). Parameters stay in L1. The
-// loops over channels run on whole vectors; see fold.h for few or odd channel counts.
+// Memory traffic in elements per element of x: stats 1, apply 2, backward 2 + 3 (sums; gx), again 3 + 5. Parameters
+// stay in L1. The loops over channels run on whole vectors; see fold.h for few or odd channel counts.
 #include <cmath>
 #include <vector>
 
@@ -194,6 +198,57 @@ void Cpu<T>::norm_backward(const NormShape& s, const T* x, const T* gy, const T*
   });
 }
 
+template <class T>
+void Cpu<T>::norm_backward_grad(const NormShape& s, const T* x, const T* gy, const T* a, const T* mean, const T* rstd,
+                                const T* gamma, const T* beta, Activation act, T slope, T* dx, T* dgy, T* dgamma) {
+  const Tiles t(s.groups, s.rows, s.channels);
+  const Columns<T> columns(t, mean, rstd, gamma, beta);
+  const int64_t n = t.groups * t.cols;
+  const auto per_channel = [&] { return std::vector<T>(static_cast<size_t>(n)); };
+  std::vector<T> sum_a = per_channel(), sum_g = per_channel(), sum_ax = per_channel(), sum_gx = per_channel(),
+                 sum_ag = per_channel();
+  with_activation(act, [&]<Activation f>(Tag<f>) {
+    const auto sums = [&]<class V>(const Place& place) {
+      const auto [centred, pre] = columns.template at<V>(place, x);
+      const V xhat = centred * load<V>(&columns.rstd[place.group * t.width + place.column]);
+      const V g = through<f>(load<V>(gy + place.offset), pre, vec::splat<V>(slope)), u = load<V>(a + place.offset);
+      return std::array<V, 5>{u, g, u * xhat, g * xhat, u * g};
+    };
+    fold_columns<5, T>(t, T(0), Plus{}, sums,
+                       {sum_a.data(), sum_g.data(), sum_ax.data(), sum_gx.data(), sum_ag.data()});
+    // dgy = act' (scale*a + dgy_x*centred + dgy_1),  dx = dx_a*a + dx_g*g + dx_x*centred + dx_1
+    std::vector<T> dgamma_part = per_channel(), dgy_x = per_channel(), dgy_1 = per_channel(), dx_a = per_channel(),
+                   dx_g = per_channel(), dx_x = per_channel(), dx_1 = per_channel();
+    const T rows = static_cast<T>(s.rows);
+    for (int64_t i = 0; i < n; i++) {
+      const T r = rstd[i], scale = gamma ? r * gamma[i % t.cols] : r;
+      const T ma = sum_a[i] / rows, mg = sum_g[i] / rows, max = sum_ax[i] / rows, mgx = sum_gx[i] / rows;
+      const T c = sum_ag[i] / rows - ma * mg - max * mgx;
+      dgamma_part[i] = rows * r * c;
+      dgy_x[i] = -scale * r * max;
+      dgy_1[i] = -scale * ma;
+      dx_a[i] = -scale * r * mgx;
+      dx_g[i] = -scale * r * max;
+      dx_x[i] = -scale * r * r * (c - 2 * max * mgx);
+      dx_1[i] = scale * r * (mgx * ma + max * mg);
+    }
+    const auto element = [&]<class V>(const Place& at) { return std::array<V, 1>{load<V>(&dgamma_part[at.offset])}; };
+    if (dgamma) fold_columns<1, T>(Tiles(1, t.groups, t.cols), T(0), Plus{}, element, {dgamma});
+    if (!dx && !dgy) return;
+    for (auto* values : {&dgy_x, &dgy_1, &dx_a, &dx_g, &dx_x, &dx_1})
+      *values = repeat_columns(t, t.groups, values->data());
+    map_columns<T>(t, [&]<class V>(const Place& place) {
+      const int64_t i = place.group * t.width + place.column;
+      const auto [centred, pre] = columns.template at<V>(place, x);
+      const V g = through<f>(load<V>(gy + place.offset), pre, vec::splat<V>(slope)), u = load<V>(a + place.offset);
+      const V to_g = load<V>(&columns.scale[i]) * u + load<V>(&dgy_x[i]) * centred + load<V>(&dgy_1[i]);
+      if (dgy) store(dgy + place.offset, through<f>(to_g, pre, vec::splat<V>(slope)));
+      const V to_x = load<V>(&dx_a[i]) * u + load<V>(&dx_g[i]) * g + load<V>(&dx_x[i]) * centred + load<V>(&dx_1[i]);
+      if (dx) store(dx + place.offset, to_x);
+    });
+  });
+}
+
 // ---- layer norm -----------------------------------------------------------------------------------------------------
 
 template <class T>
@@ -268,6 +323,7 @@ FORGER_KERNEL(Cpu, norm_running);
 FORGER_KERNEL(Cpu, norm_stats);
 FORGER_KERNEL(Cpu, norm_apply);
 FORGER_KERNEL(Cpu, norm_backward);
+FORGER_KERNEL(Cpu, norm_backward_grad);
 FORGER_KERNEL(Cpu, layer_norm);
 FORGER_KERNEL(Cpu, layer_norm_backward);
 

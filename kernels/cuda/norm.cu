@@ -5,6 +5,8 @@
 //   norm_apply          1           1 + 1      y = act((x - mean) * rstd*gamma + beta)
 //   norm_backward       2           2          sum g and sum g*xhat, g = gy * act'(pre)
 //                                   2 + 1      gx = gamma*rstd * (g - mean(g) - xhat * mean(g*xhat))
+//   norm_backward_grad 2           3          five sums over a, g and xhat, a being the gradient of gx
+//                                   3 + 2      dx and dgy, affine in a, g and x
 //
 // Threads stand as columns.h says: on up to 128 bytes of channels, below each other on rows. A thread keeps what
 // belongs to its channels in registers while it walks down its rows, so parameters cost no traffic to speak of, and pre
@@ -207,6 +209,109 @@ __global__ void input_grad_kernel(Cut cut, const T* __restrict__ x, const T* __r
   }
 }
 
+// ---- backward of the backward ---------------------------------------------------------------------------------------
+
+// Sums over the rows of a group, u being the incoming gradient of gx.
+template <class T>
+struct Cross {
+  T u, g, ux, gx, ug;
+  __device__ __forceinline__ friend Cross operator+(const Cross& p, const Cross& q) {
+    return {p.u + q.u, p.g + q.g, p.ux + q.ux, p.gx + q.gx, p.ug + q.ug};
+  }
+};
+
+// What the second pass takes of a channel, and the group's share of dgamma:
+//   dgy = act' (scale*u + dgy_x*centred + dgy_1),   dx = dx_u*u + dx_g*g + dx_x*centred + dx_1
+template <class T>
+struct Slopes {
+  T dgy_x, dgy_1, dx_u, dx_g, dx_x, dx_1, dgamma;
+};
+
+template <class T, int P, Activation act>
+__global__ void cross_kernel(Cut cut, const T* __restrict__ x, const T* __restrict__ gy, const T* __restrict__ a,
+                             Parameters<T> parameters, T slope, Cross<T>* partial, unsigned* tickets, Slopes<T>* slopes,
+                             T* dgamma) {
+  const Place<P> at(cut);
+  Cross<T> mine[P] = {};
+  if (at.row < at.end) {
+    const Affine<T, P> affine(cut, at, parameters);
+#pragma unroll 2
+    for (int64_t row = at.row; row < at.end; row += at.row_step) {
+      T v[P], g[P], u[P];
+      load(x + at.offset(cut, row), v);
+      load(gy + at.offset(cut, row), g);
+      load(a + at.offset(cut, row), u);
+#pragma unroll
+      for (int p = 0; p < P; p++) {
+        const T through_act = through<act>(g[p], affine.pre(p, v[p]), slope);
+        const T xhat = (v[p] - affine.mean[p]) * affine.rstd[p];
+        mine[p] = mine[p] + Cross<T>{u[p], through_act, u[p] * xhat, through_act * xhat, u[p] * through_act};
+      }
+    }
+  }
+  const auto widen = [](const Cross<T>& sum, const Cross<T>&) {
+    return Cross<double>{static_cast<double>(sum.u), static_cast<double>(sum.g), static_cast<double>(sum.ux),
+                         static_cast<double>(sum.gx), static_cast<double>(sum.ug)};
+  };
+  const auto done = [&](int64_t channel, const Cross<double>& sum, const Cross<T>&) {
+    const double n = static_cast<double>(cut.rows),
+                 r = static_cast<double>(parameters.rstd[at.group * cut.cols + channel]);
+    const double scale = parameters.gamma ? r * static_cast<double>(parameters.gamma[channel]) : r;
+    const double u = sum.u / n, g = sum.g / n, ux = sum.ux / n, gx = sum.gx / n;
+    const double c = sum.ug / n - u * g - ux * gx;
+    const Slopes<T> result = {
+        .dgy_x = static_cast<T>(-scale * r * ux),
+        .dgy_1 = static_cast<T>(-scale * u),
+        .dx_u = static_cast<T>(-scale * r * gx),
+        .dx_g = static_cast<T>(-scale * r * ux),
+        .dx_x = static_cast<T>(-scale * r * r * (c - 2 * ux * gx)),
+        .dx_1 = static_cast<T>(scale * r * (gx * u + ux * g)),
+        .dgamma = static_cast<T>(n * r * c),
+    };
+    slopes[at.group * cut.cols + channel] = result;
+    if (cut.groups == 1 && dgamma) dgamma[channel] = result.dgamma;
+  };
+  fold_columns(cut, at, mine, Plus{}, partial, tickets, widen, done);
+}
+
+template <class T>
+__global__ void dgamma_kernel(int64_t groups, int64_t channels, const Slopes<T>* __restrict__ slopes, T* dgamma) {
+  const int64_t channel = global_thread();
+  if (channel >= channels) return;
+  double total = 0;
+  for (int64_t group = 0; group < groups; group++)
+    total += static_cast<double>(slopes[group * channels + channel].dgamma);
+  dgamma[channel] = static_cast<T>(total);
+}
+
+template <class T, int P, Activation act>
+__global__ void backward_grad_kernel(Cut cut, const T* __restrict__ x, const T* __restrict__ gy,
+                                     const T* __restrict__ a, Parameters<T> parameters, T slope,
+                                     const Slopes<T>* __restrict__ slopes, T* __restrict__ dx, T* __restrict__ dgy) {
+  const Place<P> at(cut);
+  if (at.row >= at.end) return;
+  const Affine<T, P> affine(cut, at, parameters);
+  Slopes<T> k[P];
+#pragma unroll
+  for (int p = 0; p < P; p++) k[p] = slopes[at.group * cut.cols + at.column + p];
+  for (int64_t row = at.row; row < at.end; row += at.row_step) {
+    T v[P], g[P], u[P];
+    load(x + at.offset(cut, row), v);
+    load(gy + at.offset(cut, row), g);
+    load(a + at.offset(cut, row), u);
+#pragma unroll
+    for (int p = 0; p < P; p++) {
+      const T pre = affine.pre(p, v[p]), centred = v[p] - affine.mean[p];
+      const T through_act = through<act>(g[p], pre, slope);
+      const T to_g = affine.scale[p] * u[p] + k[p].dgy_x * centred + k[p].dgy_1;
+      g[p] = through<act>(to_g, pre, slope);
+      v[p] = k[p].dx_u * u[p] + k[p].dx_g * through_act + k[p].dx_x * centred + k[p].dx_1;
+    }
+    if (dx) store(dx + at.offset(cut, row), v);
+    if (dgy) store(dgy + at.offset(cut, row), g);
+  }
+}
+
 template <class T>
 __global__ void running_kernel(int64_t channels, const T* mean, const T* rstd, T eps, T momentum, T unbias,
                                T* running_mean, T* running_variance) {
@@ -265,6 +370,27 @@ void Gpu<T>::norm_backward(const NormShape& s, const T* x, const T* gy, const T*
 }
 
 template <class T>
+void Gpu<T>::norm_backward_grad(const NormShape& s, const T* x, const T* gy, const T* a, const T* mean, const T* rstd,
+                                const T* gamma, const T* beta, Activation act, T slope, T* dx, T* dgy, T* dgamma) {
+  const Parameters<T> parameters = {mean, rstd, gamma, beta};
+  const bool packed = packable(s.channels, x, gy, a, dx, dgy, mean, rstd, gamma, beta);
+  with_packs<T>(packed, [&]<int P>(std::integral_constant<int, P>) {
+    const Cut fold = cut_columns<T, P>(s.groups, s.rows, s.channels, folding_blocks());
+    const Cut map = cut_columns<T, P>(s.groups, s.rows, s.channels, mapping_blocks());
+    const size_t channels = static_cast<size_t>(s.groups * s.channels);
+    auto* const slopes =
+        static_cast<Slopes<T>*>(scratch(channels * sizeof(Slopes<T>) + fold.partials() * sizeof(Cross<T>)));
+    auto* const partial = reinterpret_cast<Cross<T>*>(slopes + channels);
+    with_activation(act, [&]<Activation f>(Tag<f>) {
+      launch<cross_kernel<T, P, f>>(fold.grid(), fold, x, gy, a, parameters, slope, partial, tickets(), slopes, dgamma);
+      if (dx || dgy)
+        launch<backward_grad_kernel<T, P, f>>(map.grid(), map, x, gy, a, parameters, slope, slopes, dx, dgy);
+    });
+    if (s.groups != 1 && dgamma) launch<dgamma_kernel<T>>(over(s.channels), s.groups, s.channels, slopes, dgamma);
+  });
+}
+
+template <class T>
 void Gpu<T>::norm_running(int64_t rows, int64_t channels, const T* mean, const T* rstd, T eps, T momentum,
                           T* running_mean, T* running_variance) {
   const T unbias = static_cast<T>(rows) / static_cast<T>(rows - 1);
@@ -276,5 +402,6 @@ FORGER_KERNEL(Gpu, norm_running);
 FORGER_KERNEL(Gpu, norm_stats);
 FORGER_KERNEL(Gpu, norm_apply);
 FORGER_KERNEL(Gpu, norm_backward);
+FORGER_KERNEL(Gpu, norm_backward_grad);
 
 }  // namespace forger::kernels

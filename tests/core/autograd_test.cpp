@@ -53,6 +53,28 @@ TEST_CASE("third derivatives of x^4 and tanh") {
   }
 }
 
+// Its kernels serve two orders, its reference all of them.
+TEST_CASE("third derivatives through batch norm: kernels agree with the reference") {
+  auto third = [](bool fused) {
+    set_fused(fused);
+    Draw draw("third derivatives through batch norm");
+    const Tensors at{random_leaf(draw, {5, 3}), random_leaf(draw, {3}, 0.5, 1.5), random_leaf(draw, {3}, 2, 3)};
+    Tensor y = sum(tanh(batch_norm(at[0], at[1], at[2], {.activation = kernels::Activation::leaky_relu})));
+    Tensors last;
+    for (int order = 1; order <= 3; ++order) {
+      last = grad(Tensors{y}, at, {.create_graph = order < 3});
+      y = add(sum(square(last[0])), add(sum(square(last[1])), sum(square(last[2]))));
+    }
+    set_fused(true);
+    return last;
+  };
+  const Tensors kernels = third(true), reference = third(false);
+  for (size_t i = 0; i < kernels.size(); ++i) {
+    const Values a = kernels[i].to_vector(), b = reference[i].to_vector();
+    for (size_t j = 0; j < a.size(); ++j) CHECK(a[j] == Approx(b[j]).epsilon(1e-9).margin(1e-9));
+  }
+}
+
 TEST_CASE("derivatives towards an intermediate, a shared and a repeated tensor") {
   const Tensor x = leaf({}, {3});
   const Tensor middle = square(x), y = mul(middle, add(middle, x));  // m^2 + m x, m = x^2

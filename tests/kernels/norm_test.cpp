@@ -1,5 +1,6 @@
 // Batch, instance and layer norm against plain loops in double, gradients against the chain rule written out and
 // against finite differences; statistics that would break a careless variance.
+#include <array>
 #include <limits>
 
 #include "tests/kernels/values.h"
@@ -185,6 +186,94 @@ TEST_CASE("a NaN in one channel reaches that channel's output and gradient throu
       }
     }
   });
+}
+
+// <a, gx> as a function of x, gy and gamma, and its derivatives.
+struct Penalty {
+  NormShape s;
+  Activation act;
+  Doubles x, gy, a, gamma, beta;
+  double eps = 1e-3, slope = 0.2;
+
+  Doubles mean = Doubles(s.groups * s.channels), rstd = mean;
+
+  double value() {
+    Doubles gx(x.size());
+    Cpu<double>::norm_stats(s, x.data(), eps, mean.data(), rstd.data());
+    Cpu<double>::norm_backward(s, x.data(), gy.data(), mean.data(), rstd.data(), gamma.data(), beta.data(), act, slope,
+                               gx.data(), nullptr, nullptr);
+    double sum = 0;
+    for (size_t i = 0; i < x.size(); i++) sum += a[i] * gx[i];
+    return sum;
+  }
+  double difference(double& at) {
+    const double before = at, h = 1e-5;
+    at = before + h;
+    const double up = value();
+    at = before - h;
+    const double down = value();
+    at = before;
+    return (up - down) / (2 * h);
+  }
+};
+
+TEST_CASE("the gradient of batch norm's gradient is that of its differences") {
+  for (const NormShape& s : {NormShape{1, 19, 3}, NormShape{2, 9, 5}, NormShape{3, 4, 16}}) {
+    for (Activation act : activations) {
+      const int64_t n = s.groups * s.rows * s.channels;
+      Penalty p{s,
+                act,
+                values<double>(n),
+                values<double>(n, -1, 1, 2),
+                values<double>(n, -1, 1, 5),
+                values<double>(s.channels, 0.5, 1.5, 3),
+                values<double>(s.channels, -0.5, 0.5, 4)};
+      p.value();
+      Doubles dx(n), dgy(n), dgamma(s.channels);
+      Cpu<double>::norm_backward_grad(s, p.x.data(), p.gy.data(), p.a.data(), p.mean.data(), p.rstd.data(),
+                                      p.gamma.data(), p.beta.data(), act, p.slope, dx.data(), dgy.data(),
+                                      dgamma.data());
+      for (int64_t i = 0; i < n; i++) {
+        CHECK(p.difference(p.x[i]) == Approx(dx[i]).epsilon(1e-5).margin(1e-6));
+        CHECK(p.difference(p.gy[i]) == Approx(dgy[i]).margin(1e-7));
+      }
+      for (int64_t c = 0; c < s.channels; c++) CHECK(p.difference(p.gamma[c]) == Approx(dgamma[c]).margin(1e-6));
+    }
+  }
+}
+
+TEST_CASE("the gradient of batch norm's gradient in float is near double's, for any nulls and threads") {
+  for (const NormShape& s : shapes) {
+    for (bool affine : {true, false}) {
+      INFO("groups " << s.groups << ", rows " << s.rows << ", channels " << s.channels);
+      const int64_t n = s.groups * s.rows * s.channels;
+      const auto run = [&]<class T>(T) {
+        const auto x = values<T>(n), gy = values<T>(n, -1, 1, 2), a = values<T>(n, -1, 1, 5);
+        const auto gamma = values<T>(s.channels, 0.5, 1.5, 3), beta = values<T>(s.channels, -0.5, 0.5, 4);
+        const T *g = affine ? gamma.data() : nullptr, *b = affine ? beta.data() : nullptr;
+        std::vector<T> mean(s.groups * s.channels), rstd(mean), dx(n), dgy(n), dgamma(s.channels), again(n);
+        Cpu<T>::norm_stats(s, x.data(), T(0.1), mean.data(), rstd.data());
+        const auto differentiate = [&](T* to_x, T* to_gy, T* to_gamma) {
+          Cpu<T>::norm_backward_grad(s, x.data(), gy.data(), a.data(), mean.data(), rstd.data(), g, b, Activation::none,
+                                     T(0), to_x, to_gy, to_gamma);
+        };
+        differentiate(dx.data(), dgy.data(), dgamma.data());
+        differentiate(again.data(), nullptr, nullptr);
+        CHECK(same_bits(again, dx));
+        differentiate(nullptr, again.data(), nullptr);
+        CHECK(same_bits(again, dgy));
+        return std::array{widened(dx), widened(dgy), widened(dgamma)};
+      };
+      const auto right = run(double{});
+      const double terms = static_cast<double>(s.groups * s.rows);
+      with_threads([&] {
+        const auto single = run(float{});
+        require_close(single[0], right[0], 512 * epsilon<float>);
+        require_close(single[1], right[1], 64 * epsilon<float>);
+        require_close(single[2], right[2], 64 * epsilon<float>, std::sqrt(terms + 1));
+      });
+    }
+  }
 }
 
 TEST_CASE("norms give the same bits for every thread count") {
