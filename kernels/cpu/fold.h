@@ -152,7 +152,7 @@ template <class T>
 std::vector<T> repeat_columns(const Tiles& t, int64_t value_groups, const T* values) {
   std::vector<T> wide(static_cast<size_t>(value_groups * t.width));
   for (int64_t i = 0; i < value_groups * t.copies; i++)
-    std::copy_n(values + i / t.copies * t.cols, t.cols, &wide[i * t.cols]);
+    std::copy_n(values + i / t.copies * t.cols, t.cols, wide.data() + i * t.cols);
   return wide;
 }
 
