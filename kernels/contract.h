@@ -27,11 +27,12 @@ static void log_softmax(int64_t rows, int64_t cols, const T* x, T* y);
 // ---- matrix product ----
 static void matmul(const MatmulShape& s, const T* a, const T* b, T* c);
 
-// ---- the convolution triangle: implicit GEMMs, no patch matrix in memory ----
+// ---- the convolution triangle: implicit GEMMs or Winograd, no patch matrix in memory; `prepared` may be null ----
 // map[n,p,q,o] = sum_{i,j,c} image[n, p*stride - pad + i, q*stride - pad + j, c] * weight[o,i,j,c]
-static void conv2d(const ConvShape& s, const T* image, const T* weight, T* map);
+static void conv2d(const ConvShape& s, const T* image, const T* weight, T* map, PreparedWeight* prepared = nullptr);
 // image = the transpose of the above applied to map; pixels under no window become 0.
-static void conv_transpose2d(const ConvShape& s, const T* map, const T* weight, T* image);
+static void conv_transpose2d(const ConvShape& s, const T* map, const T* weight, T* image,
+                             PreparedWeight* prepared = nullptr);
 // weight[o,i,j,c] = sum_{n,p,q} map[n,p,q,o] * image[n, p*stride - pad + i, q*stride - pad + j, c]
 static void conv_weight_grad(const ConvShape& s, const T* image, const T* map, T* weight);
 
@@ -45,8 +46,8 @@ static void norm_apply(const NormShape& s, const T* x, const T* mean, const T* r
 // (channels, summed over groups) may be null.
 static void norm_backward(const NormShape& s, const T* x, const T* gy, const T* mean, const T* rstd, const T* gamma,
                           const T* beta, Activation act, T slope, T* gx, T* ggamma, T* gbeta);
-// Gradient of norm_backward's gx towards x, gy and gamma: `a` is the incoming gradient, shaped as gx. Any of dx, dgy (as
-// x) and dgamma (channels, summed over groups) may be null.
+// Gradient of norm_backward's gx towards x, gy and gamma: `a` is the incoming gradient, shaped as gx. Any of dx, dgy
+// (as x) and dgamma (channels, summed over groups) may be null.
 static void norm_backward_grad(const NormShape& s, const T* x, const T* gy, const T* a, const T* mean, const T* rstd,
                                const T* gamma, const T* beta, Activation act, T slope, T* dx, T* dgy, T* dgamma);
 // Running averages of one group's statistics, in place: r = (1 - momentum)*r + momentum*statistic, the variance taken

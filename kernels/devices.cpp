@@ -7,10 +7,14 @@ const char* name_of(Device device) { return device == Device::cpu ? "cpu" : devi
 namespace kernels {
 namespace {
 MathMode current_math_mode = MathMode::fp32;
-}
+ConvMethod current_conv_method = ConvMethod::automatic;
+}  // namespace
 
 void set_math_mode(MathMode mode) { current_math_mode = mode; }
 MathMode math_mode() { return current_math_mode; }
+
+void set_conv_method(ConvMethod method) { current_conv_method = method; }
+ConvMethod conv_method() { return current_conv_method; }
 
 DeviceRuntime& runtime(Device device) {
   switch (device) {

@@ -187,6 +187,40 @@ struct ClipSlice {
   int64_t n;
 };
 
+// What a backend makes of a convolution's weight before it multiplies (transformed, packed), kept for the next time. It
+// belongs to whoever owns the weight and is told when that was written. Host memory.
+class PreparedWeight {
+ public:
+  PreparedWeight() = default;
+  ~PreparedWeight();
+  PreparedWeight(const PreparedWeight&) = delete;
+
+  void weight_changed() {
+    for (Form& f : forms_) f.fresh = false;
+  }
+  // The memory of a form, `bytes` long, 64-byte aligned; make(memory) fills it unless it holds this `kind` already.
+  template <class Make>
+  void* form(int index, uint64_t kind, size_t bytes, const Make& make) {
+    Form& f = forms_[index];
+    if (f.fresh && f.kind == kind && f.bytes == bytes) return f.memory;
+    reserve(f, bytes);
+    make(f.memory);
+    f.kind = kind;
+    f.fresh = true;
+    return f.memory;
+  }
+
+ private:
+  struct Form {
+    void* memory = nullptr;
+    size_t bytes = 0;
+    uint64_t kind = 0;
+    bool fresh = false;
+  };
+  static void reserve(Form& form, size_t bytes);
+  Form forms_[2];
+};
+
 // ---- backends -------------------------------------------------------------------------------------------------------
 
 template <class T>
@@ -246,6 +280,12 @@ int threads();
 enum class MathMode : uint8_t { fp32, tf32 };
 void set_math_mode(MathMode mode);
 MathMode math_mode();
+
+// How the CPU convolves: by the cheaper of two algorithms, estimated from the shape (cpu/winograd.cpp), by direct
+// products only, or by Winograd's wherever it applies. They differ in the last bits.
+enum class ConvMethod : uint8_t { automatic, direct, winograd };
+void set_conv_method(ConvMethod method);
+ConvMethod conv_method();
 
 // What the running processor offers and the CPU backend uses: "avx512", "avx2" or "portable". The environment variable
 // FORGER_SIMD lowers it (never raises it); read once.

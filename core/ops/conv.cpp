@@ -27,11 +27,17 @@ Tensor conv(const ConvShape& s, const Tensor& image, const Tensor& weight);
 Tensor conv_transpose(const ConvShape& s, const Tensor& map, const Tensor& weight);
 Tensor weight_grad(const ConvShape& s, const Tensor& image, const Tensor& map);
 
+// Parameters keep what a backend prepares of them; other weights live for one product or two.
+kernels::PreparedWeight* prepared(const Tensor& weight) {
+  const bool parameter = weight.requires_grad() && !weight.variable()->creator;
+  return parameter && weight.device() == Device::cpu ? &weight.storage()->prepared_weight() : nullptr;
+}
+
 Tensor conv(const ConvShape& s, const Tensor& image, const Tensor& weight) {
   Tensor map = fresh(image, {s.n, s.oh, s.ow, s.oc});
   dispatch(image, [&]<class K>() {
     using T = typename K::Scalar;
-    K::conv2d(s, image.data<T>(), weight.data<T>(), map.data<T>());
+    K::conv2d(s, image.data<T>(), weight.data<T>(), map.data<T>(), prepared(weight));
   });
   return record("conv2d", map, {image, weight},
                 [s, image_ = save_if(weight.requires_grad(), image),
@@ -45,7 +51,7 @@ Tensor conv_transpose(const ConvShape& s, const Tensor& map, const Tensor& weigh
   Tensor image = fresh(map, {s.n, s.h, s.w, s.c});
   dispatch(map, [&]<class K>() {
     using T = typename K::Scalar;
-    K::conv_transpose2d(s, map.data<T>(), weight.data<T>(), image.data<T>());
+    K::conv_transpose2d(s, map.data<T>(), weight.data<T>(), image.data<T>(), prepared(weight));
   });
   return record("conv_transpose2d", image, {map, weight},
                 [s, map_ = save_if(weight.requires_grad(), map),

@@ -17,8 +17,10 @@
 //
 // In NHWC a row of a window is one contiguous run of kw*c numbers, which is why patches cost little more than a copy.
 // Where the window covers the whole image (first layer of a generator, last of a discriminator), a patch *is* the image
-// and all three are plain matrix products.
+// and all three are plain matrix products. Layers with enough channels go by Winograd's algorithm (winograd.cpp)
+// instead.
 #include "kernels/cpu/gemm.h"
+#include "kernels/cpu/winograd.h"
 #include "kernels/plain_conv.h"
 
 namespace forger::kernels {
@@ -235,9 +237,10 @@ void transpose_scattered(const ConvShape& s, const T* map, const T* weight, T* i
 }  // namespace
 
 template <class T>
-void Cpu<T>::conv2d(const ConvShape& s, const T* image, const T* weight, T* map) {
+void Cpu<T>::conv2d(const ConvShape& s, const T* image, const T* weight, T* map, PreparedWeight* prepared) {
   const int64_t k = s.kh * s.kw * s.c;
   if (window_is_image(s)) return matmul(plain(s.n, s.oc, k, false, true), image, weight, map);
+  if (winograd_conv2d(s, image, weight, map, prepared)) return;
   with_simd([&](auto bytes) {
     gemm::multiply<T, bytes>(s.n * s.oh * s.ow, s.oc, k, Operand<Patches<const T>>{patches_of(s, image)},
                              Operand<Matrix<const T>>{{weight, k}, true}, MatrixOut<T>{map, s.oc});
@@ -245,8 +248,9 @@ void Cpu<T>::conv2d(const ConvShape& s, const T* image, const T* weight, T* map)
 }
 
 template <class T>
-void Cpu<T>::conv_transpose2d(const ConvShape& s, const T* map, const T* weight, T* image) {
+void Cpu<T>::conv_transpose2d(const ConvShape& s, const T* map, const T* weight, T* image, PreparedWeight* prepared) {
   if (window_is_image(s)) return matmul(plain(s.n, s.kh * s.kw * s.c, s.oc, false, false), map, weight, image);
+  if (winograd_conv_transpose2d(s, map, weight, image, prepared)) return;
   with_simd([&](auto bytes) {
     if (s.c < gemm::Tile<T, bytes>::lanes) {
       transpose_scattered<T, bytes>(s, map, weight, image);
@@ -262,6 +266,7 @@ template <class T>
 void Cpu<T>::conv_weight_grad(const ConvShape& s, const T* image, const T* map, T* weight) {
   const int64_t k = s.kh * s.kw * s.c, depth = s.n * s.oh * s.ow, size = s.oc * k;
   if (window_is_image(s)) return matmul(plain(s.oc, k, s.n, true, false), map, image, weight);
+  if (winograd_weight_grad(s, image, map, weight)) return;
   const Operand<Matrix<const T>> a{{map, s.oc}, true};
   const Operand<Patches<const T>> b{patches_of(s, image)};
   const int count = gemm::useful_threads(double(size) * double(depth));

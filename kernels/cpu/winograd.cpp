@@ -1,0 +1,558 @@
+// Polyphase Winograd: the convolution triangle as a batch of matrix products between transformed tiles.
+//
+// Polyphase. With a stride of S, tap S*a + r of the kernel meets image row S*(p + a) + r - pad at map row p. So the
+// image splits into S phases per axis, r = 0..S-1, and the convolution is a sum over the S*S phases of stride-1
+// convolutions with R = ceil(kernel/S) taps per axis; the phases are S*S times as many channels. A 4x4 stride-2
+// convolution becomes 2x2 taps on 4*C channels.
+//
+// Winograd. A tile of M x M map pixels needs N x N phase pixels, N = M + R - 1. F(M, R) (winograd_matrices.h), nested
+// over both axes, computes it from N*N products per pair of channels, where the direct form takes M*M*R*R: 25 for 64
+// with F(4, 2), 36 for 144 with F(4, 3). For each of the N*N points the products of all tiles and channels are one
+// matrix product:
+//
+//   image tiles  d -> B^T d B   V (points, tiles, K)       K = S*S*C, ordered (row phase, column phase, channel)
+//   map tiles    y -> A y A^T   W (points, tiles, OC)
+//   weights      g -> G g G^T   U (points, K, OC)
+//
+//   conv2d             map    = A^T [V U] A          gathered: every map pixel belongs to one tile
+//   conv_transpose2d   image  = B [W U^T] B^T        scattered: tiles overlap by R - 1 phase pixels, and are added
+//   conv_weight_grad   weight = G^T [V^T W] G        summed over tiles
+//
+// The three are one trilinear form, <conv(image, weight), map> = sum over points and tiles of V U W, so the second and
+// third line are the first one transposed, and exact derivatives of it.
+//
+// In memory. Tiles are taken a block at a time and K or OC a slice at a time, so that V, W and their products stay in
+// the L2; only U of a large layer streams through. U is packed as the micro-kernels read it, once per change of the
+// weight (PreparedWeight). Threads take tiles, or slices of the output's channels where tiles are few; none waits for
+// another. Every sum runs in an order that depends on the shape alone.
+//
+// Transformed values of neighbouring points lie a `plane` apart, an odd number of cache lines, so that the 25 streams
+// of a tile's stores fall into different sets of the L1.
+#include "kernels/cpu/winograd.h"
+
+#include "kernels/cpu/gemm.h"
+#include "kernels/cpu/winograd_matrices.h"
+
+namespace forger::kernels {
+namespace {
+
+using gemm::Matrix;
+using gemm::MatrixOut;
+using gemm::Operand;
+using gemm::Range;
+
+constexpr int64_t whole = INT64_MAX;
+constexpr int64_t max_depth = 256;       // K of a slice of V, and the most that one pass of a product sums
+constexpr int64_t max_width = 256;       // columns of a slice of the transposed convolution's product
+constexpr int64_t tile_block = 28;       // tiles of a block: two full panels of rows
+constexpr int64_t grad_tiles = 64;       // the same where tiles are the depth of the product
+constexpr int64_t grad_bytes = 2 << 20;  // of a slice of the transformed weight gradient
+
+// ---- transforms -----------------------------------------------------------------------------------------------------
+
+// row I of m times the strided vector x: only what is not zero, signs instead of multiplications by -1.
+template <const auto& m, int I, int J, bool Started, class V>
+inline V add_terms(V sum, const V* x, int step) {
+  if constexpr (J == std::remove_cvref_t<decltype(m)>::cols) {
+    return sum;
+  } else {
+    constexpr auto factor = m.at[I][J];
+    if constexpr (factor == 0) {
+      return add_terms<m, I, J + 1, Started>(sum, x, step);
+    } else if constexpr (factor == 1) {
+      return add_terms<m, I, J + 1, true>(Started ? sum + x[J * step] : x[J * step], x, step);
+    } else if constexpr (factor == -1) {
+      return add_terms<m, I, J + 1, true>(Started ? sum - x[J * step] : -x[J * step], x, step);
+    } else {
+      return add_terms<m, I, J + 1, true>(Started ? sum + factor * x[J * step] : factor * x[J * step], x, step);
+    }
+  }
+}
+template <const auto& m, class V, size_t... I>
+inline void multiply_rows(const V* x, int x_step, V* y, int y_step, std::index_sequence<I...>) {
+  ((y[static_cast<int>(I) * y_step] = add_terms<m, static_cast<int>(I), 0, false>(V{}, x, x_step)), ...);
+}
+
+// y (rows, rows) = m x m^T for x (cols, cols).
+template <const auto& m, class V>
+inline void sandwich(const V* x, V* y) {
+  using Shape = std::remove_cvref_t<decltype(m)>;
+  constexpr int rows = Shape::rows, cols = Shape::cols;
+  V half[rows * cols];
+#pragma GCC unroll 8
+  for (int j = 0; j < cols; j++) multiply_rows<m>(x + j, cols, half + j, cols, std::make_index_sequence<rows>{});
+#pragma GCC unroll 8
+  for (int i = 0; i < rows; i++)
+    multiply_rows<m>(half + i * cols, 1, y + i * rows, 1, std::make_index_sequence<rows>{});
+}
+
+// Transformed values: points x (rows, columns). By panels of `panel` columns as gemm packs B, or plainly by rows.
+template <class T>
+struct Points {
+  T* data;
+  int64_t plane;  // from a point to the next
+  int64_t row;    // from a row to the next
+  int64_t panel;  // columns of a panel; `whole` for plain rows
+  int64_t panel_step;
+
+  T* at(int64_t i, int64_t column) const {
+    if (panel == whole) return data + i * row + column;
+    return data + column / panel * panel_step + i * row + column % panel;
+  }
+};
+
+int64_t odd_lines(int64_t elements, size_t size) {
+  const int64_t line = 64 / static_cast<int64_t>(size);
+  return ((elements + line - 1) / line | 1) * line;
+}
+
+template <class T>
+Points<T> plain_points(Scratch slot, int64_t points, int64_t rows, int64_t columns) {
+  const int64_t plane = odd_lines(rows * columns, sizeof(T));
+  T* const data = static_cast<T*>(scratch(slot, static_cast<size_t>(points * plane) * sizeof(T)));
+  return {data, plane, columns, whole, 0};
+}
+template <class T>
+Points<T> packed_points(Scratch slot, int64_t points, int64_t rows, int64_t columns, int64_t panel) {
+  const int64_t plane = odd_lines(rows * gemm::blocks(columns, panel) * panel, sizeof(T));
+  T* const data = static_cast<T*>(scratch(slot, static_cast<size_t>(points * plane) * sizeof(T)));
+  return {data, plane, panel, panel, rows * panel};
+}
+
+// ---- geometry -------------------------------------------------------------------------------------------------------
+
+template <class T, int Bytes, int M, int R>
+class Polyphase {
+ public:
+  static constexpr int N = M + R - 1, points = N * N;
+
+  explicit Polyphase(const ConvShape& shape)
+      : s(shape),
+        stride(s.stride_h),
+        depth(stride * stride * s.c),
+        tile_rows(gemm::blocks(s.oh, M)),
+        tile_cols(gemm::blocks(s.ow, M)),
+        tiles(s.n * tile_rows * tile_cols) {}
+
+  void conv2d(const T* image, const T* weight, T* map, PreparedWeight* prepared) const;
+  void conv_transpose2d(const T* map, const T* weight, T* image, PreparedWeight* prepared) const;
+  void weight_grad(const T* image, const T* map, T* weight) const;
+
+ private:
+  using V = Vec<T, Bytes>;
+  static constexpr int lanes = gemm::Tile<T, Bytes>::lanes, nr = gemm::Tile<T, Bytes>::nr;
+
+  static constexpr MinimalFilter<M, R> exact{};
+  static constexpr auto a = exact.a.template as<T>(), b = exact.b.template as<T>();
+  static constexpr auto g = exact.g.template as<T>();
+  static constexpr auto a_t = a.transposed(), b_t = b.transposed();
+  static constexpr auto g_t = g.transposed();
+
+  struct Tile {
+    int64_t n, row, col;  // row and col of its first map pixel
+  };
+  Tile tile(int64_t t) const {
+    const int64_t line = t / tile_cols;
+    return {line / tile_rows, line % tile_rows * M, t % tile_cols * M};
+  }
+
+  // What a tile's pixel is to a transform: outside the image, or there; and when tiles are added, there already.
+  enum Pixel : uint8_t { outside, first, again };
+
+  // The N x N pixels of a tile in one phase: offsets into the image of their first channel.
+  struct PhaseTile {
+    int64_t offset[points];
+    Pixel pixel[points];
+  };
+  PhaseTile phase_tile(const Tile& t, int64_t phase) const {
+    PhaseTile p;
+    const int64_t y0 = stride * t.row + phase / stride - s.pad_h, x0 = stride * t.col + phase % stride - s.pad_w;
+    for (int i = 0; i < N; i++) {
+      for (int j = 0; j < N; j++) {
+        const int64_t y = y0 + i * stride, x = x0 + j * stride;
+        const bool inside = y >= 0 && y < covered_rows() && x >= 0 && x < covered_cols();
+        p.offset[i * N + j] = ((t.n * s.h + y) * s.w + x) * s.c;
+        const bool shared = (i < R - 1 && t.row > 0) || (j < R - 1 && t.col > 0);
+        p.pixel[i * N + j] = !inside ? outside : shared ? again : first;
+      }
+    }
+    return p;
+  }
+  // Pixels under some window; the image may have a few more.
+  int64_t covered_rows() const { return std::min(s.h, stride * (s.oh - 1) + s.kh - s.pad_h); }
+  int64_t covered_cols() const { return std::min(s.w, stride * (s.ow - 1) + s.kw - s.pad_w); }
+
+  // f(tile index, phase tile, k, channel) for whole vectors of channels k of `slice`.
+  template <class F>
+  void for_phase_vectors(Range block, Range slice, const F& f) const {
+    for (int64_t t = block.begin; t < block.end; t++) {
+      const Tile at = tile(t);
+      for (int64_t k = slice.begin; k < slice.end;) {
+        const int64_t phase = k / s.c, end = std::min(slice.end, (phase + 1) * s.c);
+        const PhaseTile pixels = phase_tile(at, phase);
+        for (; k < end; k += lanes) f(t - block.begin, pixels, k - slice.begin, k - phase * s.c);
+      }
+    }
+  }
+
+  // Pixels under no window are zeros.
+  void clear_uncovered(T* image) const {
+    const int64_t rows = covered_rows(), cols = covered_cols();
+    if (rows == s.h && cols == s.w) return;
+    for (int64_t line = 0; line < s.n * s.h; line++) {
+      const int64_t from = line % s.h < rows ? cols : 0;
+      std::fill_n(image + (line * s.w + from) * s.c, (s.w - from) * s.c, T{0});
+    }
+  }
+
+  // ---- tiles to points and back ----
+
+  // V: B^T d B of the tiles of `block`, channels of `slice`.
+  void image_to_points(const T* image, Range block, Range slice, const Points<T>& out) const {
+    for_phase_vectors(block, slice, [&](int64_t row, const PhaseTile& at, int64_t k, int64_t channel) {
+      V d[points], v[points];
+#pragma GCC unroll 36
+      for (int i = 0; i < points; i++) d[i] = at.pixel[i] == outside ? V{} : load<V>(image + at.offset[i] + channel);
+      sandwich<b_t>(d, v);
+      T* const to = out.at(row, k);
+#pragma GCC unroll 36
+      for (int i = 0; i < points; i++) store(to + i * out.plane, v[i]);
+    });
+  }
+
+  // image (+)= B v B^T. Tiles of an image must come in order: a pixel's first tile stores, the others add.
+  void points_to_image(const Points<T>& from, Range block, Range slice, T* image) const {
+    for_phase_vectors(block, slice, [&](int64_t row, const PhaseTile& at, int64_t k, int64_t channel) {
+      V v[points], d[points];
+      const T* const data = from.at(row, k);
+#pragma GCC unroll 36
+      for (int i = 0; i < points; i++) v[i] = load<V>(data + i * from.plane);
+      sandwich<b>(v, d);
+#pragma GCC unroll 36
+      for (int i = 0; i < points; i++) {
+        if (at.pixel[i] == outside) continue;
+        T* const to = image + at.offset[i] + channel;
+        store(to, at.pixel[i] == again ? load<V>(to) + d[i] : d[i]);
+      }
+    });
+  }
+
+  // W: A y A^T, all channels of the map.
+  void map_to_points(const T* map, Range block, const Points<T>& out) const {
+    for (int64_t t = block.begin; t < block.end; t++) {
+      const Tile at = tile(t);
+      for (int64_t o = 0; o < s.oc; o += lanes) {
+        V y[M * M], w[points];
+#pragma GCC unroll 16
+        for (int i = 0; i < M * M; i++) {
+          const int64_t p = at.row + i / M, q = at.col + i % M;
+          y[i] = p < s.oh && q < s.ow ? load<V>(map + ((at.n * s.oh + p) * s.ow + q) * s.oc + o) : V{};
+        }
+        sandwich<a>(y, w);
+        T* const to = out.at(t - block.begin, o);
+#pragma GCC unroll 36
+        for (int i = 0; i < points; i++) store(to + i * out.plane, w[i]);
+      }
+    }
+  }
+
+  // map = A^T w A for the channels of `slice`.
+  void points_to_map(const Points<T>& from, Range block, Range slice, T* map) const {
+    for (int64_t t = block.begin; t < block.end; t++) {
+      const Tile at = tile(t);
+      for (int64_t o = slice.begin; o < slice.end; o += lanes) {
+        V w[points], y[M * M];
+        const T* const data = from.at(t - block.begin, o - slice.begin);
+#pragma GCC unroll 36
+        for (int i = 0; i < points; i++) w[i] = load<V>(data + i * from.plane);
+        sandwich<a_t>(w, y);
+#pragma GCC unroll 16
+        for (int i = 0; i < M * M; i++) {
+          const int64_t p = at.row + i / M, q = at.col + i % M;
+          if (p < s.oh && q < s.ow) store(map + ((at.n * s.oh + p) * s.ow + q) * s.oc + o, y[i]);
+        }
+      }
+    }
+  }
+
+  // ---- weights to points and back ----
+
+  // f(tap a, tap b, offset in the weight) for the taps of a phase of filter o that exist, channel c.
+  template <class F>
+  void for_taps(int64_t o, int64_t k, const F& f) const {
+    const int64_t phase = k / s.c, c = k % s.c;
+    for (int i = 0; i < R * R; i++) {
+      const int64_t y = stride * (i / R) + phase / stride, x = stride * (i % R) + phase % stride;
+      if (y < s.kh && x < s.kw) f(i, ((o * s.kh + y) * s.kw + x) * s.c + c);
+    }
+  }
+
+  // U = G g G^T of `lanes` channels from k, filter o.
+  void weight_to_points(const T* weight, int64_t o, int64_t k, V* u) const {
+    V taps[R * R] = {};
+    for_taps(o, k, [&](int i, int64_t offset) { taps[i] = load<V>(weight + offset); });
+    sandwich<g>(taps, u);
+  }
+
+  // U as the B of products: slices of `width` columns, in them slices of max_depth rows, in them points, in them panels
+  // (columns/nr, rows, nr). Rows and columns are K and OC, or OC and K.
+  struct Packed {
+    T* data;
+    int64_t rows, columns, width;
+
+    static int64_t padded(int64_t count) { return gemm::blocks(count, nr) * nr; }
+    static size_t bytes(int64_t rows, int64_t columns) {
+      return static_cast<size_t>(points * rows * padded(columns)) * sizeof(T);
+    }
+    T* block(int64_t point, int64_t row, int64_t column) const {  // the panels of the slices that begin there
+      const int64_t count = std::min(max_depth, rows - row), wide = padded(std::min(width, columns - column));
+      return data + points * (column * rows + row * wide) + point * count * wide;
+    }
+    T* at(int64_t point, int64_t row, int64_t column) const {
+      const int64_t row0 = row / max_depth * max_depth, column0 = width == whole ? 0 : column / width * width;
+      const int64_t count = std::min(max_depth, rows - row0);
+      return block(point, row0, column0) + (column - column0) / nr * count * nr + (row - row0) * nr +
+             (column - column0) % nr;
+    }
+  };
+
+  // (K, OC), whose columns are filters: squares of filters and channels are transposed in registers.
+  void pack_forward(const T* weight, const Packed& packed) const {
+    parallel_for(s.oc / lanes, 1, [&](int64_t begin, int64_t end) {
+      T* const memory = static_cast<T*>(scratch(Scratch::gemm_c, sizeof(V) * points * lanes));
+      for (int64_t o = begin * lanes; o < end * lanes; o += lanes) {
+        for (int64_t k = 0; k < depth; k += lanes) {
+          for (int64_t i = 0; i < lanes; i++) {
+            V u[points];
+            weight_to_points(weight, o + i, k, u);
+            for (int point = 0; point < points; point++) store(memory + (point * lanes + i) * lanes, u[point]);
+          }
+          for (int point = 0; point < points; point++) {
+            V square[lanes];
+#pragma GCC unroll 16
+            for (int i = 0; i < lanes; i++) square[i] = load<V>(memory + (point * lanes + i) * lanes);
+            gemm::transpose<V, lanes>(square);
+            T* const to = packed.at(point, k, o);
+#pragma GCC unroll 16
+            for (int i = 0; i < lanes; i++) store(to + i * nr, square[i]);
+          }
+        }
+      }
+    });
+  }
+
+  // (OC, K).
+  void pack_transposed(const T* weight, const Packed& packed) const {
+    parallel_for(s.oc, 1, [&](int64_t begin, int64_t end) {
+      for (int64_t o = begin; o < end; o++) {
+        for (int64_t k = 0; k < depth; k += lanes) {
+          V u[points];
+          weight_to_points(weight, o, k, u);
+          for (int point = 0; point < points; point++) store(packed.at(point, o, k), u[point]);
+        }
+      }
+    });
+  }
+
+  // The form of the weight that a product needs: kept with the weight, or made for this call alone.
+  template <class Pack>
+  Packed packed_weight(PreparedWeight* prepared, int form, int64_t rows, int64_t columns, int64_t width,
+                       const Pack& pack) const {
+    const size_t bytes = Packed::bytes(rows, columns);
+    Packed packed{nullptr, rows, columns, width};
+    if (!prepared) {
+      packed.data = static_cast<T*>(scratch(Scratch::winograd_weight, bytes));
+      pack(packed);
+      return packed;
+    }
+    // The same weight may be asked for with another stride or vector width.
+    const uint64_t kind = static_cast<uint64_t>(((stride * 64 + M) * 64 + R) * 64 + Bytes / 16);
+    packed.data = static_cast<T*>(prepared->form(form, kind, bytes, [&](void* memory) {
+      packed.data = static_cast<T*>(memory);
+      pack(packed);
+    }));
+    return packed;
+  }
+
+  // weight = G^T u G for the channels of `slice`, all filters.
+  void points_to_weight(const Points<T>& from, Range slice, T* weight) const {
+    for (int64_t o = 0; o < s.oc; o++) {
+      for (int64_t k = slice.begin; k < slice.end; k += lanes) {
+        V u[points], taps[R * R];
+        const T* const data = from.at(o, k - slice.begin);
+#pragma GCC unroll 36
+        for (int i = 0; i < points; i++) u[i] = load<V>(data + i * from.plane);
+        sandwich<g_t>(u, taps);
+        for_taps(o, k, [&](int i, int64_t offset) { store(weight + offset, taps[i]); });
+      }
+    }
+  }
+
+  // ---- sharing the work ----
+
+  // share(tiles, columns) on each thread: of the tiles where there are blocks of them for all, else of the columns of
+  // the product too. Tiles are dealt in multiples of `grain`.
+  template <class F>
+  void share_work(int64_t columns, int64_t grain, const F& share) const {
+    const int64_t count = worthwhile_threads();
+    const int64_t teams = std::clamp<int64_t>(std::min(tiles / tile_block, tiles / grain), 1, count);
+    const int64_t members = std::clamp<int64_t>(columns / nr, 1, count / teams);
+    const int jobs = static_cast<int>(teams * members);
+#pragma omp parallel for num_threads(jobs) schedule(static, 1) if (jobs > 1)
+    for (int job = 0; job < jobs; job++) {
+      const Range mine = Range{0, tiles}.part(job / members, teams, grain);
+      const Range wide = Range{0, columns}.part(job % members, members, nr);
+      if (mine.size() > 0 && wide.size() > 0) share(mine, wide);
+    }
+  }
+  int worthwhile_threads() const {
+    return gemm::useful_threads(double(points) * double(tiles) * double(depth) * double(s.oc));
+  }
+  // f(piece) for the pieces of at most `step` from the range's begin on, or cut at multiples of `step`.
+  template <class F>
+  static void for_slices(Range range, int64_t step, const F& f) {
+    for (int64_t i = range.begin, end; i < range.end; i = end) {
+      end = std::min(range.end, (i / step + 1) * step);
+      f(Range{i, end});
+    }
+  }
+  template <class F>
+  static void for_blocks(Range range, int64_t step, const F& f) {
+    for (int64_t i = range.begin; i < range.end; i += step) f(Range{i, std::min(range.end, i + step)});
+  }
+
+  ConvShape s;
+  int64_t stride, depth, tile_rows, tile_cols, tiles;
+};
+
+template <class T, int Bytes, int M, int R>
+void Polyphase<T, Bytes, M, R>::conv2d(const T* image, const T* weight, T* map, PreparedWeight* prepared) const {
+  const Packed u = packed_weight(prepared, 0, depth, s.oc, whole, [&](const Packed& p) { pack_forward(weight, p); });
+  share_work(s.oc, 1, [&](Range mine, Range columns) {
+    const int64_t most = std::min(tile_block, mine.size());
+    const Points<T> v = plain_points<T>(Scratch::winograd_in, points, most, std::min(max_depth, depth));
+    const Points<T> w = plain_points<T>(Scratch::winograd_out, points, most, columns.size());
+    for_blocks(mine, tile_block, [&](Range block) {
+      for_slices({0, depth}, max_depth, [&](Range slice) {
+        image_to_points(image, block, slice, v);
+        for (int i = 0; i < points; i++) {
+          const Operand<Matrix<const T>> in{{v.data + i * v.plane, v.row}};
+          MatrixOut<T> out{w.data + i * w.plane, w.row};
+          gemm::multiply_block<T, Bytes>(in, u.at(i, slice.begin, columns.begin), {0, block.size()},
+                                         {0, columns.size()}, {0, slice.size()}, slice.begin > 0, out);
+        }
+      });
+      points_to_map(w, block, columns, map);
+    });
+  });
+}
+
+template <class T, int Bytes, int M, int R>
+void Polyphase<T, Bytes, M, R>::conv_transpose2d(const T* map, const T* weight, T* image,
+                                                 PreparedWeight* prepared) const {
+  const Packed u =
+      packed_weight(prepared, 1, s.oc, depth, max_width, [&](const Packed& p) { pack_transposed(weight, p); });
+  clear_uncovered(image);
+  share_work(depth, tile_rows * tile_cols, [&](Range mine, Range columns) {
+    const int64_t most = std::min(tile_block, mine.size());
+    const Points<T> w = plain_points<T>(Scratch::winograd_in, points, most, s.oc);
+    const Points<T> v = plain_points<T>(Scratch::winograd_out, points, most, std::min(max_width, columns.size()));
+    for_blocks(mine, tile_block, [&](Range block) {
+      map_to_points(map, block, w);
+      for_slices(columns, max_width, [&](Range wide) {
+        for_slices({0, s.oc}, max_depth, [&](Range slice) {
+          for (int i = 0; i < points; i++) {
+            const Operand<Matrix<const T>> in{{w.data + i * w.plane, w.row}};
+            MatrixOut<T> out{v.data + i * v.plane, v.row};
+            gemm::multiply_block<T, Bytes>(in, u.at(i, slice.begin, wide.begin), {0, block.size()}, {0, wide.size()},
+                                           slice, slice.begin > 0, out);
+          }
+        });
+        points_to_image(v, block, wide, image);
+      });
+    });
+  });
+}
+
+// Threads take channels: each transforms its own part of the image, and all of the map.
+template <class T, int Bytes, int M, int R>
+void Polyphase<T, Bytes, M, R>::weight_grad(const T* image, const T* map, T* weight) const {
+  const int64_t width = std::max<int64_t>(1, grad_bytes / (points * s.oc * int64_t{sizeof(T)}) / nr) * nr;
+  const int64_t panels = gemm::blocks(depth, nr), block_rows = std::min(grad_tiles, tiles);
+  const int jobs = static_cast<int>(std::min<int64_t>(worthwhile_threads(), panels));
+#pragma omp parallel for num_threads(jobs) schedule(static, 1) if (jobs > 1)
+  for (int job = 0; job < jobs; job++) {
+    const Range mine = Range{0, depth}.part(job, jobs, nr);
+    const Points<T> w = plain_points<T>(Scratch::winograd_out, points, block_rows, s.oc);
+    int64_t transformed = -1;  // the block that w holds
+    for_blocks(mine, width, [&](Range slice) {
+      const Points<T> u = plain_points<T>(Scratch::winograd_weight, points, s.oc, slice.size());
+      for_blocks({0, tiles}, grad_tiles, [&](Range block) {
+        const Points<T> v = packed_points<T>(Scratch::winograd_in, points, block.size(), slice.size(), nr);
+        if (std::exchange(transformed, block.begin) != block.begin) map_to_points(map, block, w);
+        image_to_points(image, block, slice, v);
+        for (int i = 0; i < points; i++) {
+          const Operand<Matrix<const T>> in{{w.data + i * w.plane, w.row}, true};
+          MatrixOut<T> out{u.data + i * u.plane, u.row};
+          gemm::multiply_block<T, Bytes>(in, v.data + i * v.plane, {0, s.oc}, {0, slice.size()}, {0, block.size()},
+                                         block.begin > 0, out);
+        }
+      });
+      points_to_weight(u, slice, weight);
+    });
+  }
+}
+
+// ---- the choice -----------------------------------------------------------------------------------------------------
+
+// Calls f with the algorithm to take, or returns false.
+//
+// The cost model counts multiply-adds. A transformed value costs as much as `transform` of them, in arithmetic and
+// traffic, one of a weight, which is transformed once for several products, `weight_transform`.
+template <class T, class F>
+bool with_algorithm(const ConvShape& s, const F& f) {
+  constexpr double transform = 12, weight_transform = 6;
+  if (conv_method() == ConvMethod::direct || s.n == 0 || s.stride_h != s.stride_w) return false;
+  const int64_t stride = s.stride_h, taps = gemm::blocks(s.kh, stride);
+  if (gemm::blocks(s.kw, stride) != taps || taps < 2 || taps > 3) return false;
+  bool done = false;
+  with_simd([&](auto bytes) {
+    if (s.c % gemm::Tile<T, bytes>::lanes != 0 || s.oc % gemm::Tile<T, bytes>::lanes != 0) return;
+    const auto consider = [&]<int M, int R>(const Polyphase<T, bytes, M, R>& algorithm) {
+      const double tiles = double(s.n * gemm::blocks(s.oh, M) * gemm::blocks(s.ow, M));
+      const double k = double(stride * stride * s.c), oc = double(s.oc);
+      const double cost =
+          algorithm.points * (tiles * k * oc + transform * tiles * (k + oc) + weight_transform * k * oc);
+      if (conv_method() == ConvMethod::automatic && cost > s.flops() / 2) return;
+      f(algorithm);
+      done = true;
+    };
+    if (taps == 2) consider(Polyphase<T, bytes, 4, 2>(s));
+    if (taps == 3) consider(Polyphase<T, bytes, 4, 3>(s));
+  });
+  return done;
+}
+
+}  // namespace
+
+template <class T>
+bool winograd_conv2d(const ConvShape& s, const T* image, const T* weight, T* map, PreparedWeight* prepared) {
+  return with_algorithm<T>(s, [&](const auto& algorithm) { algorithm.conv2d(image, weight, map, prepared); });
+}
+template <class T>
+bool winograd_conv_transpose2d(const ConvShape& s, const T* map, const T* weight, T* image, PreparedWeight* prepared) {
+  return with_algorithm<T>(s, [&](const auto& algorithm) { algorithm.conv_transpose2d(map, weight, image, prepared); });
+}
+template <class T>
+bool winograd_weight_grad(const ConvShape& s, const T* image, const T* map, T* weight) {
+  return with_algorithm<T>(s, [&](const auto& algorithm) { algorithm.weight_grad(image, map, weight); });
+}
+
+#define FORGER_WINOGRAD(T)                                                                               \
+  template bool winograd_conv2d<T>(const ConvShape&, const T*, const T*, T*, PreparedWeight*);           \
+  template bool winograd_conv_transpose2d<T>(const ConvShape&, const T*, const T*, T*, PreparedWeight*); \
+  template bool winograd_weight_grad<T>(const ConvShape&, const T*, const T*, T*)
+FORGER_WINOGRAD(float);
+FORGER_WINOGRAD(double);
+
+}  // namespace forger::kernels

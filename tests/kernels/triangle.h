@@ -1,0 +1,73 @@
+// The three arrays of a convolution triangle, and what its three sides make of them.
+#pragma once
+#include <cmath>
+#include <random>
+#include <vector>
+
+#include "tests/catch.h"
+#include "tests/kernels/conv_reference.h"
+
+namespace forger::kernels {
+
+template <class T>
+struct Triangle {
+  std::vector<T> image, map, weight;
+
+  // Each array as the other two give it.
+  Triangle products(const ConvShape& s) const {
+    Triangle r{std::vector<T>(image.size(), T(NAN)), std::vector<T>(map.size(), T(NAN)),
+               std::vector<T>(weight.size(), T(NAN))};
+    Cpu<T>::conv2d(s, image.data(), weight.data(), r.map.data());
+    Cpu<T>::conv_transpose2d(s, map.data(), weight.data(), r.image.data());
+    Cpu<T>::conv_weight_grad(s, image.data(), map.data(), r.weight.data());
+    return r;
+  }
+  bool operator==(const Triangle&) const = default;
+};
+
+template <class T>
+Triangle<T> random_triangle(const ConvShape& s, std::mt19937& generator) {
+  const auto values = [&](int64_t n) {
+    std::uniform_real_distribution<T> uniform(-1, 1);
+    std::vector<T> v(static_cast<size_t>(n));
+    for (T& x : v) x = uniform(generator);
+    return v;
+  };
+  return {values(s.n * s.h * s.w * s.c), values(s.n * s.oh * s.ow * s.oc), values(s.oc * s.kh * s.kw * s.c)};
+}
+
+// The same by plain loops in double.
+template <class T>
+Triangle<double> plain_products(const ConvShape& s, const Triangle<T>& t) {
+  Triangle<double> r{std::vector<double>(t.image.size()), std::vector<double>(t.map.size()),
+                     std::vector<double>(t.weight.size())};
+  for_each_product(s, [&](size_t i, size_t m, size_t w) {
+    r.image[i] += double(t.map[m]) * double(t.weight[w]);
+    r.map[m] += double(t.image[i]) * double(t.weight[w]);
+    r.weight[w] += double(t.image[i]) * double(t.map[m]);
+  });
+  return r;
+}
+
+// Largest error relative to the root of the number of summands.
+template <class T>
+double error(const std::vector<T>& got, const std::vector<double>& expected, double summands) {
+  double worst = 0;
+  for (size_t i = 0; i < got.size(); i++) {
+    const double e = std::abs(double(got[i]) - expected[i]);
+    if (!(e <= worst)) worst = e;  // a NaN sticks
+  }
+  return worst / std::sqrt(summands + 1);
+}
+
+template <class T>
+void check_triangle(const ConvShape& s, std::mt19937& generator, double tolerance) {
+  CAPTURE(s.n, s.h, s.w, s.c, s.oh, s.ow, s.oc, s.kh, s.kw, s.stride_h, s.stride_w, s.pad_h, s.pad_w);
+  const Triangle<T> t = random_triangle<T>(s, generator), got = t.products(s);
+  const Triangle<double> expected = plain_products(s, t);
+  CHECK(error(got.map, expected.map, double(s.kh * s.kw * s.c)) < tolerance);
+  CHECK(error(got.image, expected.image, double(s.kh * s.kw * s.oc)) < tolerance);
+  CHECK(error(got.weight, expected.weight, double(s.n * s.oh * s.ow)) < tolerance);
+}
+
+}  // namespace forger::kernels

@@ -1,0 +1,142 @@
+// Winograd's convolution: its matrices in exact arithmetic, its results against plain loops on every kind of geometry,
+// its choice, and what it keeps of a weight.
+#include <cmath>
+#include <random>
+#include <vector>
+
+#include "kernels/cpu/simd.h"
+#include "kernels/cpu/winograd_matrices.h"
+#include "tests/catch.h"
+#include "tests/kernels/conv_reference.h"
+#include "tests/kernels/setting.h"
+#include "tests/kernels/triangle.h"
+
+using namespace forger::kernels;
+
+namespace {
+
+struct WithMethod {
+  explicit WithMethod(ConvMethod method) { set_conv_method(method); }
+  ~WithMethod() { set_conv_method(ConvMethod::automatic); }
+};
+
+// y_i = sum_k g_k d_(i+k): the coefficient of g_k d_l in y_i, by the three matrices, is 1 where l = i + k and else 0.
+template <int M, int R>
+void check_identity() {
+  const MinimalFilter<M, R> f;
+  for (int i = 0; i < M; i++)
+    for (int k = 0; k < R; k++)
+      for (int l = 0; l < f.n; l++) {
+        Fraction sum = 0;
+        for (int j = 0; j < f.n; j++) sum = sum + f.a.at[j][i] * f.g.at[j][k] * f.b.at[l][j];
+        CHECK(sum == Fraction(l == i + k ? 1 : 0));
+      }
+}
+
+// Winograd adds what cancels: its errors are larger than those of a plain sum.
+template <class T>
+constexpr double tolerance = sizeof(T) == 4 ? 2e-5 : 4e-14;
+
+const ConvShape shapes[] = {
+    square(2, 8, 16, 32, 4, 2, 1),                    // a layer of DCGAN
+    square(3, 14, 32, 16, 4, 2, 1),                   // tiles that stick out of the map
+    square(1, 64, 16, 16, 4, 2, 1),                   // more tiles than a block
+    square(40, 8, 16, 48, 4, 2, 1),                   // and a last panel half full
+    square(2, 9, 16, 32, 4, 2, 1),                    // a leftover pixel
+    square(2, 12, 16, 16, 4, 2, 0),                   // no padding
+    square(2, 11, 16, 16, 4, 2, 3),                   // much padding
+    square(2, 13, 16, 32, 3, 2, 1),                   // phases with fewer taps
+    square(2, 10, 16, 16, 2, 1, 0),                   // 2x2
+    square(2, 12, 16, 32, 3, 1, 1),                   // 3x3
+    square(3, 7, 32, 16, 3, 1, 0),                    //
+    square(2, 16, 16, 16, 5, 2, 2),                   // 5x5 stride 2: a phase of three taps and one of two
+    square(1, 20, 16, 16, 7, 3, 1),                   // stride 3
+    square(1, 5, 16, 16, 3, 1, 2),                    // the window looks beyond the image
+    square(2, 8, 80, 288, 4, 2, 1),                   // more than a slice of depth and of columns
+    square(1, 4, 304, 16, 4, 2, 1),                   // few tiles: threads share the columns
+    conv_shape(2, 10, 23, 16, 16, 4, 3, 2, 2, 1, 0),  // nothing square
+    conv_shape(2, 9, 6, 16, 32, 3, 3, 1, 1, 0, 2),    //
+};
+
+}  // namespace
+
+TEST_CASE("the matrices of minimal filtering are exact", "[conv]") {
+  check_identity<4, 2>();
+  check_identity<4, 3>();
+  check_identity<2, 3>();
+  check_identity<1, 1>();
+}
+
+TEMPLATE_TEST_CASE("Winograd's convolutions agree with plain loops", "[conv]", float, double) {
+  const int bytes = GENERATE(16, 32, 64), count = GENERATE(1, 2, 3);
+  const Setting setting(count, bytes);
+  const WithMethod method(ConvMethod::winograd);
+  CAPTURE(bytes, count);
+  std::mt19937 generator(static_cast<unsigned>(bytes + count));
+  for (const ConvShape& s : shapes) check_triangle<TestType>(s, generator, tolerance<TestType>);
+}
+
+TEST_CASE("Winograd gives the same bits for every thread count", "[conv]") {
+  const WithMethod method(ConvMethod::winograd);
+  std::mt19937 generator(3);
+  for (const ConvShape& s : shapes) {
+    const Triangle<float> t = random_triangle<float>(s, generator);
+    const auto run = [&](int count) {
+      const Setting setting(count, 64);
+      return t.products(s);
+    };
+    const Triangle<float> one = run(1);
+    for (int count : {1, 2, 3}) CHECK(run(count) == one);
+  }
+}
+
+TEST_CASE("a prepared weight is used until it is said to have changed", "[conv]") {
+  const WithMethod method(ConvMethod::winograd);
+  const ConvShape s = square(2, 8, 16, 32, 4, 2, 1);
+  std::mt19937 generator(4);
+  Triangle<float> t = random_triangle<float>(s, generator);
+  PreparedWeight prepared;
+  const auto products = [&](PreparedWeight* p) {
+    Triangle<float> r = t;
+    Cpu<float>::conv2d(s, t.image.data(), t.weight.data(), r.map.data(), p);
+    Cpu<float>::conv_transpose2d(s, t.map.data(), t.weight.data(), r.image.data(), p);
+    return r;
+  };
+  const Triangle<float> before = products(nullptr);
+  CHECK(products(&prepared) == before);
+  CHECK(products(&prepared) == before);
+  const std::vector<float> old = t.weight;
+  for (float& w : t.weight) w = -2 * w;
+  Triangle<float> stale = products(&prepared);
+  stale.weight = old;
+  CHECK(stale == before);
+  prepared.weight_changed();
+  CHECK(products(&prepared) == products(nullptr));
+  CHECK(!(products(&prepared).map == before.map));
+
+  // The same weight under another geometry, and another vector width.
+  const ConvShape other = square(2, 8, 16, 32, 4, 1, 1);
+  t.image.resize(static_cast<size_t>(other.n * other.h * other.w * other.c));
+  t.map.assign(static_cast<size_t>(other.n * other.oh * other.ow * other.oc), 0);
+  std::vector<float> fresh = t.map, kept = t.map;
+  Cpu<float>::conv2d(other, t.image.data(), t.weight.data(), fresh.data(), nullptr);
+  Cpu<float>::conv2d(other, t.image.data(), t.weight.data(), kept.data(), &prepared);
+  CHECK(fresh == kept);
+  const Setting narrow(1, 32);
+  t.map.resize(static_cast<size_t>(s.n * s.oh * s.ow * s.oc));
+  CHECK(products(&prepared) == products(nullptr));
+}
+
+TEST_CASE("what Winograd cannot do goes the direct way", "[conv]") {
+  const Setting setting(2, 64);
+  std::mt19937 generator(5);
+  for (const ConvShape& s : {square(2, 8, 3, 16, 4, 2, 1), square(2, 8, 16, 17, 4, 2, 1), square(2, 9, 16, 16, 1, 1, 0),
+                             square(2, 16, 16, 16, 9, 2, 4), conv_shape(2, 9, 9, 16, 16, 4, 4, 2, 1, 1, 1)}) {
+    const Triangle<float> t = random_triangle<float>(s, generator);
+    set_conv_method(ConvMethod::direct);
+    const Triangle<float> direct = t.products(s);
+    set_conv_method(ConvMethod::winograd);
+    CHECK(t.products(s) == direct);
+    set_conv_method(ConvMethod::automatic);
+  }
+}
