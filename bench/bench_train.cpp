@@ -1,21 +1,24 @@
 // One training step of DCGAN (D and G update) or of the WGAN-GP critic: the median over STEPS, after two warm-up steps.
 //   bench_train dcgan|wgan-gp SIZE CHANNELS WIDTH BATCH STEPS [THREADS] [--device cpu|cuda|simt] [--math fp32|tf32]
-//               [--graph] [--count]
+//               [--graph] [--count] [--profile]
 // The same networks, losses and updates as the recipes, on random images; data loading, averages and previews are left
 // out. --graph records the step once and replays it. --count (simt) prints what a GPU would be asked for instead of the
-// time: kernel launches and bytes of global memory, counted at two small batches and carried on to BATCH.
+// time: kernel launches and bytes of global memory, counted at two small batches and carried on to BATCH. --profile
+// adds where the time went, op by op.
 #include <sys/resource.h>
 
 #include <algorithm>
 #include <chrono>
 #include <cstdio>
 #include <cstdlib>
+#include <optional>
 #include <string>
 #include <vector>
 
 #include "core/autograd.h"
 #include "core/device.h"
 #include "core/graph.h"
+#include "core/profile.h"
 #include "gan/networks.h"
 #include "gan/objectives.h"
 #include "gan/penalties.h"
@@ -31,7 +34,7 @@ constexpr int64_t latent = 100;
 constexpr int warm_up = 2;
 constexpr const char* usage =
     "usage: bench_train dcgan|wgan-gp SIZE CHANNELS WIDTH BATCH STEPS [THREADS] [--device cpu|cuda|simt] "
-    "[--math fp32|tf32] [--graph] [--count]";
+    "[--math fp32|tf32] [--graph] [--count] [--profile]";
 
 int64_t positive(const std::string& argument, const char* name) {
   char* end = nullptr;
@@ -45,7 +48,7 @@ struct Options {
   std::string mode;
   int64_t size = 0, channels = 0, width = 0, batch = 0, steps = 0, threads = 2;
   Device device = Device::cpu;
-  bool graph = false, count = false;
+  bool graph = false, count = false, profile = false;
 };
 
 Options parse(const std::vector<std::string>& arguments) {
@@ -65,6 +68,8 @@ Options parse(const std::vector<std::string>& arguments) {
       o.graph = true;
     } else if (word == "--count") {
       o.count = true;
+    } else if (word == "--profile") {
+      o.profile = true;
     } else {
       check<UsageError>(!word.starts_with("--"), "'", word, "' is not known; ", usage);
       plain.push_back(word);
@@ -135,16 +140,35 @@ class Bench {
   const Objective& objective_;
 };
 
+// The longest first. Bytes are those of the tensors that go in and out.
+void print(const Profile& profile, int64_t steps) {
+  std::vector<std::pair<std::string, Profile::Entry>> entries(profile.entries().begin(), profile.entries().end());
+  std::sort(entries.begin(), entries.end(), [](auto& a, auto& b) { return a.second.seconds > b.second.seconds; });
+  double total = 0;
+  for (const auto& [op, e] : entries) total += e.seconds;
+  const double per_step = 1e3 / static_cast<double>(steps);
+  std::printf("%-56s %8s %9s %6s %9s %7s\n", "op", "calls", "ms/step", "share", "GFLOP/s", "GB/s");
+  for (const auto& [op, e] : entries) {
+    std::printf("%-56s %8.1f %9.3f %5.1f%% ", op.c_str(), static_cast<double>(e.calls) * per_step * 1e-3,
+                e.seconds * per_step, 100 * e.seconds / total);
+    e.flops > 0 ? std::printf("%9.1f ", e.flops / e.seconds * 1e-9) : std::printf("%9s ", "");
+    std::printf("%7.1f\n", e.bytes / e.seconds * 1e-9);
+  }
+  std::printf("%-56s %8s %9.3f\n", "all", "", total * per_step);
+}
+
 void bench(const Options& o) {
   Bench bench(o, o.batch);
   kernels::DeviceRuntime& device = kernels::runtime(o.device);
   std::unique_ptr<RecordedOps> graph;
   std::vector<double> seconds;
+  std::optional<Profile> profile;
   for (int64_t i = 0; i < o.steps + warm_up; i++) {
     if (o.graph && i == 1) {
       const UncheckedUpdates unchecked;
       graph = std::make_unique<RecordedOps>(o.device, [&] { bench.step(); });
     }
+    if (o.profile && i == warm_up) profile.emplace();
     const auto start = std::chrono::steady_clock::now();
     if (graph) {
       graph->replay();
@@ -165,6 +189,7 @@ void bench(const Options& o) {
               1e3 * seconds[seconds.size() / 2]);
   std::fprintf(stderr, "peak memory %ld MiB, of it tensors %zu MiB\n", used.ru_maxrss / 1024,
                memory_stats(o.device).peak_bytes >> 20);
+  if (profile) print(*profile, o.steps);
 }
 
 // What one step asks of the device, by kernel.

@@ -8,6 +8,7 @@
 
 #include "core/dispatch.h"
 #include "core/ops.h"
+#include "core/profile.h"
 
 namespace forger {
 namespace {
@@ -77,6 +78,7 @@ std::vector<Tensor> run_backward(Node& node, const Tensor& gy, uint64_t needed, 
   }
   const Scope running(current_op, node.op);
   std::vector<Tensor> grads = node.backward(in);
+  if (Profile* const profile = Profile::active()) profile->lap(text("gradient of ", node.op));
   check<AutogradError>(grads.size() == node.inputs.size(), "[", node.op, "] its gradient has ", grads.size(),
                        " parts for ", node.inputs.size(), " inputs");
   if (watching) {
@@ -164,6 +166,11 @@ Tensor record(const char* op, Tensor output, std::initializer_list<Tensor> input
 }
 
 Tensor record(const char* op, Tensor output, std::span<const Tensor> inputs, Backward backward, bool keep_output) {
+  if (Profile* const profile = Profile::active()) {
+    size_t bytes = output.storage()->bytes();
+    for (const Tensor& x : inputs) bytes += x.storage()->bytes();
+    profile->lap(op, static_cast<double>(bytes));
+  }
   if (watching) {
     check<NonFiniteError>(finite(output), "the result of [", op, "] is not finite",
                           *current_op ? ", in the gradient of [" : "", current_op, *current_op ? "]" : "");

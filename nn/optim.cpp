@@ -10,6 +10,7 @@
 
 #include "core/autograd.h"
 #include "core/dispatch.h"
+#include "core/profile.h"
 
 namespace forger::nn {
 
@@ -70,6 +71,7 @@ void Optimizer::step(std::span<const Tensor> gradients) {
     K::unary(kernels::Unary::affine, 1, count, count, 1, 1);
   });
   update(gradients);
+  if (Profile* const profile = Profile::active()) profile->lap("optimiser step");
 }
 
 void Optimizer::step() {
@@ -269,6 +271,7 @@ Tensor global_norm_tensor(std::span<const Tensor> tensors) {
       if (x.defined()) list.push_back({x.data<T>(), x.numel()});
     K::global_norm(list, norm.data<double>());
   });
+  if (Profile* const profile = Profile::active()) profile->lap("global norm");
   return norm;
 }
 

@@ -16,6 +16,7 @@
 // one of 8 rows give the same map: the transposed convolution has to know which of them it returns to, and the row
 // under no window gets a zero gradient.
 #include "core/ops/common.h"
+#include "core/profile.h"
 
 namespace forger {
 namespace {
@@ -33,12 +34,18 @@ kernels::PreparedWeight* prepared(const Tensor& weight) {
   return parameter && weight.device() == Device::cpu ? &weight.storage()->prepared_weight() : nullptr;
 }
 
+void announce(const ConvShape& s) {
+  if (Profile* const profile = Profile::active())
+    profile->announce(s.flops(), text(s.h, 'x', s.w, 'x', s.c, " - ", s.oh, 'x', s.ow, 'x', s.oc));
+}
+
 Tensor conv(const ConvShape& s, const Tensor& image, const Tensor& weight) {
   Tensor map = fresh(image, {s.n, s.oh, s.ow, s.oc});
   dispatch(image, [&]<class K>() {
     using T = typename K::Scalar;
     K::conv2d(s, image.data<T>(), weight.data<T>(), map.data<T>(), prepared(weight));
   });
+  announce(s);
   return record("conv2d", map, {image, weight},
                 [s, image_ = save_if(weight.requires_grad(), image),
                  weight_ = save_if(image.requires_grad(), weight)](const Incoming& in) {
@@ -53,6 +60,7 @@ Tensor conv_transpose(const ConvShape& s, const Tensor& map, const Tensor& weigh
     using T = typename K::Scalar;
     K::conv_transpose2d(s, map.data<T>(), weight.data<T>(), image.data<T>(), prepared(weight));
   });
+  announce(s);
   return record("conv_transpose2d", image, {map, weight},
                 [s, map_ = save_if(weight.requires_grad(), map),
                  weight_ = save_if(map.requires_grad(), weight)](const Incoming& in) {
@@ -67,6 +75,7 @@ Tensor weight_grad(const ConvShape& s, const Tensor& image, const Tensor& map) {
     using T = typename K::Scalar;
     K::conv_weight_grad(s, image.data<T>(), map.data<T>(), weight.data<T>());
   });
+  announce(s);
   return record("conv_weight_grad", weight, {image, map},
                 [s, image_ = save_if(map.requires_grad(), image),
                  map_ = save_if(image.requires_grad(), map)](const Incoming& in) {

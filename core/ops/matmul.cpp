@@ -10,6 +10,7 @@
 // it. The usual case, activations (..., M, K) times one weight, is a single tall product (...*M, K) x (K, N), and then
 // so is the weight's gradient, with no sum afterwards.
 #include "core/ops/common.h"
+#include "core/profile.h"
 
 namespace forger {
 namespace {
@@ -57,6 +58,8 @@ Tensor matmul(const Tensor& a, const Tensor& b, bool trans_a, bool trans_b) {
     K::matmul(s, a.data<T>(), b.data<T>(), c.data<T>());
   });
 
+  if (Profile* const profile = Profile::active())
+    profile->announce(2.0 * static_cast<double>(batch * m) * static_cast<double>(n * k), text(m, 'x', n, 'x', k));
   return record("matmul", c, {a, b},
                 [trans_a, trans_b, sa = a.shape(), sb = b.shape(), a_ = save_if(b.requires_grad(), a),
                  b_ = save_if(a.requires_grad(), b)](const Incoming& in) {
