@@ -197,12 +197,6 @@ void Storage::move_to(Device device) {
   last_writer = "move";
 }
 
-kernels::PreparedWeight& Storage::prepared_weight() {
-  if (!prepared_) prepared_ = std::make_unique<kernels::PreparedWeight>();
-  if (std::exchange(prepared_version_, version) != version) prepared_->weight_changed();
-  return *prepared_;
-}
-
 Storage::~Storage() {
   if (guard_size(device_) > 0) {
     const auto* guard = static_cast<const unsigned char*>(data_) + bytes_;

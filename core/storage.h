@@ -31,16 +31,11 @@ class Storage {
   uint64_t version = 0;
   const char* last_writer = "";  // the op of the last write in place; a string literal
 
-  // What the CPU's convolutions keep beside a weight, told of writes since the last call.
-  kernels::PreparedWeight& prepared_weight();
-
  private:
   Device device_;
   size_t bytes_;
   size_t block_bytes_;  // what the allocator handed out, >= bytes_
   void* data_;
-  std::unique_ptr<kernels::PreparedWeight> prepared_;
-  uint64_t prepared_version_ = 0;
 };
 
 // Memory of a recorded graph (core/graph.h). From its construction to stop(), every block that is handed out or given

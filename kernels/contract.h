@@ -27,12 +27,11 @@ static void log_softmax(int64_t rows, int64_t cols, const T* x, T* y);
 // ---- matrix product ----
 static void matmul(const MatmulShape& s, const T* a, const T* b, T* c);
 
-// ---- the convolution triangle: implicit GEMMs or Winograd, no patch matrix in memory; `prepared` may be null ----
+// ---- the convolution triangle: implicit GEMMs or Winograd, no patch matrix in memory ----
 // map[n,p,q,o] = sum_{i,j,c} image[n, p*stride - pad + i, q*stride - pad + j, c] * weight[o,i,j,c]
-static void conv2d(const ConvShape& s, const T* image, const T* weight, T* map, PreparedWeight* prepared = nullptr);
+static void conv2d(const ConvShape& s, const T* image, const T* weight, T* map);
 // image = the transpose of the above applied to map; pixels under no window become 0.
-static void conv_transpose2d(const ConvShape& s, const T* map, const T* weight, T* image,
-                             PreparedWeight* prepared = nullptr);
+static void conv_transpose2d(const ConvShape& s, const T* map, const T* weight, T* image);
 // weight[o,i,j,c] = sum_{n,p,q} map[n,p,q,o] * image[n, p*stride - pad + i, q*stride - pad + j, c]
 static void conv_weight_grad(const ConvShape& s, const T* image, const T* map, T* weight);
 

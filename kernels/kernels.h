@@ -187,40 +187,6 @@ struct ClipSlice {
   int64_t n;
 };
 
-// What a backend makes of a convolution's weight before it multiplies (transformed, packed), kept for the next time. It
-// belongs to whoever owns the weight and is told when that was written. Host memory.
-class PreparedWeight {
- public:
-  PreparedWeight() = default;
-  ~PreparedWeight();
-  PreparedWeight(const PreparedWeight&) = delete;
-
-  void weight_changed() {
-    for (Form& f : forms_) f.fresh = false;
-  }
-  // The memory of a form, `bytes` long, 64-byte aligned; make(memory) fills it unless it holds this `kind` already.
-  template <class Make>
-  void* form(int index, uint64_t kind, size_t bytes, const Make& make) {
-    Form& f = forms_[index];
-    if (f.fresh && f.kind == kind && f.bytes == bytes) return f.memory;
-    reserve(f, bytes);
-    make(f.memory);
-    f.kind = kind;
-    f.fresh = true;
-    return f.memory;
-  }
-
- private:
-  struct Form {
-    void* memory = nullptr;
-    size_t bytes = 0;
-    uint64_t kind = 0;
-    bool fresh = false;
-  };
-  static void reserve(Form& form, size_t bytes);
-  Form forms_[2];
-};
-
 // ---- backends -------------------------------------------------------------------------------------------------------
 
 template <class T>

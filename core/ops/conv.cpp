@@ -28,12 +28,6 @@ Tensor conv(const ConvShape& s, const Tensor& image, const Tensor& weight);
 Tensor conv_transpose(const ConvShape& s, const Tensor& map, const Tensor& weight);
 Tensor weight_grad(const ConvShape& s, const Tensor& image, const Tensor& map);
 
-// Parameters keep what a backend prepares of them; other weights live for one product or two.
-kernels::PreparedWeight* prepared(const Tensor& weight) {
-  const bool parameter = weight.requires_grad() && !weight.variable()->creator;
-  return parameter && weight.device() == Device::cpu ? &weight.storage()->prepared_weight() : nullptr;
-}
-
 void announce(const ConvShape& s) {
   if (Profile* const profile = Profile::active())
     profile->announce(s.flops(), text(s.h, 'x', s.w, 'x', s.c, " - ", s.oh, 'x', s.ow, 'x', s.oc));
@@ -43,7 +37,7 @@ Tensor conv(const ConvShape& s, const Tensor& image, const Tensor& weight) {
   Tensor map = fresh(image, {s.n, s.oh, s.ow, s.oc});
   dispatch(image, [&]<class K>() {
     using T = typename K::Scalar;
-    K::conv2d(s, image.data<T>(), weight.data<T>(), map.data<T>(), prepared(weight));
+    K::conv2d(s, image.data<T>(), weight.data<T>(), map.data<T>());
   });
   announce(s);
   return record("conv2d", map, {image, weight},
@@ -58,7 +52,7 @@ Tensor conv_transpose(const ConvShape& s, const Tensor& map, const Tensor& weigh
   Tensor image = fresh(map, {s.n, s.h, s.w, s.c});
   dispatch(map, [&]<class K>() {
     using T = typename K::Scalar;
-    K::conv_transpose2d(s, map.data<T>(), weight.data<T>(), image.data<T>(), prepared(weight));
+    K::conv_transpose2d(s, map.data<T>(), weight.data<T>(), image.data<T>());
   });
   announce(s);
   return record("conv_transpose2d", image, {map, weight},

@@ -237,10 +237,10 @@ void transpose_scattered(const ConvShape& s, const T* map, const T* weight, T* i
 }  // namespace
 
 template <class T>
-void Cpu<T>::conv2d(const ConvShape& s, const T* image, const T* weight, T* map, PreparedWeight* prepared) {
+void Cpu<T>::conv2d(const ConvShape& s, const T* image, const T* weight, T* map) {
   const int64_t k = s.kh * s.kw * s.c;
   if (window_is_image(s)) return matmul(plain(s.n, s.oc, k, false, true), image, weight, map);
-  if (winograd_conv2d(s, image, weight, map, prepared)) return;
+  if (winograd_conv2d(s, image, weight, map)) return;
   with_simd([&](auto bytes) {
     gemm::multiply<T, bytes>(s.n * s.oh * s.ow, s.oc, k, Operand<Patches<const T>>{patches_of(s, image)},
                              Operand<Matrix<const T>>{{weight, k}, true}, MatrixOut<T>{map, s.oc});
@@ -248,9 +248,9 @@ void Cpu<T>::conv2d(const ConvShape& s, const T* image, const T* weight, T* map,
 }
 
 template <class T>
-void Cpu<T>::conv_transpose2d(const ConvShape& s, const T* map, const T* weight, T* image, PreparedWeight* prepared) {
+void Cpu<T>::conv_transpose2d(const ConvShape& s, const T* map, const T* weight, T* image) {
   if (window_is_image(s)) return matmul(plain(s.n, s.kh * s.kw * s.c, s.oc, false, false), map, weight, image);
-  if (winograd_conv_transpose2d(s, map, weight, image, prepared)) return;
+  if (winograd_conv_transpose2d(s, map, weight, image)) return;
   with_simd([&](auto bytes) {
     if (s.c < gemm::Tile<T, bytes>::lanes) {
       transpose_scattered<T, bytes>(s, map, weight, image);

@@ -110,19 +110,6 @@ double register_multiply_adds(int64_t rounds) {
   return sum > 0 ? static_cast<double>(rounds) * chains * lanes * count : 0;
 }
 
-PreparedWeight::~PreparedWeight() {
-  for (Form& f : forms_) std::free(f.memory);
-}
-void PreparedWeight::reserve(Form& form, size_t bytes) {
-  form.fresh = false;
-  if (form.bytes == bytes) return;
-  std::free(form.memory);
-  form.bytes = 0;
-  form.memory = nullptr;
-  form.memory = aligned_memory(bytes);
-  form.bytes = bytes;
-}
-
 void* scratch(Scratch slot, size_t bytes) {
   static thread_local ThreadScratch mine;
   const auto i = static_cast<size_t>(slot);

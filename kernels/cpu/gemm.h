@@ -20,8 +20,8 @@
 // little.
 //
 // A broadcast does not care how A lies, so A is never transposed. Either its rows are copied to a panel of constant row
-// distance (`by rows`), or it holds the transpose and step k of a panel is a piece of row k (`by depth`), copied if
-// many panels of B follow and read in place if not.
+// distance (`by rows`; read in place where they have it already), or it holds the transpose and step k of a panel is a
+// piece of row k (`by depth`), copied if many panels of B follow and read in place if not.
 //
 // Operands may also be so narrow that tiles are mostly padding: see "few columns" below. For few channels on the other
 // side of a convolution, products scattered into their destination serve (conv.cpp).
@@ -260,6 +260,9 @@ template <class T, class A>
 APanel<T> pack_a(const Operand<A>& a, Range rows, Range depth, int64_t repeats, T* panel) {
   constexpr int64_t worth_copying = 8;  // repeats from which copying a transposed A beats reading it in place
   if (!a.transposed) {
+    if constexpr (is_matrix<A>) {
+      if (a.source.step == row_step<T>) return {a.source.data + rows.begin * row_step<T> + depth.begin, 1};
+    }
     if (depth.size() > 0) pack_by_rows(a.source, rows, depth, panel);
     return {panel, 1};
   }

@@ -21,10 +21,11 @@
 // The three are one trilinear form, <conv(image, weight), map> = sum over points and tiles of V U W, so the second and
 // third line are the first one transposed, and exact derivatives of it.
 //
-// In memory. Tiles are taken a block at a time and K or OC a slice at a time, so that V, W and their products stay in
-// the L2; only U of a large layer streams through. U is packed as the micro-kernels read it, once per change of the
-// weight (PreparedWeight). Threads take tiles, or slices of the output's channels where tiles are few; none waits for
-// another. Every sum runs in an order that depends on the shape alone.
+// In memory. The first two are one loop nest over blocks of tiles, slices of the output's channels and slices of depth.
+// Of the two factors the smaller one stays, transformed once, and the other passes by in pieces that fit the L2: U
+// stays while blocks of tiles pass, or the tiles stay while slices of U pass, each packed right before it is
+// multiplied. Threads stand in a grid: some share out the tiles, some the output's channels, whichever repeats less
+// transforming. None waits for another, and every sum runs in an order that depends on the shape alone.
 //
 // Transformed values of neighbouring points lie a `plane` apart, an odd number of cache lines, so that the 25 streams
 // of a tile's stores fall into different sets of the L1.
@@ -42,11 +43,12 @@ using gemm::Operand;
 using gemm::Range;
 
 constexpr int64_t whole = INT64_MAX;
-constexpr int64_t max_depth = 256;       // K of a slice of V, and the most that one pass of a product sums
-constexpr int64_t max_width = 256;       // columns of a slice of the transposed convolution's product
-constexpr int64_t tile_block = 28;       // tiles of a block: two full panels of rows
-constexpr int64_t grad_tiles = 64;       // the same where tiles are the depth of the product
-constexpr int64_t grad_bytes = 2 << 20;  // of a slice of the transformed weight gradient
+constexpr int64_t max_depth = 256;          // what one pass of a product sums
+constexpr int64_t passing_tiles = 42;       // tiles of a block that passes: three full panels of rows
+constexpr int64_t passing_width = 64;       // columns of a slice of U that passes
+constexpr int64_t staying_bytes = 8 << 20;  // of a factor that stays
+constexpr int64_t grad_tiles = 64;          // tiles of a block where they are the depth of the product
+constexpr int64_t grad_bytes = 3 << 20;     // of a slice of the transformed weight gradient
 
 // ---- transforms -----------------------------------------------------------------------------------------------------
 
@@ -112,6 +114,14 @@ Points<T> plain_points(Scratch slot, int64_t points, int64_t rows, int64_t colum
   T* const data = static_cast<T*>(scratch(slot, static_cast<size_t>(points * plane) * sizeof(T)));
   return {data, plane, columns, whole, 0};
 }
+// Rows as the micro-kernels read them in place (gemm.h).
+template <class T>
+Points<T> row_points(Scratch slot, int64_t points, int64_t rows, int64_t columns) {
+  constexpr int64_t panel = gemm::max_kc<T>, row = gemm::row_step<T>;
+  const int64_t plane = odd_lines(gemm::blocks(columns, panel) * rows * row, sizeof(T));
+  T* const data = static_cast<T*>(scratch(slot, static_cast<size_t>(points * plane) * sizeof(T)));
+  return {data, plane, row, panel, rows * row};
+}
 template <class T>
 Points<T> packed_points(Scratch slot, int64_t points, int64_t rows, int64_t columns, int64_t panel) {
   const int64_t plane = odd_lines(rows * gemm::blocks(columns, panel) * panel, sizeof(T));
@@ -134,8 +144,8 @@ class Polyphase {
         tile_cols(gemm::blocks(s.ow, M)),
         tiles(s.n * tile_rows * tile_cols) {}
 
-  void conv2d(const T* image, const T* weight, T* map, PreparedWeight* prepared) const;
-  void conv_transpose2d(const T* map, const T* weight, T* image, PreparedWeight* prepared) const;
+  void conv2d(const T* image, const T* weight, T* map) const;
+  void conv_transpose2d(const T* map, const T* weight, T* image) const;
   void weight_grad(const T* image, const T* map, T* weight) const;
 
  private:
@@ -205,14 +215,24 @@ class Polyphase {
     }
   }
 
+  // How far the pixels of the tile that usually comes next are, so that they can be fetched ahead: the image and the
+  // map are what comes from far.
+  int64_t next_image_tile() const { return tile_cols > 1 ? M * stride * s.c : s.h * s.w * s.c; }
+  int64_t next_map_tile() const { return tile_cols > 1 ? M * s.oc : s.oh * s.ow * s.oc; }
+
   // ---- tiles to points and back ----
 
   // V: B^T d B of the tiles of `block`, channels of `slice`.
   void image_to_points(const T* image, Range block, Range slice, const Points<T>& out) const {
+    const int64_t next_tile = next_image_tile();
     for_phase_vectors(block, slice, [&](int64_t row, const PhaseTile& at, int64_t k, int64_t channel) {
       V d[points], v[points];
 #pragma GCC unroll 36
-      for (int i = 0; i < points; i++) d[i] = at.pixel[i] == outside ? V{} : load<V>(image + at.offset[i] + channel);
+      for (int i = 0; i < points; i++) {
+        const T* const from = image + at.offset[i] + channel;
+        d[i] = at.pixel[i] == outside ? V{} : load<V>(from);
+        if (i % N >= R - 1) __builtin_prefetch(from + next_tile);
+      }
       sandwich<b_t>(d, v);
       T* const to = out.at(row, k);
 #pragma GCC unroll 36
@@ -237,19 +257,22 @@ class Polyphase {
     });
   }
 
-  // W: A y A^T, all channels of the map.
-  void map_to_points(const T* map, Range block, const Points<T>& out) const {
+  // W: A y A^T of the tiles of `block`, channels of `slice`.
+  void map_to_points(const T* map, Range block, Range slice, const Points<T>& out) const {
+    const int64_t next_tile = next_map_tile();
     for (int64_t t = block.begin; t < block.end; t++) {
       const Tile at = tile(t);
-      for (int64_t o = 0; o < s.oc; o += lanes) {
+      for (int64_t o = slice.begin; o < slice.end; o += lanes) {
         V y[M * M], w[points];
 #pragma GCC unroll 16
         for (int i = 0; i < M * M; i++) {
           const int64_t p = at.row + i / M, q = at.col + i % M;
-          y[i] = p < s.oh && q < s.ow ? load<V>(map + ((at.n * s.oh + p) * s.ow + q) * s.oc + o) : V{};
+          const T* const from = map + ((at.n * s.oh + p) * s.ow + q) * s.oc + o;
+          y[i] = p < s.oh && q < s.ow ? load<V>(from) : V{};
+          __builtin_prefetch(from + next_tile);
         }
         sandwich<a>(y, w);
-        T* const to = out.at(t - block.begin, o);
+        T* const to = out.at(t - block.begin, o - slice.begin);
 #pragma GCC unroll 36
         for (int i = 0; i < points; i++) store(to + i * out.plane, w[i]);
       }
@@ -287,91 +310,61 @@ class Polyphase {
     }
   }
 
-  // U = G g G^T of `lanes` channels from k, filter o.
-  void weight_to_points(const T* weight, int64_t o, int64_t k, V* u) const {
-    V taps[R * R] = {};
-    for_taps(o, k, [&](int i, int64_t offset) { taps[i] = load<V>(weight + offset); });
-    sandwich<g>(taps, u);
-  }
-
-  // U as the B of products: slices of `width` columns, in them slices of max_depth rows, in them points, in them panels
-  // (columns/nr, rows, nr). Rows and columns are K and OC, or OC and K.
+  // A piece of U as the B of products: points x panels (columns/nr, rows, nr) of `rows` x `columns`.
   struct Packed {
     T* data;
-    int64_t rows, columns, width;
+    Range rows, columns;
 
-    static int64_t padded(int64_t count) { return gemm::blocks(count, nr) * nr; }
-    static size_t bytes(int64_t rows, int64_t columns) {
-      return static_cast<size_t>(points * rows * padded(columns)) * sizeof(T);
+    static int64_t plane(int64_t rows, int64_t columns) {
+      return odd_lines(rows * gemm::blocks(columns, nr) * nr, sizeof(T));
     }
-    T* block(int64_t point, int64_t row, int64_t column) const {  // the panels of the slices that begin there
-      const int64_t count = std::min(max_depth, rows - row), wide = padded(std::min(width, columns - column));
-      return data + points * (column * rows + row * wide) + point * count * wide;
-    }
-    T* at(int64_t point, int64_t row, int64_t column) const {
-      const int64_t row0 = row / max_depth * max_depth, column0 = width == whole ? 0 : column / width * width;
-      const int64_t count = std::min(max_depth, rows - row0);
-      return block(point, row0, column0) + (column - column0) / nr * count * nr + (row - row0) * nr +
-             (column - column0) % nr;
+    T* point(int i) const { return data + i * plane(rows.size(), columns.size()); }
+    T* at(int64_t row, int64_t column) const {  // of the first point
+      column -= columns.begin;
+      return data + (column / nr * rows.size() + row - rows.begin) * nr + column % nr;
     }
   };
 
-  // (K, OC), whose columns are filters: squares of filters and channels are transposed in registers.
-  void pack_forward(const T* weight, const Packed& packed) const {
-    parallel_for(s.oc / lanes, 1, [&](int64_t begin, int64_t end) {
-      T* const memory = static_cast<T*>(scratch(Scratch::gemm_c, sizeof(V) * points * lanes));
-      for (int64_t o = begin * lanes; o < end * lanes; o += lanes) {
-        for (int64_t k = 0; k < depth; k += lanes) {
-          for (int64_t i = 0; i < lanes; i++) {
-            V u[points];
-            weight_to_points(weight, o + i, k, u);
-            for (int point = 0; point < points; point++) store(memory + (point * lanes + i) * lanes, u[point]);
-          }
-          for (int point = 0; point < points; point++) {
-            V square[lanes];
-#pragma GCC unroll 16
-            for (int i = 0; i < lanes; i++) square[i] = load<V>(memory + (point * lanes + i) * lanes);
-            gemm::transpose<V, lanes>(square);
-            T* const to = packed.at(point, k, o);
-#pragma GCC unroll 16
-            for (int i = 0; i < lanes; i++) store(to + i * nr, square[i]);
-          }
-        }
-      }
-    });
+  // U = G g G^T at a place of a piece, for as many columns as there are lanes.
+  void store_points(const V* taps, const Packed& packed, int64_t row, int64_t column) const {
+    V u[points];
+    sandwich<g>(taps, u);
+    T* const to = packed.at(row, column);
+    const int64_t plane = packed.point(1) - packed.point(0);
+#pragma GCC unroll 36
+    for (int i = 0; i < points; i++) store(to + i * plane, u[i]);
   }
 
   // (OC, K).
   void pack_transposed(const T* weight, const Packed& packed) const {
-    parallel_for(s.oc, 1, [&](int64_t begin, int64_t end) {
-      for (int64_t o = begin; o < end; o++) {
-        for (int64_t k = 0; k < depth; k += lanes) {
-          V u[points];
-          weight_to_points(weight, o, k, u);
-          for (int point = 0; point < points; point++) store(packed.at(point, o, k), u[point]);
-        }
+    for (int64_t o = packed.rows.begin; o < packed.rows.end; o++) {
+      for (int64_t k = packed.columns.begin; k < packed.columns.end; k += lanes) {
+        V taps[R * R] = {};
+        for_taps(o, k, [&](int i, int64_t offset) { taps[i] = load<V>(weight + offset); });
+        store_points(taps, packed, o, k);
       }
-    });
+    }
   }
 
-  // The form of the weight that a product needs: kept with the weight, or made for this call alone.
-  template <class Pack>
-  Packed packed_weight(PreparedWeight* prepared, int form, int64_t rows, int64_t columns, int64_t width,
-                       const Pack& pack) const {
-    const size_t bytes = Packed::bytes(rows, columns);
-    Packed packed{nullptr, rows, columns, width};
-    if (!prepared) {
-      packed.data = static_cast<T*>(scratch(Scratch::winograd_weight, bytes));
-      pack(packed);
-      return packed;
+  // (K, OC), whose columns are filters: squares of filters and channels are transposed first.
+  void pack_forward(const T* weight, const Packed& packed) const {
+    for (int64_t o = packed.columns.begin; o < packed.columns.end; o += lanes) {
+      for (int64_t k = packed.rows.begin; k < packed.rows.end; k += lanes) {
+        V square[R * R][lanes] = {};  // taps, channels
+        const int64_t filter = s.kh * s.kw * s.c;
+        for_taps(o, k, [&](int i, int64_t offset) {
+#pragma GCC unroll 16
+          for (int64_t l = 0; l < lanes; l++) square[i][l] = load<V>(weight + offset + l * filter);
+          gemm::transpose<V, lanes>(square[i]);
+        });
+        for (int64_t l = 0; l < lanes; l++) {
+          V taps[R * R];
+#pragma GCC unroll 9
+          for (int i = 0; i < R * R; i++) taps[i] = square[i][l];
+          store_points(taps, packed, k + l, o);
+        }
+      }
     }
-    // The same weight may be asked for with another stride or vector width.
-    const uint64_t kind = static_cast<uint64_t>(((stride * 64 + M) * 64 + R) * 64 + Bytes / 16);
-    packed.data = static_cast<T*>(prepared->form(form, kind, bytes, [&](void* memory) {
-      packed.data = static_cast<T*>(memory);
-      pack(packed);
-    }));
-    return packed;
   }
 
   // weight = G^T u G for the channels of `slice`, all filters.
@@ -388,37 +381,96 @@ class Polyphase {
     }
   }
 
-  // ---- sharing the work ----
+  // ---- products of points ----
 
-  // share(tiles, columns) on each thread: of the tiles where there are blocks of them for all, else of the columns of
-  // the product too. Tiles are dealt in multiples of `grain`.
-  template <class F>
-  void share_work(int64_t columns, int64_t grain, const F& share) const {
+  // out (tiles, width) = the transformed input (tiles, length) x U (length, width), for all points:
+  //   load(tiles, part, points)      the input of a block of tiles, a part of its length
+  //   pack(weight piece)             a piece of U
+  //   store(points, tiles, columns)  what the product of a block and a slice of columns becomes
+  // Tiles are dealt to threads in multiples of `grain`.
+  template <class Load, class Pack, class Store>
+  void multiply_points(int64_t length, int64_t width, int64_t grain, const Load& load_tiles, const Pack& pack,
+                       const Store& store_tiles) const {
+    // Each thread transforms (tiles/teams)*length values of the input and length*width/members of U.
     const int64_t count = worthwhile_threads();
-    const int64_t teams = std::clamp<int64_t>(std::min(tiles / tile_block, tiles / grain), 1, count);
-    const int64_t members = std::clamp<int64_t>(columns / nr, 1, count / teams);
+    int64_t teams = 1, members = 1;
+    const auto transformed = [&](int64_t t, int64_t m) {
+      return double(tiles) / double(t) + double(width) / double(m);
+    };
+    for (int64_t t = 1; t <= std::min(count, tiles / grain); t++) {
+      const int64_t m = std::min(count / t, gemm::blocks(width, nr));
+      if (t * m > teams * members || (t * m == teams * members && transformed(t, m) < transformed(teams, members)))
+        teams = t, members = m;
+    }
     const int jobs = static_cast<int>(teams * members);
 #pragma omp parallel for num_threads(jobs) schedule(static, 1) if (jobs > 1)
     for (int job = 0; job < jobs; job++) {
       const Range mine = Range{0, tiles}.part(job / members, teams, grain);
-      const Range wide = Range{0, columns}.part(job % members, members, nr);
-      if (mine.size() > 0 && wide.size() > 0) share(mine, wide);
+      const Range wide = Range{0, width}.part(job % members, members, nr);
+      if (mine.size() > 0 && wide.size() > 0) multiply_share(length, mine, wide, load_tiles, pack, store_tiles);
     }
   }
+
+  template <class Load, class Pack, class Store>
+  void multiply_share(int64_t length, Range mine, Range wide, const Load& load_tiles, const Pack& pack,
+                      const Store& store_tiles) const {
+    const auto u_elements = [&](int64_t columns) {  // of all its parts
+      const int64_t parts = length / max_depth, rest = length % max_depth;
+      return points * (parts * Packed::plane(max_depth, columns) + (rest > 0 ? Packed::plane(rest, columns) : 0));
+    };
+    const int64_t size = int64_t{sizeof(T)}, u_bytes = u_elements(wide.size()) * size;
+    const bool u_stays = u_bytes <= staying_bytes && mine.size() > passing_tiles;
+    const int64_t most_tiles = u_stays ? passing_tiles : std::max<int64_t>(staying_bytes / (points * length * size), 1);
+    const int64_t most_columns = u_stays ? whole : std::max<int64_t>(passing_width / nr, 1) * nr;
+    const int64_t columns = std::min(most_columns, wide.size()), block_rows = std::min(most_tiles, mine.size());
+    const Points<T> in = row_points<T>(Scratch::winograd_in, points, block_rows, u_stays ? max_depth : length);
+    const auto input = [&](Range part) {  // those columns of `in`
+      Points<T> columns_of = in;
+      columns_of.data = in.at(0, u_stays ? 0 : part.begin);
+      return columns_of;
+    };
+    const Points<T> out = plain_points<T>(Scratch::winograd_out, points, block_rows, columns);
+    const int64_t u_part = points * Packed::plane(std::min(max_depth, length), columns);
+    T* const u =
+        static_cast<T*>(scratch(Scratch::winograd_weight, static_cast<size_t>(u_stays ? u_bytes : u_part * size)));
+    const auto piece = [&](Range part, Range slice) {
+      return Packed{u_stays ? u + part.begin / max_depth * u_part : u, part, slice};
+    };
+    if (u_stays) for_blocks({0, length}, max_depth, [&](Range part) { pack(piece(part, wide)); });
+
+    for_shares(mine, most_tiles, [&](Range block) {
+      if (!u_stays) for_blocks({0, length}, max_depth, [&](Range part) { load_tiles(block, part, input(part)); });
+      for_blocks(wide, most_columns, [&](Range slice) {
+        for_blocks({0, length}, max_depth, [&](Range part) {
+          const Packed right = piece(part, slice);
+          u_stays ? load_tiles(block, part, input(part)) : pack(right);
+          for (int i = 0; i < points; i++) {
+            const Operand<Matrix<const T>> left{{input(part).data + i * in.plane, in.row}};
+            MatrixOut<T> c{out.data + i * out.plane, out.row};
+            gemm::multiply_block<T, Bytes>(left, right.point(i), {0, block.size()}, {0, slice.size()}, {0, part.size()},
+                                           part.begin > 0, c);
+          }
+        });
+        store_tiles(out, block, slice);
+      });
+    });
+  }
+
   int worthwhile_threads() const {
     return gemm::useful_threads(double(points) * double(tiles) * double(depth) * double(s.oc));
   }
-  // f(piece) for the pieces of at most `step` from the range's begin on, or cut at multiples of `step`.
+  // f(piece) for pieces of `step` and a rest, or for equal pieces of at most `step`.
   template <class F>
-  static void for_slices(Range range, int64_t step, const F& f) {
+  static void for_blocks(Range range, int64_t step, const F& f) {
     for (int64_t i = range.begin, end; i < range.end; i = end) {
-      end = std::min(range.end, (i / step + 1) * step);
+      end = range.end - i > step ? i + step : range.end;
       f(Range{i, end});
     }
   }
   template <class F>
-  static void for_blocks(Range range, int64_t step, const F& f) {
-    for (int64_t i = range.begin; i < range.end; i += step) f(Range{i, std::min(range.end, i + step)});
+  static void for_shares(Range range, int64_t step, const F& f) {
+    const int64_t count = gemm::blocks(range.size(), step);
+    for (int64_t i = 0; i < count; i++) f(range.part(i, count));
   }
 
   ConvShape s;
@@ -426,52 +478,21 @@ class Polyphase {
 };
 
 template <class T, int Bytes, int M, int R>
-void Polyphase<T, Bytes, M, R>::conv2d(const T* image, const T* weight, T* map, PreparedWeight* prepared) const {
-  const Packed u = packed_weight(prepared, 0, depth, s.oc, whole, [&](const Packed& p) { pack_forward(weight, p); });
-  share_work(s.oc, 1, [&](Range mine, Range columns) {
-    const int64_t most = std::min(tile_block, mine.size());
-    const Points<T> v = plain_points<T>(Scratch::winograd_in, points, most, std::min(max_depth, depth));
-    const Points<T> w = plain_points<T>(Scratch::winograd_out, points, most, columns.size());
-    for_blocks(mine, tile_block, [&](Range block) {
-      for_slices({0, depth}, max_depth, [&](Range slice) {
-        image_to_points(image, block, slice, v);
-        for (int i = 0; i < points; i++) {
-          const Operand<Matrix<const T>> in{{v.data + i * v.plane, v.row}};
-          MatrixOut<T> out{w.data + i * w.plane, w.row};
-          gemm::multiply_block<T, Bytes>(in, u.at(i, slice.begin, columns.begin), {0, block.size()},
-                                         {0, columns.size()}, {0, slice.size()}, slice.begin > 0, out);
-        }
-      });
-      points_to_map(w, block, columns, map);
-    });
-  });
+void Polyphase<T, Bytes, M, R>::conv2d(const T* image, const T* weight, T* map) const {
+  multiply_points(
+      depth, s.oc, 1, [&](Range block, Range part, const Points<T>& v) { image_to_points(image, block, part, v); },
+      [&](const Packed& u) { pack_forward(weight, u); },
+      [&](const Points<T>& w, Range block, Range slice) { points_to_map(w, block, slice, map); });
 }
 
 template <class T, int Bytes, int M, int R>
-void Polyphase<T, Bytes, M, R>::conv_transpose2d(const T* map, const T* weight, T* image,
-                                                 PreparedWeight* prepared) const {
-  const Packed u =
-      packed_weight(prepared, 1, s.oc, depth, max_width, [&](const Packed& p) { pack_transposed(weight, p); });
+void Polyphase<T, Bytes, M, R>::conv_transpose2d(const T* map, const T* weight, T* image) const {
   clear_uncovered(image);
-  share_work(depth, tile_rows * tile_cols, [&](Range mine, Range columns) {
-    const int64_t most = std::min(tile_block, mine.size());
-    const Points<T> w = plain_points<T>(Scratch::winograd_in, points, most, s.oc);
-    const Points<T> v = plain_points<T>(Scratch::winograd_out, points, most, std::min(max_width, columns.size()));
-    for_blocks(mine, tile_block, [&](Range block) {
-      map_to_points(map, block, w);
-      for_slices(columns, max_width, [&](Range wide) {
-        for_slices({0, s.oc}, max_depth, [&](Range slice) {
-          for (int i = 0; i < points; i++) {
-            const Operand<Matrix<const T>> in{{w.data + i * w.plane, w.row}};
-            MatrixOut<T> out{v.data + i * v.plane, v.row};
-            gemm::multiply_block<T, Bytes>(in, u.at(i, slice.begin, wide.begin), {0, block.size()}, {0, wide.size()},
-                                           slice, slice.begin > 0, out);
-          }
-        });
-        points_to_image(v, block, wide, image);
-      });
-    });
-  });
+  multiply_points(
+      s.oc, depth, tile_rows * tile_cols,
+      [&](Range block, Range part, const Points<T>& w) { map_to_points(map, block, part, w); },
+      [&](const Packed& u) { pack_transposed(weight, u); },
+      [&](const Points<T>& v, Range block, Range slice) { points_to_image(v, block, slice, image); });
 }
 
 // Threads take channels: each transforms its own part of the image, and all of the map.
@@ -487,9 +508,9 @@ void Polyphase<T, Bytes, M, R>::weight_grad(const T* image, const T* map, T* wei
     int64_t transformed = -1;  // the block that w holds
     for_blocks(mine, width, [&](Range slice) {
       const Points<T> u = plain_points<T>(Scratch::winograd_weight, points, s.oc, slice.size());
-      for_blocks({0, tiles}, grad_tiles, [&](Range block) {
+      for_shares({0, tiles}, grad_tiles, [&](Range block) {
         const Points<T> v = packed_points<T>(Scratch::winograd_in, points, block.size(), slice.size(), nr);
-        if (std::exchange(transformed, block.begin) != block.begin) map_to_points(map, block, w);
+        if (std::exchange(transformed, block.begin) != block.begin) map_to_points(map, block, {0, s.oc}, w);
         image_to_points(image, block, slice, v);
         for (int i = 0; i < points; i++) {
           const Operand<Matrix<const T>> in{{w.data + i * w.plane, w.row}, true};
@@ -508,10 +529,10 @@ void Polyphase<T, Bytes, M, R>::weight_grad(const T* image, const T* map, T* wei
 // Calls f with the algorithm to take, or returns false.
 //
 // The cost model counts multiply-adds. A transformed value costs as much as `transform` of them, in arithmetic and
-// traffic, one of a weight, which is transformed once for several products, `weight_transform`.
+// traffic.
 template <class T, class F>
 bool with_algorithm(const ConvShape& s, const F& f) {
-  constexpr double transform = 12, weight_transform = 6;
+  constexpr double transform = 8;
   if (conv_method() == ConvMethod::direct || s.n == 0 || s.stride_h != s.stride_w) return false;
   const int64_t stride = s.stride_h, taps = gemm::blocks(s.kh, stride);
   if (gemm::blocks(s.kw, stride) != taps || taps < 2 || taps > 3) return false;
@@ -521,8 +542,7 @@ bool with_algorithm(const ConvShape& s, const F& f) {
     const auto consider = [&]<int M, int R>(const Polyphase<T, bytes, M, R>& algorithm) {
       const double tiles = double(s.n * gemm::blocks(s.oh, M) * gemm::blocks(s.ow, M));
       const double k = double(stride * stride * s.c), oc = double(s.oc);
-      const double cost =
-          algorithm.points * (tiles * k * oc + transform * tiles * (k + oc) + weight_transform * k * oc);
+      const double cost = algorithm.points * (tiles * k * oc + transform * (tiles * k + tiles * oc + k * oc));
       if (conv_method() == ConvMethod::automatic && cost > s.flops() / 2) return;
       f(algorithm);
       done = true;
@@ -536,21 +556,21 @@ bool with_algorithm(const ConvShape& s, const F& f) {
 }  // namespace
 
 template <class T>
-bool winograd_conv2d(const ConvShape& s, const T* image, const T* weight, T* map, PreparedWeight* prepared) {
-  return with_algorithm<T>(s, [&](const auto& algorithm) { algorithm.conv2d(image, weight, map, prepared); });
+bool winograd_conv2d(const ConvShape& s, const T* image, const T* weight, T* map) {
+  return with_algorithm<T>(s, [&](const auto& algorithm) { algorithm.conv2d(image, weight, map); });
 }
 template <class T>
-bool winograd_conv_transpose2d(const ConvShape& s, const T* map, const T* weight, T* image, PreparedWeight* prepared) {
-  return with_algorithm<T>(s, [&](const auto& algorithm) { algorithm.conv_transpose2d(map, weight, image, prepared); });
+bool winograd_conv_transpose2d(const ConvShape& s, const T* map, const T* weight, T* image) {
+  return with_algorithm<T>(s, [&](const auto& algorithm) { algorithm.conv_transpose2d(map, weight, image); });
 }
 template <class T>
 bool winograd_weight_grad(const ConvShape& s, const T* image, const T* map, T* weight) {
   return with_algorithm<T>(s, [&](const auto& algorithm) { algorithm.weight_grad(image, map, weight); });
 }
 
-#define FORGER_WINOGRAD(T)                                                                               \
-  template bool winograd_conv2d<T>(const ConvShape&, const T*, const T*, T*, PreparedWeight*);           \
-  template bool winograd_conv_transpose2d<T>(const ConvShape&, const T*, const T*, T*, PreparedWeight*); \
+#define FORGER_WINOGRAD(T)                                                              \
+  template bool winograd_conv2d<T>(const ConvShape&, const T*, const T*, T*);           \
+  template bool winograd_conv_transpose2d<T>(const ConvShape&, const T*, const T*, T*); \
   template bool winograd_weight_grad<T>(const ConvShape&, const T*, const T*, T*)
 FORGER_WINOGRAD(float);
 FORGER_WINOGRAD(double);

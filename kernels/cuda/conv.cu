@@ -206,13 +206,13 @@ Phases<T> phases_of(const Geometry& g, const T* map, const T* weight) {
 }  // namespace
 
 template <class T>
-void Gpu<T>::conv2d(const ConvShape& s, const T* image, const T* weight, T* map, PreparedWeight*) {
+void Gpu<T>::conv2d(const ConvShape& s, const T* image, const T* weight, T* map) {
   if (window_is_image(s)) return matmul(plain(s.n, s.oc, s.kh * s.kw * s.c, false, true), image, weight, map);
   conv2d_with(s, image, weight, Identity{}, map);
 }
 
 template <class T>
-void Gpu<T>::conv_transpose2d(const ConvShape& s, const T* map, const T* weight, T* image, PreparedWeight*) {
+void Gpu<T>::conv_transpose2d(const ConvShape& s, const T* map, const T* weight, T* image) {
   if (window_is_image(s)) return matmul(plain(s.n, s.kh * s.kw * s.c, s.oc, false, false), map, weight, image);
   run(phases_of(geometry_of(s), map, weight), image, s.n * s.h * s.w * s.c);
 }

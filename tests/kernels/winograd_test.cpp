@@ -1,5 +1,5 @@
 // Winograd's convolution: its matrices in exact arithmetic, its results against plain loops on every kind of geometry,
-// its choice, and what it keeps of a weight.
+// and its choice.
 #include <cmath>
 #include <random>
 #include <vector>
@@ -88,43 +88,6 @@ TEST_CASE("Winograd gives the same bits for every thread count", "[conv]") {
     const Triangle<float> one = run(1);
     for (int count : {1, 2, 3}) CHECK(run(count) == one);
   }
-}
-
-TEST_CASE("a prepared weight is used until it is said to have changed", "[conv]") {
-  const WithMethod method(ConvMethod::winograd);
-  const ConvShape s = square(2, 8, 16, 32, 4, 2, 1);
-  std::mt19937 generator(4);
-  Triangle<float> t = random_triangle<float>(s, generator);
-  PreparedWeight prepared;
-  const auto products = [&](PreparedWeight* p) {
-    Triangle<float> r = t;
-    Cpu<float>::conv2d(s, t.image.data(), t.weight.data(), r.map.data(), p);
-    Cpu<float>::conv_transpose2d(s, t.map.data(), t.weight.data(), r.image.data(), p);
-    return r;
-  };
-  const Triangle<float> before = products(nullptr);
-  CHECK(products(&prepared) == before);
-  CHECK(products(&prepared) == before);
-  const std::vector<float> old = t.weight;
-  for (float& w : t.weight) w = -2 * w;
-  Triangle<float> stale = products(&prepared);
-  stale.weight = old;
-  CHECK(stale == before);
-  prepared.weight_changed();
-  CHECK(products(&prepared) == products(nullptr));
-  CHECK(!(products(&prepared).map == before.map));
-
-  // The same weight under another geometry, and another vector width.
-  const ConvShape other = square(2, 8, 16, 32, 4, 1, 1);
-  t.image.resize(static_cast<size_t>(other.n * other.h * other.w * other.c));
-  t.map.assign(static_cast<size_t>(other.n * other.oh * other.ow * other.oc), 0);
-  std::vector<float> fresh = t.map, kept = t.map;
-  Cpu<float>::conv2d(other, t.image.data(), t.weight.data(), fresh.data(), nullptr);
-  Cpu<float>::conv2d(other, t.image.data(), t.weight.data(), kept.data(), &prepared);
-  CHECK(fresh == kept);
-  const Setting narrow(1, 32);
-  t.map.resize(static_cast<size_t>(s.n * s.oh * s.ow * s.oc));
-  CHECK(products(&prepared) == products(nullptr));
 }
 
 TEST_CASE("what Winograd cannot do goes the direct way", "[conv]") {
