@@ -148,6 +148,12 @@ class Polyphase {
   void conv_transpose2d(const T* map, const T* weight, T* image) const;
   void weight_grad(const T* image, const T* map, T* weight) const;
 
+  double multiply_adds() const { return double(points) * double(tiles) * double(depth) * double(s.oc); }
+  double transformed_values() const {
+    return double(points) *
+           (double(tiles) * double(depth) + double(tiles) * double(s.oc) + double(depth) * double(s.oc));
+  }
+
  private:
   using V = Vec<T, Bytes>;
   static constexpr int lanes = gemm::Tile<T, Bytes>::lanes, nr = gemm::Tile<T, Bytes>::nr;
@@ -456,9 +462,7 @@ class Polyphase {
     });
   }
 
-  int worthwhile_threads() const {
-    return gemm::useful_threads(double(points) * double(tiles) * double(depth) * double(s.oc));
-  }
+  int worthwhile_threads() const { return gemm::useful_threads(multiply_adds()); }
   // f(piece) for pieces of `step` and a rest, or for equal pieces of at most `step`.
   template <class F>
   static void for_blocks(Range range, int64_t step, const F& f) {
@@ -529,20 +533,19 @@ void Polyphase<T, Bytes, M, R>::weight_grad(const T* image, const T* map, T* wei
 // Calls f with the algorithm to take, or returns false.
 //
 // The cost model counts multiply-adds. A transformed value costs as much as `transform` of them, in arithmetic and
-// traffic.
+// traffic: measured on layers of DCGAN, where transforms take a fifth to a third of the time.
 template <class T, class F>
 bool with_algorithm(const ConvShape& s, const F& f) {
   constexpr double transform = 8;
   if (conv_method() == ConvMethod::direct || s.n == 0 || s.stride_h != s.stride_w) return false;
-  const int64_t stride = s.stride_h, taps = gemm::blocks(s.kh, stride);
-  if (gemm::blocks(s.kw, stride) != taps || taps < 2 || taps > 3) return false;
+  const int64_t taps = gemm::blocks(s.kh, s.stride_h);
+  if (gemm::blocks(s.kw, s.stride_w) != taps || taps < 2 || taps > 3) return false;
   bool done = false;
   with_simd([&](auto bytes) {
-    if (s.c % gemm::Tile<T, bytes>::lanes != 0 || s.oc % gemm::Tile<T, bytes>::lanes != 0) return;
-    const auto consider = [&]<int M, int R>(const Polyphase<T, bytes, M, R>& algorithm) {
-      const double tiles = double(s.n * gemm::blocks(s.oh, M) * gemm::blocks(s.ow, M));
-      const double k = double(stride * stride * s.c), oc = double(s.oc);
-      const double cost = algorithm.points * (tiles * k * oc + transform * (tiles * k + tiles * oc + k * oc));
+    constexpr int lanes = gemm::Tile<T, bytes>::lanes;
+    if (s.c % lanes != 0 || s.oc % lanes != 0) return;
+    const auto consider = [&](const auto& algorithm) {
+      const double cost = algorithm.multiply_adds() + transform * algorithm.transformed_values();
       if (conv_method() == ConvMethod::automatic && cost > s.flops() / 2) return;
       f(algorithm);
       done = true;
@@ -568,10 +571,18 @@ bool winograd_weight_grad(const ConvShape& s, const T* image, const T* map, T* w
   return with_algorithm<T>(s, [&](const auto& algorithm) { algorithm.weight_grad(image, map, weight); });
 }
 
+template <class T>
+double conv_multiply_adds(const ConvShape& s) {
+  double count = s.flops() / 2;
+  with_algorithm<T>(s, [&](const auto& algorithm) { count = algorithm.multiply_adds(); });
+  return count;
+}
+
 #define FORGER_WINOGRAD(T)                                                              \
   template bool winograd_conv2d<T>(const ConvShape&, const T*, const T*, T*);           \
   template bool winograd_conv_transpose2d<T>(const ConvShape&, const T*, const T*, T*); \
-  template bool winograd_weight_grad<T>(const ConvShape&, const T*, const T*, T*)
+  template bool winograd_weight_grad<T>(const ConvShape&, const T*, const T*, T*);      \
+  template double conv_multiply_adds<T>(const ConvShape&)
 FORGER_WINOGRAD(float);
 FORGER_WINOGRAD(double);
 
