@@ -1,6 +1,6 @@
 // One training step of DCGAN (D and G update) or of the WGAN-GP critic: the median over STEPS, after two warm-up steps.
 //   bench_train dcgan|wgan-gp SIZE CHANNELS WIDTH BATCH STEPS [THREADS] [--device cpu|cuda|simt] [--math fp32|tf32]
-//               [--graph] [--count] [--profile]
+//               [--conv automatic|direct|winograd] [--graph] [--count] [--profile]
 // The same networks, losses and updates as the recipes, on random images; data loading, averages and previews are left
 // out. --graph records the step once and replays it. --count (simt) prints what a GPU would be asked for instead of the
 // time: kernel launches and bytes of global memory, counted at two small batches and carried on to BATCH. --profile
@@ -34,7 +34,7 @@ constexpr int64_t latent = 100;
 constexpr int warm_up = 2;
 constexpr const char* usage =
     "usage: bench_train dcgan|wgan-gp SIZE CHANNELS WIDTH BATCH STEPS [THREADS] [--device cpu|cuda|simt] "
-    "[--math fp32|tf32] [--graph] [--count] [--profile]";
+    "[--math fp32|tf32] [--conv automatic|direct|winograd] [--graph] [--count] [--profile]";
 
 int64_t positive(const std::string& argument, const char* name) {
   char* end = nullptr;
@@ -64,6 +64,8 @@ Options parse(const std::vector<std::string>& arguments) {
       o.device = find_device(value());
     } else if (word == "--math") {
       kernels::set_math_mode(find_math_mode(value()));
+    } else if (word == "--conv") {
+      kernels::set_conv_method(find_conv_method(value()));
     } else if (word == "--graph") {
       o.graph = true;
     } else if (word == "--count") {

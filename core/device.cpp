@@ -20,4 +20,11 @@ kernels::MathMode find_math_mode(const std::string& name) {
   throw UsageError(text("--math '", name, "' is not known; there are: fp32, tf32"));
 }
 
+kernels::ConvMethod find_conv_method(const std::string& name) {
+  if (name == "automatic") return kernels::ConvMethod::automatic;
+  if (name == "direct") return kernels::ConvMethod::direct;
+  if (name == "winograd") return kernels::ConvMethod::winograd;
+  throw UsageError(text("--conv '", name, "' is not known; there are: automatic, direct, winograd"));
+}
+
 }  // namespace forger

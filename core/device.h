@@ -12,4 +12,7 @@ Device find_device(const std::string& name);
 // "fp32" or "tf32": how a GPU multiplies matrices. UsageError for another name.
 kernels::MathMode find_math_mode(const std::string& name);
 
+// "automatic", "direct" or "winograd": how the CPU convolves. UsageError for another name.
+kernels::ConvMethod find_conv_method(const std::string& name);
+
 }  // namespace forger

@@ -215,11 +215,13 @@ Settings common_settings() {
          {"schedule", "constant", "of the learning rates: constant, linear or cosine"},
          {"n_critic", int64_t{1}, "discriminator updates per generator update", 1, 1000},
          {"ema", 0.999, "decay of the generator's moving average, which samples; 0: none", 0, 0.999999}});
-  group("machine", {{"device", "cpu", "where to compute: cpu, cuda, or simt (the CUDA kernels on the CPU, checked)"},
-                    {"math", "fp32", "of matrix products on a GPU: fp32, or tf32 on its tensor cores"},
-                    {"graph", false, "record a step once and replay it as a CUDA graph"},
-                    {"threads", int64_t{0}, "processor cores to use; 0: all", 0, 1024},
-                    {"fused", true, "fused kernels for normalisation and activation"}});
+  group("machine",
+        {{"device", "cpu", "where to compute: cpu, cuda, or simt (the CUDA kernels on the CPU, checked)"},
+         {"math", "fp32", "of matrix products on a GPU: fp32, or tf32 on its tensor cores"},
+         {"conv", "automatic", "convolutions on the CPU: direct, winograd (fewer products), or the faster one"},
+         {"graph", false, "record a step once and replay it as a CUDA graph"},
+         {"threads", int64_t{0}, "processor cores to use; 0: all", 0, 1024},
+         {"fused", true, "fused kernels for normalisation and activation"}});
   group("files", {{"checkpoint_every", int64_t{500}, "steps between checkpoints; 0: only at the end", 0, 1e9},
                   {"keep_checkpoints", int64_t{3}, "how many checkpoints to keep; 0: all", 0, 1e9},
                   {"preview_every", int64_t{250}, "steps between sample grids; 0: only at the end", 0, 1e9},

@@ -30,6 +30,7 @@ void apply_machine_settings(Settings& settings) {
   const Device device = find_device(settings.text("device"));
   check<UsageError>(!settings.flag("graph") || device != Device::cpu, "--graph needs --device cuda or simt");
   kernels::set_math_mode(find_math_mode(settings.text("math")));
+  kernels::set_conv_method(find_conv_method(settings.text("conv")));
   if (settings.integer("threads") == 0) {
     settings.set("threads", Value(static_cast<int64_t>(std::max(1u, std::thread::hardware_concurrency()))));
   }

@@ -99,6 +99,7 @@ TEST_CASE("bad usage: exit code 2 and one line", "[cli]") {
       {training({"--loss", "best"}), 2, {"best", "non-saturating"}},
       {training({"--schedule", "sometimes"}), 2, {"sometimes", "cosine"}},
       {training({"--device", "abacus"}), 2, {"abacus", "cpu"}},
+      {training({"--conv", "fast"}), 2, {"fast", "winograd"}},
       {training({"--size", "20"}), 2, {"--size", "20"}},
       {training({"--batch", "65"}), 2, {"--batch", "65", "64"}},
       {training({"--data", "no-such-data"}), 2, {"no-such-data", "fashion-mnist"}},

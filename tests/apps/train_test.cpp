@@ -136,6 +136,31 @@ TEST_CASE("60 steps are 25 and 35 more, byte for byte", "[train]") {
   }
 }
 
+// Wide enough for Winograd, which must stay with a run that began with it.
+TEST_CASE("a run keeps its way of convolving, and resumes byte for byte", "[train]") {
+  const Scratch scratch;
+  const std::string data = tiny_data(scratch);
+  std::vector<std::string> ends;
+  for (const char* method : {"direct", "winograd"}) {
+    INFO(method);
+    const std::string whole = scratch / ("whole-" + std::string(method)),
+                      parts = scratch / ("parts-" + std::string(method));
+    const Words wide{"--width", "16", "--conv", method, "--steps"};
+    const auto run = [&](const std::string& out, const char* steps) {
+      Words words = wide;
+      words.push_back(steps);
+      check_ok(forger(tiny_training("dcgan", data, out, words)));
+    };
+    run(whole, "12");
+    run(parts, "5");
+    check_ok(forger({"train", "--resume", parts, "--steps", "12"}));
+    check_same_run(whole, parts);
+    CHECK(read_file(whole + "/config.toml").find("conv = \"" + std::string(method) + "\"") != std::string::npos);
+    ends.push_back(read_file(newest_checkpoint(whole)));
+  }
+  CHECK(ends[0] != ends[1]);
+}
+
 TEST_CASE("an interruption checkpoints, says how to go on, and changes nothing", "[train]") {
   for (const int signal : {SIGINT, SIGTERM}) {
     const Scratch scratch;
