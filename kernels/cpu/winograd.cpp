@@ -42,7 +42,7 @@ using gemm::MatrixOut;
 using gemm::Operand;
 using gemm::Range;
 
-constexpr int64_t whole = INT64_MAX;
+constexpr int64_t all_columns = INT64_MAX;
 constexpr int64_t max_depth = 256;          // what one pass of a product sums
 constexpr int64_t passing_tiles = 42;       // tiles of a block that passes: three full panels of rows
 constexpr int64_t passing_width = 64;       // columns of a slice of U that passes
@@ -52,40 +52,45 @@ constexpr int64_t grad_bytes = 3 << 20;     // of a slice of the transformed wei
 
 // ---- transforms -----------------------------------------------------------------------------------------------------
 
-// row I of m times the strided vector x: only what is not zero, signs instead of multiplications by -1.
+// Row I of m times the vectors x: only what is not zero, signs instead of multiplications by -1.
 template <const auto& m, int I, int J, bool Started, class V>
-inline V add_terms(V sum, const V* x, int step) {
+inline V add_terms(V sum, const V* x) {
   if constexpr (J == std::remove_cvref_t<decltype(m)>::cols) {
     return sum;
   } else {
     constexpr auto factor = m.at[I][J];
     if constexpr (factor == 0) {
-      return add_terms<m, I, J + 1, Started>(sum, x, step);
+      return add_terms<m, I, J + 1, Started>(sum, x);
     } else if constexpr (factor == 1) {
-      return add_terms<m, I, J + 1, true>(Started ? sum + x[J * step] : x[J * step], x, step);
+      return add_terms<m, I, J + 1, true>(Started ? sum + x[J] : x[J], x);
     } else if constexpr (factor == -1) {
-      return add_terms<m, I, J + 1, true>(Started ? sum - x[J * step] : -x[J * step], x, step);
+      return add_terms<m, I, J + 1, true>(Started ? sum - x[J] : -x[J], x);
     } else {
-      return add_terms<m, I, J + 1, true>(Started ? sum + factor * x[J * step] : factor * x[J * step], x, step);
+      return add_terms<m, I, J + 1, true>(Started ? sum + factor * x[J] : factor * x[J], x);
     }
   }
 }
-template <const auto& m, class V, size_t... I>
-inline void multiply_rows(const V* x, int x_step, V* y, int y_step, std::index_sequence<I...>) {
-  ((y[static_cast<int>(I) * y_step] = add_terms<m, static_cast<int>(I), 0, false>(V{}, x, x_step)), ...);
-}
 
-// y (rows, rows) = m x m^T for x (cols, cols).
-template <const auto& m, class V>
-inline void sandwich(const V* x, V* y) {
-  using Shape = std::remove_cvref_t<decltype(m)>;
-  constexpr int rows = Shape::rows, cols = Shape::cols;
+// y (rows, rows) = m x m^T for x (cols, cols), element i being read by get(i) and written by put(i, value) when it is
+// due: all that lives in between fits the registers.
+template <const auto& m, class V, size_t... I, class Get, class Put>
+inline void sandwich(std::index_sequence<I...>, const Get& get, const Put& put) {
+  constexpr int rows = std::remove_cvref_t<decltype(m)>::rows, cols = std::remove_cvref_t<decltype(m)>::cols;
   V half[rows * cols];
 #pragma GCC unroll 8
-  for (int j = 0; j < cols; j++) multiply_rows<m>(x + j, cols, half + j, cols, std::make_index_sequence<rows>{});
+  for (int j = 0; j < cols; j++) {
+    V column[cols];
+#pragma GCC unroll 8
+    for (int l = 0; l < cols; l++) column[l] = get(l * cols + j);
+    ((half[static_cast<int>(I) * cols + j] = add_terms<m, static_cast<int>(I), 0, false>(V{}, column)), ...);
+  }
 #pragma GCC unroll 8
   for (int i = 0; i < rows; i++)
-    multiply_rows<m>(half + i * cols, 1, y + i * rows, 1, std::make_index_sequence<rows>{});
+    (put(i * rows + static_cast<int>(I), add_terms<m, static_cast<int>(I), 0, false>(V{}, half + i * cols)), ...);
+}
+template <const auto& m, class V, class Get, class Put>
+inline void sandwich(const Get& get, const Put& put) {
+  sandwich<m, V>(std::make_index_sequence<std::remove_cvref_t<decltype(m)>::rows>{}, get, put);
 }
 
 // Transformed values: points x (rows, columns). By panels of `panel` columns as gemm packs B, or plainly by rows.
@@ -94,11 +99,11 @@ struct Points {
   T* data;
   int64_t plane;  // from a point to the next
   int64_t row;    // from a row to the next
-  int64_t panel;  // columns of a panel; `whole` for plain rows
+  int64_t panel;  // columns of a panel; `all_columns` for plain rows
   int64_t panel_step;
 
   T* at(int64_t i, int64_t column) const {
-    if (panel == whole) return data + i * row + column;
+    if (panel == all_columns) return data + i * row + column;
     return data + column / panel * panel_step + i * row + column % panel;
   }
 };
@@ -112,7 +117,7 @@ template <class T>
 Points<T> plain_points(Scratch slot, int64_t points, int64_t rows, int64_t columns) {
   const int64_t plane = odd_lines(rows * columns, sizeof(T));
   T* const data = static_cast<T*>(scratch(slot, static_cast<size_t>(points * plane) * sizeof(T)));
-  return {data, plane, columns, whole, 0};
+  return {data, plane, columns, all_columns, 0};
 }
 // Rows as the micro-kernels read them in place (gemm.h).
 template <class T>
@@ -172,33 +177,33 @@ class Polyphase {
     return {line / tile_rows, line % tile_rows * M, t % tile_cols * M};
   }
 
-  // What a tile's pixel is to a transform: outside the image, or there; and when tiles are added, there already.
-  enum Pixel : uint8_t { outside, first, again };
-
-  // The N x N pixels of a tile in one phase: offsets into the image of their first channel.
+  // The N x N pixels of a tile in one phase. Those outside [row_begin, row_end) x [col_begin, col_end) are not in the
+  // image; the first R - 1 rows or columns may belong to an earlier tile, too.
   struct PhaseTile {
-    int64_t offset[points];
-    Pixel pixel[points];
+    int64_t origin;  // offset of pixel (0, 0) in the image
+    int64_t row_begin, row_end, col_begin, col_end;
+    bool rows_shared, cols_shared;
+
+    bool inside(int i, int j) const { return i >= row_begin && i < row_end && j >= col_begin && j < col_end; }
+    bool whole() const { return row_begin <= 0 && row_end >= N && col_begin <= 0 && col_end >= N; }
+    bool shared(int i, int j) const { return (rows_shared && i < R - 1) || (cols_shared && j < R - 1); }
   };
   PhaseTile phase_tile(const Tile& t, int64_t phase) const {
-    PhaseTile p;
-    const int64_t y0 = stride * t.row + phase / stride - s.pad_h, x0 = stride * t.col + phase % stride - s.pad_w;
-    for (int i = 0; i < N; i++) {
-      for (int j = 0; j < N; j++) {
-        const int64_t y = y0 + i * stride, x = x0 + j * stride;
-        const bool inside = y >= 0 && y < covered_rows() && x >= 0 && x < covered_cols();
-        p.offset[i * N + j] = ((t.n * s.h + y) * s.w + x) * s.c;
-        const bool shared = (i < R - 1 && t.row > 0) || (j < R - 1 && t.col > 0);
-        p.pixel[i * N + j] = !inside ? outside : shared ? again : first;
-      }
-    }
-    return p;
+    const int64_t y = stride * t.row + phase / stride - s.pad_h, x = stride * t.col + phase % stride - s.pad_w;
+    const auto steps = [&](int64_t pixels) { return pixels > 0 ? gemm::blocks(pixels, stride) : 0; };
+    return {((t.n * s.h + y) * s.w + x) * s.c,
+            steps(-y),
+            steps(covered_rows() - y),
+            steps(-x),
+            steps(covered_cols() - x),
+            t.row > 0,
+            t.col > 0};
   }
   // Pixels under some window; the image may have a few more.
   int64_t covered_rows() const { return std::min(s.h, stride * (s.oh - 1) + s.kh - s.pad_h); }
   int64_t covered_cols() const { return std::min(s.w, stride * (s.ow - 1) + s.kw - s.pad_w); }
 
-  // f(tile index, phase tile, k, channel) for whole vectors of channels k of `slice`.
+  // f(tile index, phase tile, is it whole, k, channel) for the vectors of channels k of `slice`.
   template <class F>
   void for_phase_vectors(Range block, Range slice, const F& f) const {
     for (int64_t t = block.begin; t < block.end; t++) {
@@ -206,9 +211,27 @@ class Polyphase {
       for (int64_t k = slice.begin; k < slice.end;) {
         const int64_t phase = k / s.c, end = std::min(slice.end, (phase + 1) * s.c);
         const PhaseTile pixels = phase_tile(at, phase);
-        for (; k < end; k += lanes) f(t - block.begin, pixels, k - slice.begin, k - phase * s.c);
+        with_flag(pixels.whole(), [&](auto all) {
+          for (; k < end; k += lanes) f(t - block.begin, pixels, all, k - slice.begin, k - phase * s.c);
+        });
       }
     }
+  }
+  // f(tile index, its offset in the map, rows and columns in the map, is it whole, channel), likewise.
+  template <class F>
+  void for_map_vectors(Range block, Range slice, const F& f) const {
+    for (int64_t t = block.begin; t < block.end; t++) {
+      const Tile at = tile(t);
+      const int64_t rows = s.oh - at.row, cols = s.ow - at.col;
+      const int64_t origin = ((at.n * s.oh + at.row) * s.ow + at.col) * s.oc;
+      with_flag(rows >= M && cols >= M, [&](auto all) {
+        for (int64_t o = slice.begin; o < slice.end; o += lanes) f(t - block.begin, origin, rows, cols, all, o);
+      });
+    }
+  }
+  template <class F>
+  static void with_flag(bool flag, const F& f) {
+    flag ? f(std::true_type{}) : f(std::false_type{});
   }
 
   // Pixels under no window are zeros.
@@ -230,78 +253,61 @@ class Polyphase {
 
   // V: B^T d B of the tiles of `block`, channels of `slice`.
   void image_to_points(const T* image, Range block, Range slice, const Points<T>& out) const {
-    const int64_t next_tile = next_image_tile();
-    for_phase_vectors(block, slice, [&](int64_t row, const PhaseTile& at, int64_t k, int64_t channel) {
-      V d[points], v[points];
-#pragma GCC unroll 36
-      for (int i = 0; i < points; i++) {
-        const T* const from = image + at.offset[i] + channel;
-        d[i] = at.pixel[i] == outside ? V{} : load<V>(from);
-        if (i % N >= R - 1) __builtin_prefetch(from + next_tile);
-      }
-      sandwich<b_t>(d, v);
+    const int64_t line = stride * s.w * s.c, pixel = stride * s.c, next_tile = next_image_tile();
+    for_phase_vectors(block, slice, [&](int64_t row, const PhaseTile& t, auto whole, int64_t k, int64_t channel) {
+      const T* const from = image + t.origin + channel;
       T* const to = out.at(row, k);
-#pragma GCC unroll 36
-      for (int i = 0; i < points; i++) store(to + i * out.plane, v[i]);
+      const auto get = [&](int i) {
+        const T* const at = from + i / N * line + i % N * pixel;
+        if (i % N >= R - 1) __builtin_prefetch(at + next_tile, 0, 2);
+        return whole || t.inside(i / N, i % N) ? load<V>(at) : V{};
+      };
+      sandwich<b_t, V>(get, [&](int i, V v) { store(to + i * out.plane, v); });
     });
   }
 
   // image (+)= B v B^T. Tiles of an image must come in order: a pixel's first tile stores, the others add.
-  void points_to_image(const Points<T>& from, Range block, Range slice, T* image) const {
-    for_phase_vectors(block, slice, [&](int64_t row, const PhaseTile& at, int64_t k, int64_t channel) {
-      V v[points], d[points];
-      const T* const data = from.at(row, k);
-#pragma GCC unroll 36
-      for (int i = 0; i < points; i++) v[i] = load<V>(data + i * from.plane);
-      sandwich<b>(v, d);
-#pragma GCC unroll 36
-      for (int i = 0; i < points; i++) {
-        if (at.pixel[i] == outside) continue;
-        T* const to = image + at.offset[i] + channel;
-        store(to, at.pixel[i] == again ? load<V>(to) + d[i] : d[i]);
-      }
+  void points_to_image(const Points<T>& in, Range block, Range slice, T* image) const {
+    const int64_t line = stride * s.w * s.c, pixel = stride * s.c, next_tile = next_image_tile();
+    for_phase_vectors(block, slice, [&](int64_t row, const PhaseTile& t, auto whole, int64_t k, int64_t channel) {
+      const T* const from = in.at(row, k);
+      T* const to = image + t.origin + channel;
+      const auto put = [&](int i, V v) {
+        T* const at = to + i / N * line + i % N * pixel;
+        if (i % N >= R - 1) __builtin_prefetch(at + next_tile, 1, 2);
+        if (!whole && !t.inside(i / N, i % N)) return;
+        store(at, t.shared(i / N, i % N) ? load<V>(at) + v : v);
+      };
+      sandwich<b, V>([&](int i) { return load<V>(from + i * in.plane); }, put);
     });
   }
 
   // W: A y A^T of the tiles of `block`, channels of `slice`.
   void map_to_points(const T* map, Range block, Range slice, const Points<T>& out) const {
-    const int64_t next_tile = next_map_tile();
-    for (int64_t t = block.begin; t < block.end; t++) {
-      const Tile at = tile(t);
-      for (int64_t o = slice.begin; o < slice.end; o += lanes) {
-        V y[M * M], w[points];
-#pragma GCC unroll 16
-        for (int i = 0; i < M * M; i++) {
-          const int64_t p = at.row + i / M, q = at.col + i % M;
-          const T* const from = map + ((at.n * s.oh + p) * s.ow + q) * s.oc + o;
-          y[i] = p < s.oh && q < s.ow ? load<V>(from) : V{};
-          __builtin_prefetch(from + next_tile);
-        }
-        sandwich<a>(y, w);
-        T* const to = out.at(t - block.begin, o - slice.begin);
-#pragma GCC unroll 36
-        for (int i = 0; i < points; i++) store(to + i * out.plane, w[i]);
-      }
-    }
+    const int64_t line = s.ow * s.oc, next_tile = next_map_tile();
+    for_map_vectors(block, slice, [&](int64_t row, int64_t origin, int64_t rows, int64_t cols, auto whole, int64_t o) {
+      const T* const from = map + origin + o;
+      T* const to = out.at(row, o - slice.begin);
+      const auto get = [&](int i) {
+        const T* const at = from + i / M * line + i % M * s.oc;
+        __builtin_prefetch(at + next_tile, 0, 2);
+        return whole || (i / M < rows && i % M < cols) ? load<V>(at) : V{};
+      };
+      sandwich<a, V>(get, [&](int i, V v) { store(to + i * out.plane, v); });
+    });
   }
 
   // map = A^T w A for the channels of `slice`.
-  void points_to_map(const Points<T>& from, Range block, Range slice, T* map) const {
-    for (int64_t t = block.begin; t < block.end; t++) {
-      const Tile at = tile(t);
-      for (int64_t o = slice.begin; o < slice.end; o += lanes) {
-        V w[points], y[M * M];
-        const T* const data = from.at(t - block.begin, o - slice.begin);
-#pragma GCC unroll 36
-        for (int i = 0; i < points; i++) w[i] = load<V>(data + i * from.plane);
-        sandwich<a_t>(w, y);
-#pragma GCC unroll 16
-        for (int i = 0; i < M * M; i++) {
-          const int64_t p = at.row + i / M, q = at.col + i % M;
-          if (p < s.oh && q < s.ow) store(map + ((at.n * s.oh + p) * s.ow + q) * s.oc + o, y[i]);
-        }
-      }
-    }
+  void points_to_map(const Points<T>& in, Range block, Range slice, T* map) const {
+    const int64_t line = s.ow * s.oc;
+    for_map_vectors(block, slice, [&](int64_t row, int64_t origin, int64_t rows, int64_t cols, auto whole, int64_t o) {
+      const T* const from = in.at(row, o - slice.begin);
+      T* const to = map + origin + o;
+      const auto put = [&](int i, V v) {
+        if (whole || (i / M < rows && i % M < cols)) store(to + i / M * line + i % M * s.oc, v);
+      };
+      sandwich<a_t, V>([&](int i) { return load<V>(from + i * in.plane); }, put);
+    });
   }
 
   // ---- weights to points and back ----
@@ -333,12 +339,9 @@ class Polyphase {
 
   // U = G g G^T at a place of a piece, for as many columns as there are lanes.
   void store_points(const V* taps, const Packed& packed, int64_t row, int64_t column) const {
-    V u[points];
-    sandwich<g>(taps, u);
     T* const to = packed.at(row, column);
     const int64_t plane = packed.point(1) - packed.point(0);
-#pragma GCC unroll 36
-    for (int i = 0; i < points; i++) store(to + i * plane, u[i]);
+    sandwich<g, V>([&](int i) { return taps[i]; }, [&](int i, V u) { store(to + i * plane, u); });
   }
 
   // (OC, K).
@@ -377,11 +380,9 @@ class Polyphase {
   void points_to_weight(const Points<T>& from, Range slice, T* weight) const {
     for (int64_t o = 0; o < s.oc; o++) {
       for (int64_t k = slice.begin; k < slice.end; k += lanes) {
-        V u[points], taps[R * R];
+        V taps[R * R];
         const T* const data = from.at(o, k - slice.begin);
-#pragma GCC unroll 36
-        for (int i = 0; i < points; i++) u[i] = load<V>(data + i * from.plane);
-        sandwich<g_t>(u, taps);
+        sandwich<g_t, V>([&](int i) { return load<V>(data + i * from.plane); }, [&](int i, V tap) { taps[i] = tap; });
         for_taps(o, k, [&](int i, int64_t offset) { store(weight + offset, taps[i]); });
       }
     }
@@ -427,7 +428,7 @@ class Polyphase {
     const int64_t size = int64_t{sizeof(T)}, u_bytes = u_elements(wide.size()) * size;
     const bool u_stays = u_bytes <= staying_bytes && mine.size() > passing_tiles;
     const int64_t most_tiles = u_stays ? passing_tiles : std::max<int64_t>(staying_bytes / (points * length * size), 1);
-    const int64_t most_columns = u_stays ? whole : std::max<int64_t>(passing_width / nr, 1) * nr;
+    const int64_t most_columns = u_stays ? all_columns : std::max<int64_t>(passing_width / nr, 1) * nr;
     const int64_t columns = std::min(most_columns, wide.size()), block_rows = std::min(most_tiles, mine.size());
     const Points<T> in = row_points<T>(Scratch::winograd_in, points, block_rows, u_stays ? max_depth : length);
     const auto input = [&](Range part) {  // those columns of `in`

@@ -105,6 +105,48 @@ TEST_CASE("fused kernels agree with their references") {
   });
 }
 
+// Differences vouch for the direct way, on few channels; Winograd's takes whole vectors of them.
+TEST_CASE("convolutions by Winograd have the values and derivatives of direct ones") {
+  struct Layer {
+    Shape image, weight;
+    int64_t stride, padding;
+  };
+  const Layer layers[] = {{{2, 8, 8, 16}, {32, 4, 4, 16}, 2, 1},
+                          {{3, 7, 10, 16}, {16, 3, 3, 16}, 1, 1},
+                          {{2, 9, 6, 16}, {16, 5, 5, 16}, 2, 2}};
+  for (const Layer& layer : layers) {
+    const Conv2dOptions options{.stride = layer.stride, .padding = layer.padding};
+    const Shape map = conv2d(zeros(layer.image), zeros(layer.weight), options).shape();
+    std::vector<OpCase> rows(3);
+    rows[0].name = text("conv2d by Winograd: ", layer.image);
+    rows[0].inputs = {real(layer.image), real(layer.weight)};
+    rows[0].f = [=](const Tensors& in) { return Tensors{conv2d(in[0], in[1], options)}; };
+    rows[1].name = text("conv_transpose2d by Winograd: ", map);
+    rows[1].inputs = {real(map), real(layer.weight)};
+    rows[1].f = [=](const Tensors& in) { return Tensors{conv_transpose2d(in[0], in[1], options)}; };
+    rows[2].name = text("conv_weight_grad by Winograd: ", layer.image);
+    rows[2].inputs = {real(layer.image), real(map)};
+    rows[2].f = [=, k = layer.weight[1]](const Tensors& in) {
+      return Tensors{conv_weight_grad(in[0], in[1], k, k, options)};
+    };
+    for (const OpCase& row : rows) {
+      INFO(row.name);
+      const Trial trial(row);
+      const auto all = [&](kernels::ConvMethod method) {
+        kernels::set_conv_method(method);
+        Tensors results = trial.outputs();
+        for (const Tensors& more : {trial.gradients(), trial.second_gradients()})
+          results.insert(results.end(), more.begin(), more.end());
+        kernels::set_conv_method(kernels::ConvMethod::automatic);
+        return results;
+      };
+      const Tensors direct = all(kernels::ConvMethod::direct), winograd = all(kernels::ConvMethod::winograd);
+      CHECK(relative_error(winograd, direct) < 1e-12);
+      CHECK_FALSE(identical(winograd, direct));
+    }
+  }
+}
+
 TEST_CASE("live bytes return to the baseline after every pass") {
   for_each_row(false, [](const OpCase& row) {
     const Trial trial(row);
