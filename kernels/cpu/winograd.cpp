@@ -312,7 +312,7 @@ class Polyphase {
 
   // ---- weights to points and back ----
 
-  // f(tap a, tap b, offset in the weight) for the taps of a phase of filter o that exist, channel c.
+  // f(tap, its offset in the weight) for the R x R taps of filter o and channel k that exist.
   template <class F>
   void for_taps(int64_t o, int64_t k, const F& f) const {
     const int64_t phase = k / s.c, c = k % s.c;
@@ -464,6 +464,7 @@ class Polyphase {
   }
 
   int worthwhile_threads() const { return gemm::useful_threads(multiply_adds()); }
+
   // f(piece) for pieces of `step` and a rest, or for equal pieces of at most `step`.
   template <class F>
   static void for_blocks(Range range, int64_t step, const F& f) {
@@ -538,7 +539,7 @@ void Polyphase<T, Bytes, M, R>::weight_grad(const T* image, const T* map, T* wei
 template <class T, class F>
 bool with_algorithm(const ConvShape& s, const F& f) {
   constexpr double transform = 8;
-  if (conv_method() == ConvMethod::direct || s.n == 0 || s.stride_h != s.stride_w) return false;
+  if (conv_method() == ConvMethod::direct || s.flops() == 0 || s.stride_h != s.stride_w) return false;
   const int64_t taps = gemm::blocks(s.kh, s.stride_h);
   if (gemm::blocks(s.kw, s.stride_w) != taps || taps < 2 || taps > 3) return false;
   bool done = false;

@@ -93,7 +93,8 @@ TEST_CASE("Winograd gives the same bits for every thread count", "[conv]") {
 TEST_CASE("what Winograd cannot do goes the direct way", "[conv]") {
   const Setting setting(2, 64);
   std::mt19937 generator(5);
-  for (const ConvShape& s : {square(2, 8, 3, 16, 4, 2, 1), square(2, 8, 16, 17, 4, 2, 1), square(2, 9, 16, 16, 1, 1, 0),
+  for (const ConvShape& s : {square(0, 8, 16, 16, 4, 2, 1), square(2, 8, 0, 16, 4, 2, 1), square(2, 8, 3, 16, 4, 2, 1),
+                             square(2, 8, 16, 17, 4, 2, 1), square(2, 9, 16, 16, 1, 1, 0),
                              square(2, 16, 16, 16, 9, 2, 4), conv_shape(2, 9, 9, 16, 16, 4, 4, 2, 1, 1, 1)}) {
     const Triangle<float> t = random_triangle<float>(s, generator);
     set_conv_method(ConvMethod::direct);
