@@ -6,6 +6,8 @@
     python3 bench/compare.py --peer eager --peer compile        only these of PyTorch's ways
     python3 bench/compare.py --libtorch PATH                    beside a libtorch program that takes bench_train's words
 
+    FORGER_SIMD=avx2 ATEN_CPU_CAPABILITY=avx2 ONEDNN_MAX_CPU_ISA=AVX2 python3 bench/compare.py      all held to AVX2
+
 Every program takes a turn of a few steps in each round, so that what else the machine does meets all of them; a cell is
 the median over all rounds. Peers run in processes of their own that wait between turns. Needs the package torch (and a
 C++ compiler for its compile mode); Forger itself needs neither. Build first: ./run build
@@ -158,7 +160,7 @@ class Program:
 
 
 def compare(case, options):
-    programs = [Program("forger", os.path.join(ROOT, "build", "bench_train"), case, options.threads)]
+    programs = [Program("forger", options.forger, case, options.threads)]
     if options.libtorch:
         programs.append(Program("libtorch", options.libtorch, case, options.threads))
     programs += [Peer(mode, case, options.threads) for mode in options.peer or PEERS]
@@ -181,6 +183,7 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--case", action="append", help="recipe size channels width batch; may be repeated")
     parser.add_argument("--peer", action="append", choices=PEERS, help="may be repeated (all)")
+    parser.add_argument("--forger", metavar="PATH", default=os.path.join(ROOT, "build", "bench_train"))
     parser.add_argument("--libtorch", metavar="PATH", help="a libtorch program to run as well")
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--rounds", type=int, default=3)
