@@ -95,7 +95,10 @@ def make_step(torch, mode, recipe, size, channels, width, batch):
 
 def peer_process(mode, recipe, *numbers):
     """Answers each line with a number N on its input by the seconds of N steps."""
-    import torch
+    try:
+        import torch
+    except ImportError:
+        sys.exit("the peer needs the Python package torch: pip install torch")
 
     *geometry, threads = map(int, numbers)
     torch.set_num_threads(threads)
@@ -125,7 +128,7 @@ class Peer:
         self.process = subprocess.Popen(words, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, env=environment)
         ready = self.process.stdout.readline()
         if not ready.startswith("ready "):
-            sys.exit(f"compare.py: the peer '{mode}' did not start for '{case}'; its own message is above")
+            sys.exit(f"compare.py: the peer '{mode}' did not start for '{case}', see above")
         self.name, self.peak = f"{ready.split(maxsplit=1)[1].strip()} {mode}", 0
 
     def turn(self, steps):
