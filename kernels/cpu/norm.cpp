@@ -216,34 +216,33 @@ void Cpu<T>::norm_backward_grad(const NormShape& s, const T* x, const T* gy, con
     };
     fold_columns<5, T>(t, T(0), Plus{}, sums,
                        {sum_a.data(), sum_g.data(), sum_ax.data(), sum_gx.data(), sum_ag.data()});
-    // dgy = act' (scale*a + dgy_x*centred + dgy_1),  dx = dx_a*a + dx_g*g + dx_x*centred + dx_1
-    std::vector<T> dgamma_part = per_channel(), dgy_x = per_channel(), dgy_1 = per_channel(), dx_a = per_channel(),
-                   dx_g = per_channel(), dx_x = per_channel(), dx_1 = per_channel();
+    // dgy = act' (scale*a + mixed*centred + dgy_1),  dx = dx_a*a + mixed*g + dx_x*centred + dx_1
+    std::vector<T> dgamma_part = per_channel(), mixed = per_channel(), dgy_1 = per_channel(), dx_a = per_channel(),
+                   dx_x = per_channel(), dx_1 = per_channel();
     const T rows = static_cast<T>(s.rows);
     for (int64_t i = 0; i < n; i++) {
       const T r = rstd[i], scale = gamma ? r * gamma[i % t.cols] : r;
       const T ma = sum_a[i] / rows, mg = sum_g[i] / rows, max = sum_ax[i] / rows, mgx = sum_gx[i] / rows;
       const T c = sum_ag[i] / rows - ma * mg - max * mgx;
       dgamma_part[i] = rows * r * c;
-      dgy_x[i] = -scale * r * max;
+      mixed[i] = -scale * r * max;
       dgy_1[i] = -scale * ma;
       dx_a[i] = -scale * r * mgx;
-      dx_g[i] = -scale * r * max;
+
       dx_x[i] = -scale * r * r * (c - 2 * max * mgx);
       dx_1[i] = scale * r * (mgx * ma + max * mg);
     }
     const auto element = [&]<class V>(const Place& at) { return std::array<V, 1>{load<V>(&dgamma_part[at.offset])}; };
     if (dgamma) fold_columns<1, T>(Tiles(1, t.groups, t.cols), T(0), Plus{}, element, {dgamma});
     if (!dx && !dgy) return;
-    for (auto* values : {&dgy_x, &dgy_1, &dx_a, &dx_g, &dx_x, &dx_1})
-      *values = repeat_columns(t, t.groups, values->data());
+    for (auto* values : {&mixed, &dgy_1, &dx_a, &dx_x, &dx_1}) *values = repeat_columns(t, t.groups, values->data());
     map_columns<T>(t, [&]<class V>(const Place& place) {
       const int64_t i = place.group * t.width + place.column;
       const auto [centred, pre] = columns.template at<V>(place, x);
       const V g = through<f>(load<V>(gy + place.offset), pre, vec::splat<V>(slope)), u = load<V>(a + place.offset);
-      const V to_g = load<V>(&columns.scale[i]) * u + load<V>(&dgy_x[i]) * centred + load<V>(&dgy_1[i]);
+      const V to_g = load<V>(&columns.scale[i]) * u + load<V>(&mixed[i]) * centred + load<V>(&dgy_1[i]);
       if (dgy) store(dgy + place.offset, through<f>(to_g, pre, vec::splat<V>(slope)));
-      const V to_x = load<V>(&dx_a[i]) * u + load<V>(&dx_g[i]) * g + load<V>(&dx_x[i]) * centred + load<V>(&dx_1[i]);
+      const V to_x = load<V>(&dx_a[i]) * u + load<V>(&mixed[i]) * g + load<V>(&dx_x[i]) * centred + load<V>(&dx_1[i]);
       if (dx) store(dx + place.offset, to_x);
     });
   });

@@ -421,12 +421,9 @@ class Polyphase {
   template <class Load, class Pack, class Store>
   void multiply_share(int64_t length, Range mine, Range wide, const Load& load_tiles, const Pack& pack,
                       const Store& store_tiles) const {
-    const auto u_elements = [&](int64_t columns) {  // of all its parts
-      const int64_t parts = length / max_depth, rest = length % max_depth;
-      return points * (parts * Packed::plane(max_depth, columns) + (rest > 0 ? Packed::plane(rest, columns) : 0));
-    };
-    const int64_t size = int64_t{sizeof(T)}, u_bytes = u_elements(wide.size()) * size;
-    const bool u_stays = u_bytes <= staying_bytes && mine.size() > passing_tiles;
+    const int64_t size = int64_t{sizeof(T)}, parts = gemm::blocks(length, max_depth);
+    const auto part_of_u = [&](int64_t width) { return points * Packed::plane(std::min(max_depth, length), width); };
+    const bool u_stays = parts * part_of_u(wide.size()) * size <= staying_bytes && mine.size() > passing_tiles;
     const int64_t most_tiles = u_stays ? passing_tiles : std::max<int64_t>(staying_bytes / (points * length * size), 1);
     const int64_t most_columns = u_stays ? all_columns : std::max<int64_t>(passing_width / nr, 1) * nr;
     const int64_t columns = std::min(most_columns, wide.size()), block_rows = std::min(most_tiles, mine.size());
@@ -437,9 +434,9 @@ class Polyphase {
       return columns_of;
     };
     const Points<T> out = plain_points<T>(Scratch::winograd_out, points, block_rows, columns);
-    const int64_t u_part = points * Packed::plane(std::min(max_depth, length), columns);
+    const int64_t u_part = part_of_u(columns);
     T* const u =
-        static_cast<T*>(scratch(Scratch::winograd_weight, static_cast<size_t>(u_stays ? u_bytes : u_part * size)));
+        static_cast<T*>(scratch(Scratch::winograd_weight, static_cast<size_t>((u_stays ? parts : 1) * u_part * size)));
     const auto piece = [&](Range part, Range slice) {
       return Packed{u_stays ? u + part.begin / max_depth * u_part : u, part, slice};
     };

@@ -5,7 +5,7 @@
 //   norm_apply          1           1 + 1      y = act((x - mean) * rstd*gamma + beta)
 //   norm_backward       2           2          sum g and sum g*xhat, g = gy * act'(pre)
 //                                   2 + 1      gx = gamma*rstd * (g - mean(g) - xhat * mean(g*xhat))
-//   norm_backward_grad 2           3          five sums over a, g and xhat, a being the gradient of gx
+//   norm_backward_grad  2           3          five sums over a, g and xhat, a being the gradient of gx
 //                                   3 + 2      dx and dgy, affine in a, g and x
 //
 // Threads stand as columns.h says: on up to 128 bytes of channels, below each other on rows. A thread keeps what
@@ -221,10 +221,10 @@ struct Cross {
 };
 
 // What the second pass takes of a channel, and the group's share of dgamma:
-//   dgy = act' (scale*u + dgy_x*centred + dgy_1),   dx = dx_u*u + dx_g*g + dx_x*centred + dx_1
+//   dgy = act' (scale*u + mixed*centred + dgy_1),   dx = dx_u*u + mixed*g + dx_x*centred + dx_1
 template <class T>
 struct Slopes {
-  T dgy_x, dgy_1, dx_u, dx_g, dx_x, dx_1, dgamma;
+  T mixed, dgy_1, dx_u, dx_x, dx_1, dgamma;
 };
 
 template <class T, int P, Activation act>
@@ -260,10 +260,10 @@ __global__ void cross_kernel(Cut cut, const T* __restrict__ x, const T* __restri
     const double u = sum.u / n, g = sum.g / n, ux = sum.ux / n, gx = sum.gx / n;
     const double c = sum.ug / n - u * g - ux * gx;
     const Slopes<T> result = {
-        .dgy_x = static_cast<T>(-scale * r * ux),
+        .mixed = static_cast<T>(-scale * r * ux),
         .dgy_1 = static_cast<T>(-scale * u),
         .dx_u = static_cast<T>(-scale * r * gx),
-        .dx_g = static_cast<T>(-scale * r * ux),
+
         .dx_x = static_cast<T>(-scale * r * r * (c - 2 * ux * gx)),
         .dx_1 = static_cast<T>(scale * r * (gx * u + ux * g)),
         .dgamma = static_cast<T>(n * r * c),
@@ -303,9 +303,9 @@ __global__ void backward_grad_kernel(Cut cut, const T* __restrict__ x, const T* 
     for (int p = 0; p < P; p++) {
       const T pre = affine.pre(p, v[p]), centred = v[p] - affine.mean[p];
       const T through_act = through<act>(g[p], pre, slope);
-      const T to_g = affine.scale[p] * u[p] + k[p].dgy_x * centred + k[p].dgy_1;
+      const T to_g = affine.scale[p] * u[p] + k[p].mixed * centred + k[p].dgy_1;
       g[p] = through<act>(to_g, pre, slope);
-      v[p] = k[p].dx_u * u[p] + k[p].dx_g * through_act + k[p].dx_x * centred + k[p].dx_1;
+      v[p] = k[p].dx_u * u[p] + k[p].mixed * through_act + k[p].dx_x * centred + k[p].dx_1;
     }
     if (dx) store(dx + at.offset(cut, row), v);
     if (dgy) store(dgy + at.offset(cut, row), g);

@@ -6,6 +6,7 @@
 
 #include "tests/catch.h"
 #include "tests/core/trial.h"
+#include "tests/kernels/setting.h"
 
 using namespace forger;
 using namespace forger::test;
@@ -133,11 +134,10 @@ TEST_CASE("convolutions by Winograd have the values and derivatives of direct on
       INFO(row.name);
       const Trial trial(row);
       const auto all = [&](kernels::ConvMethod method) {
-        kernels::set_conv_method(method);
+        const kernels::WithConvMethod way(method);
         Tensors results = trial.outputs();
         for (const Tensors& more : {trial.gradients(), trial.second_gradients()})
           results.insert(results.end(), more.begin(), more.end());
-        kernels::set_conv_method(kernels::ConvMethod::automatic);
         return results;
       };
       const Tensors direct = all(kernels::ConvMethod::direct), winograd = all(kernels::ConvMethod::winograd);

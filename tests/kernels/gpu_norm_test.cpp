@@ -216,7 +216,7 @@ TEST_CASE("gpu: norms give the same bits for every order of threads") {
 }
 
 // Bytes of x, gy, y and gx as norm.cu's page counts them; parameters, partials and sums may add a fifth of x, the
-// eleven parameters per channel of the second backward pass two fifths.
+// ten parameters per channel of the second backward pass two fifths.
 TEST_CASE("gpu: batch norm touches memory no more often than it must") {
   const NormShape s = {1, 4096, 128};
   const Case<float> c(s, Activation::leaky_relu, true);

@@ -1,4 +1,4 @@
-// A thread count and a vector width for the length of a test; what was set before comes back.
+// A thread count and a vector width, or a way of convolving, for the length of a test; what was set before comes back.
 #pragma once
 #include "kernels/cpu/simd.h"
 #include "kernels/kernels.h"
@@ -15,6 +15,12 @@ struct Setting {
     set_threads(threads_before);
     set_simd_bytes(bytes_before);
   }
+};
+
+struct WithConvMethod {
+  ConvMethod before = conv_method();
+  explicit WithConvMethod(ConvMethod method) { set_conv_method(method); }
+  ~WithConvMethod() { set_conv_method(before); }
 };
 
 }  // namespace forger::kernels

@@ -1,24 +1,15 @@
 // Winograd's convolution: its matrices in exact arithmetic, its results against plain loops on every kind of geometry,
 // and its choice.
-#include <cmath>
 #include <random>
-#include <vector>
 
 #include "kernels/cpu/simd.h"
 #include "kernels/cpu/winograd_matrices.h"
-#include "tests/catch.h"
-#include "tests/kernels/conv_reference.h"
 #include "tests/kernels/setting.h"
 #include "tests/kernels/triangle.h"
 
 using namespace forger::kernels;
 
 namespace {
-
-struct WithMethod {
-  explicit WithMethod(ConvMethod method) { set_conv_method(method); }
-  ~WithMethod() { set_conv_method(ConvMethod::automatic); }
-};
 
 // y_i = sum_k g_k d_(i+k): the coefficient of g_k d_l in y_i, by the three matrices, is 1 where l = i + k and else 0.
 template <int M, int R>
@@ -70,14 +61,14 @@ TEST_CASE("the matrices of minimal filtering are exact", "[conv]") {
 TEMPLATE_TEST_CASE("Winograd's convolutions agree with plain loops", "[conv]", float, double) {
   const int bytes = GENERATE(16, 32, 64), count = GENERATE(1, 2, 3);
   const Setting setting(count, bytes);
-  const WithMethod method(ConvMethod::winograd);
+  const WithConvMethod method(ConvMethod::winograd);
   CAPTURE(bytes, count);
   std::mt19937 generator(static_cast<unsigned>(bytes + count));
   for (const ConvShape& s : shapes) check_triangle<TestType>(s, generator, tolerance<TestType>);
 }
 
 TEST_CASE("Winograd gives the same bits for every thread count", "[conv]") {
-  const WithMethod method(ConvMethod::winograd);
+  const WithConvMethod method(ConvMethod::winograd);
   std::mt19937 generator(3);
   for (const ConvShape& s : shapes) {
     const Triangle<float> t = random_triangle<float>(s, generator);
@@ -90,6 +81,24 @@ TEST_CASE("Winograd gives the same bits for every thread count", "[conv]") {
   }
 }
 
+// Too large for plain loops: the weight passes by while several blocks of tiles stay, and stays while they pass.
+TEST_CASE("Winograd's convolutions agree with direct ones on layers of many blocks", "[conv]") {
+  std::mt19937 generator(6);
+  for (const ConvShape& s : {square(10, 32, 144, 160, 4, 2, 1), square(6, 32, 32, 48, 4, 2, 1)}) {
+    const Triangle<float> t = random_triangle<float>(s, generator);
+    const auto products = [&](ConvMethod way) {
+      const Setting setting(1, 64);
+      const WithConvMethod method(way);
+      return t.products(s);
+    };
+    const Triangle<float> by_winograd = products(ConvMethod::winograd), direct = products(ConvMethod::direct);
+    const auto wide = [](const std::vector<float>& v) { return std::vector<double>(v.begin(), v.end()); };
+    CHECK(error(by_winograd.map, wide(direct.map), double(s.kh * s.kw * s.c)) < tolerance<float>);
+    CHECK(error(by_winograd.image, wide(direct.image), double(s.kh * s.kw * s.oc)) < tolerance<float>);
+    CHECK(error(by_winograd.weight, wide(direct.weight), double(s.n * s.oh * s.ow)) < tolerance<float>);
+  }
+}
+
 TEST_CASE("what Winograd cannot do goes the direct way", "[conv]") {
   const Setting setting(2, 64);
   std::mt19937 generator(5);
@@ -97,10 +106,10 @@ TEST_CASE("what Winograd cannot do goes the direct way", "[conv]") {
                              square(2, 8, 16, 17, 4, 2, 1), square(2, 9, 16, 16, 1, 1, 0),
                              square(2, 16, 16, 16, 9, 2, 4), conv_shape(2, 9, 9, 16, 16, 4, 4, 2, 1, 1, 1)}) {
     const Triangle<float> t = random_triangle<float>(s, generator);
-    set_conv_method(ConvMethod::direct);
-    const Triangle<float> direct = t.products(s);
-    set_conv_method(ConvMethod::winograd);
-    CHECK(t.products(s) == direct);
-    set_conv_method(ConvMethod::automatic);
+    const auto products = [&](ConvMethod way) {
+      const WithConvMethod method(way);
+      return t.products(s);
+    };
+    CHECK(products(ConvMethod::winograd) == products(ConvMethod::direct));
   }
 }
