@@ -30,7 +30,10 @@ static void matmul(const MatmulShape& s, const T* a, const T* b, T* c);
 // ---- the convolution triangle: implicit GEMMs or Winograd, no patch matrix in memory ----
 // map[n,p,q,o] = sum_{i,j,c} image[n, p*stride - pad + i, q*stride - pad + j, c] * weight[o,i,j,c]
 static void conv2d(const ConvShape& s, const T* image, const T* weight, T* map);
-// image = the transpose of the above applied to map; pixels under no window become 0.
+// map = act(conv2d(image, weight) + bias) in one pass; bias (oc) may be null.
+static void conv2d_bias(const ConvShape& s, const T* image, const T* weight, const T* bias, Activation act, T slope,
+                        T* map);
+// image = the transpose of conv2d applied to map; pixels under no window become 0.
 static void conv_transpose2d(const ConvShape& s, const T* map, const T* weight, T* image);
 // weight[o,i,j,c] = sum_{n,p,q} map[n,p,q,o] * image[n, p*stride - pad + i, q*stride - pad + j, c]
 static void conv_weight_grad(const ConvShape& s, const T* image, const T* map, T* weight);

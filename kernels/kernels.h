@@ -133,7 +133,7 @@ enum class Binary : uint8_t {  // y = f(a, b); p is the op's scalar
 
 enum class Reduce : uint8_t { sum, max, min };
 
-enum class Activation : uint8_t { none, relu, leaky_relu };  // fused behind a norm; leaky_relu takes a slope
+enum class Activation : uint8_t { none, relu, leaky_relu };  // fused behind a norm or a convolution; leaky_relu: slope
 
 enum class Resize : uint8_t { nearest, bilinear };  // bilinear: half-pixel centres, no antialias, edges clamped
 

@@ -506,6 +506,18 @@ class OpTable {
           [=](const Tensor& x, const Tensor& gy) { return conv_weight_grad(x, gy, kh, kw, options); });
     }
 
+    // What follows a convolution fused into it; kernels of one row or column pad one side only.
+    using kernels::Activation;
+    for (const auto& [kh, kw, activation] :
+         {std::tuple{3, 3, Activation::leaky_relu}, {1, 5, Activation::relu}, {5, 1, Activation::none}}) {
+      const Conv2dOptions options{.stride = 1, .padding = kh / 2, .padding_w = kw / 2};
+      const auto follow = activation;
+      row(text("conv2d_bias: ", kh, 'x', kw), {real({2, 5, 6, 3}), real({4, kh, kw, 3}), real({4})},
+          [=](const Tensor& x, const Tensor& w, const Tensor& b) {
+            return conv2d_bias(x, w, b, follow, 0.25, options);
+          });
+    }
+
     struct Transposed {
       int64_t n, h, w, oc, c, kh, kw, stride, padding, output_padding;
     };

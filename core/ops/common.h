@@ -80,4 +80,16 @@ inline int64_t count_windows(const char* op, int64_t size, int64_t kernel, int64
 // y > 0 ? gy : slope*gy, linear in gy; y may be the input or, slopes not being negative, the output of leaky_relu.
 Tensor leaky_relu_grad(const Tensor& gy, const Tensor& y, double slope);  // elementwise.cpp
 
+inline Tensor activate(const Tensor& x, kernels::Activation activation, double slope) {
+  switch (activation) {
+    case kernels::Activation::none:
+      break;
+    case kernels::Activation::relu:
+      return relu(x);
+    case kernels::Activation::leaky_relu:
+      return leaky_relu(x, slope);
+  }
+  return x;
+}
+
 }  // namespace forger::ops

@@ -21,6 +21,7 @@
 namespace forger {
 namespace {
 
+using kernels::Activation;
 using kernels::ConvShape;
 using namespace ops;
 
@@ -78,6 +79,8 @@ Tensor weight_grad(const ConvShape& s, const Tensor& image, const Tensor& map) {
                 });
 }
 
+int64_t columns_padding(const Conv2dOptions& options) { return options.padding_w.value_or(options.padding); }
+
 // The geometry of a triangle from its image side. `oc` maps.
 ConvShape geometry(const char* op, const Shape& image, int64_t oc, int64_t kh, int64_t kw,
                    const Conv2dOptions& options) {
@@ -86,14 +89,14 @@ ConvShape geometry(const char* op, const Shape& image, int64_t oc, int64_t kh, i
           .w = image[2],
           .c = image[3],
           .oh = count_windows(op, image[1], kh, options.stride, options.padding),
-          .ow = count_windows(op, image[2], kw, options.stride, options.padding),
+          .ow = count_windows(op, image[2], kw, options.stride, columns_padding(options)),
           .oc = oc,
           .kh = kh,
           .kw = kw,
           .stride_h = options.stride,
           .stride_w = options.stride,
           .pad_h = options.padding,
-          .pad_w = options.padding};
+          .pad_w = columns_padding(options)};
 }
 
 void check_ranks(const char* op, const Tensor& x, const char* other_name, const Tensor& other) {
@@ -107,14 +110,35 @@ void check_no_output_padding(const char* op, const Conv2dOptions& options) {
                     options.output_padding);
 }
 
+// What conv2d checks.
+ConvShape forward_geometry(const char* op, const Tensor& x, const Tensor& weight, const Conv2dOptions& options) {
+  check_ranks(op, x, "weight", weight);
+  check_no_output_padding(op, options);
+  check<ShapeError>(weight.size(3) == x.size(3), "[", op, "] weight expects ", weight.size(3),
+                    " input channels, x has ", x.size(3), " (x: ", x.shape(), ", weight: ", weight.shape(), ")");
+  return geometry(op, x.shape(), weight.size(0), weight.size(1), weight.size(2), options);
+}
+
 }  // namespace
 
 Tensor conv2d(const Tensor& x, const Tensor& weight, Conv2dOptions options) {
-  check_ranks("conv2d", x, "weight", weight);
-  check_no_output_padding("conv2d", options);
-  check<ShapeError>(weight.size(3) == x.size(3), "[conv2d] weight expects ", weight.size(3), " input channels, x has ",
-                    x.size(3), " (x: ", x.shape(), ", weight: ", weight.shape(), ")");
-  return conv(geometry("conv2d", x.shape(), weight.size(0), weight.size(1), weight.size(2), options), x, weight);
+  return conv(forward_geometry("conv2d", x, weight, options), x, weight);
+}
+
+Tensor conv2d_bias(const Tensor& x, const Tensor& weight, const Tensor& bias, Activation activation, double slope,
+                   Conv2dOptions options) {
+  const ConvShape s = forward_geometry("conv2d_bias", x, weight, options);
+  check_operands("conv2d_bias", x, bias);
+  check<ShapeError>(bias.shape() == Shape{s.oc}, "[conv2d_bias] bias should be ", s.oc, ", got ", bias.shape());
+  const bool recorded = recording() && (x.requires_grad() || weight.requires_grad() || bias.requires_grad());
+  if (recorded || !fused_enabled()) return activate(add(conv(s, x, weight), bias), activation, slope);
+  Tensor map = fresh(x, {s.n, s.oh, s.ow, s.oc});
+  dispatch(x, [&]<class K>() {
+    using T = typename K::Scalar;
+    K::conv2d_bias(s, x.data<T>(), weight.data<T>(), bias.data<T>(), activation, static_cast<T>(slope), map.data<T>());
+  });
+  announce(s);
+  return record("conv2d_bias", map, {}, {});
 }
 
 Tensor conv_transpose2d(const Tensor& x, const Tensor& weight, Conv2dOptions options) {
@@ -122,14 +146,16 @@ Tensor conv_transpose2d(const Tensor& x, const Tensor& weight, Conv2dOptions opt
   check<ShapeError>(weight.size(0) == x.size(3), "[conv_transpose2d] weight expects ", weight.size(0),
                     " input channels, x has ", x.size(3), " (x: ", x.shape(), ", weight: ", weight.shape(), ")");
   check<ShapeError>(options.stride > 0, "[conv_transpose2d] stride must be positive, got ", options.stride);
-  check<ShapeError>(options.padding >= 0, "[conv_transpose2d] padding cannot be negative, got ", options.padding);
+  check<ShapeError>(options.padding >= 0 && columns_padding(options) >= 0,
+                    "[conv_transpose2d] padding cannot be negative, got ", options.padding);
   check<ShapeError>(options.output_padding >= 0 && options.output_padding < options.stride,
                     "[conv_transpose2d] output_padding must be at least 0 and below the stride ", options.stride,
                     ", got ", options.output_padding);
-  const auto grown = [&](int64_t size, int64_t kernel) {
-    return (size - 1) * options.stride - 2 * options.padding + kernel + options.output_padding;
+  const auto grown = [&](int64_t size, int64_t kernel, int64_t padding) {
+    return (size - 1) * options.stride - 2 * padding + kernel + options.output_padding;
   };
-  const int64_t h = grown(x.size(1), weight.size(1)), w = grown(x.size(2), weight.size(2));
+  const int64_t h = grown(x.size(1), weight.size(1), options.padding);
+  const int64_t w = grown(x.size(2), weight.size(2), columns_padding(options));
   check<ShapeError>(x.size(1) > 0 && x.size(2) > 0 && h > 0 && w > 0, "[conv_transpose2d] the output would be ", h, "x",
                     w, " pixels (x: ", x.shape(), ", weight: ", weight.shape(), ", padding ", options.padding, ")");
   const ConvShape s = geometry("conv_transpose2d", {x.size(0), h, w, weight.size(3)}, weight.size(0), weight.size(1),

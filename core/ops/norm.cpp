@@ -34,18 +34,6 @@ T* data_or_null(const Tensor& x) {
   return x.defined() ? x.data<T>() : nullptr;
 }
 
-Tensor activate(const Tensor& x, const NormOptions& options) {
-  switch (options.activation) {
-    case Activation::none:
-      break;
-    case Activation::relu:
-      return relu(x);
-    case Activation::leaky_relu:
-      return leaky_relu(x, options.slope);
-  }
-  return x;
-}
-
 void check_options(const char* op, const NormOptions& options) {
   check<ShapeError>(options.eps >= 0, "[", op, "] eps cannot be negative, got ", options.eps);
   check<ShapeError>(options.activation != Activation::leaky_relu || options.slope >= 0, "[", op,
@@ -89,7 +77,7 @@ Tensor grouped_reference(const NormShape& s, std::span<const Tensor> inputs, con
   const Tensor rows = reshape(x, {s.groups, s.rows, s.channels});
   const Tensor centred = sub(rows, mean(rows, {1}, true));
   const Tensor rstd = reciprocal(sqrt(affine(mean(square(centred), {1}, true), 1, options.eps)));
-  return reshape(activate(add(mul(mul(centred, rstd), gamma), beta), options), x.shape());
+  return reshape(activate(add(mul(mul(centred, rstd), gamma), beta), options.activation, options.slope), x.shape());
 }
 
 // Kernel calls and the reference share what does not change between the orders of differentiation.
@@ -219,7 +207,7 @@ Tensor batch_norm_inference(const Tensor& x, const Tensor& gamma, const Tensor& 
   };
   const auto reference = [options](std::span<const Tensor> in) {
     const Tensor rstd = reciprocal(sqrt(affine(in[4], 1, options.eps)));
-    return activate(add(mul(mul(sub(in[0], in[3]), rstd), in[1]), in[2]), options);
+    return activate(add(mul(mul(sub(in[0], in[3]), rstd), in[1]), in[2]), options.activation, options.slope);
   };
   const auto gradient = [options, x_ = Saved(x), gamma_ = Saved(gamma), beta_ = Saved(beta), mean_ = Saved(mean),
                          variance_ = Saved(variance)](const Incoming& in) {

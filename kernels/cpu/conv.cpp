@@ -26,6 +26,7 @@
 namespace forger::kernels {
 namespace {
 
+using gemm::FinishedOut;
 using gemm::Matrix;
 using gemm::MatrixOut;
 using gemm::Operand;
@@ -145,6 +146,20 @@ struct ScatterOut {
   }
 };
 
+template <class T, class Out>
+void convolve(const ConvShape& s, const T* image, const T* weight, const Out& out) {
+  const int64_t k = s.kh * s.kw * s.c, pixels = s.n * s.oh * s.ow;
+  const Operand<Matrix<const T>> filters{{weight, k}, true};
+  const bool pointwise = s.kh == 1 && s.kw == 1 && s.stride_h == 1 && s.stride_w == 1 && s.pad_h == 0 && s.pad_w == 0;
+  with_simd([&](auto bytes) {
+    if (window_is_image(s) || pointwise) {  // the patches are the image as it lies there
+      gemm::multiply<T, bytes>(pixels, s.oc, k, Operand<Matrix<const T>>{{image, k}}, filters, out);
+    } else {
+      gemm::multiply<T, bytes>(pixels, s.oc, k, Operand<Patches<const T>>{patches_of(s, image)}, filters, out);
+    }
+  });
+}
+
 // ---- phases of the transposed convolution ---------------------------------------------------------------------------
 
 // One axis of one phase. An image coordinate x and a tap i meet at the map coordinate p where x + pad = p*stride + i.
@@ -238,13 +253,16 @@ void transpose_scattered(const ConvShape& s, const T* map, const T* weight, T* i
 
 template <class T>
 void Cpu<T>::conv2d(const ConvShape& s, const T* image, const T* weight, T* map) {
-  const int64_t k = s.kh * s.kw * s.c;
-  if (window_is_image(s)) return matmul(plain(s.n, s.oc, k, false, true), image, weight, map);
-  if (winograd_conv2d(s, image, weight, map)) return;
-  with_simd([&](auto bytes) {
-    gemm::multiply<T, bytes>(s.n * s.oh * s.ow, s.oc, k, Operand<Patches<const T>>{patches_of(s, image)},
-                             Operand<Matrix<const T>>{{weight, k}, true}, MatrixOut<T>{map, s.oc});
-  });
+  if (winograd_conv2d<T>(s, image, weight, nullptr, map)) return;
+  convolve(s, image, weight, MatrixOut<T>{map, s.oc});
+}
+
+template <class T>
+void Cpu<T>::conv2d_bias(const ConvShape& s, const T* image, const T* weight, const T* bias, Activation act, T slope,
+                         T* map) {
+  const BiasActivation<T> epilogue{bias, act, slope};
+  if (winograd_conv2d(s, image, weight, &epilogue, map)) return;
+  convolve(s, image, weight, FinishedOut<T>{{map, s.oc}, epilogue, s.kh * s.kw * s.c});
 }
 
 template <class T>
@@ -292,6 +310,7 @@ void Cpu<T>::conv_weight_grad(const ConvShape& s, const T* image, const T* map, 
 }
 
 FORGER_KERNEL(Cpu, conv2d);
+FORGER_KERNEL(Cpu, conv2d_bias);
 FORGER_KERNEL(Cpu, conv_transpose2d);
 FORGER_KERNEL(Cpu, conv_weight_grad);
 

@@ -33,6 +33,7 @@
 #include <cstdint>
 #include <cstring>
 
+#include "kernels/cpu/epilogue.h"
 #include "kernels/cpu/parallel.h"
 #include "kernels/cpu/simd.h"
 
@@ -100,11 +101,17 @@ constexpr bool is_matrix = requires(const Source& s) {
 // ---- destinations ---------------------------------------------------------------------------------------------------
 //
 // A destination either has rows(row, count, pointers), the addresses of contiguous rows into which tiles are stored, or
-// scatter(row, count, col, cols, tile, tile_step), which must add a tile wherever it belongs.
+// scatter(row, count, col, cols, tile, tile_step), which must add a tile wherever it belongs. One with rows may also
+// have finish(rows, count, col, cols, depth), told of each tile when the products up to `depth` are summed.
 
 template <class Out>
 constexpr bool scatters = requires {
   &Out::scatter;
+};
+
+template <class Out>
+constexpr bool finishes = requires {
+  &Out::finish;
 };
 
 template <class T>
@@ -113,6 +120,17 @@ struct MatrixOut {
   int64_t step;
   void rows(int64_t row, int64_t count, T** pointers) const {
     for (int64_t i = 0; i < count; i++) pointers[i] = data + (row + i) * step;
+  }
+};
+
+// A matrix whose elements go through an epilogue once their sum over the whole depth is there.
+template <class T>
+struct FinishedOut : MatrixOut<T> {
+  BiasActivation<T> epilogue;
+  int64_t depth;
+  void finish(T* const* pointers, int64_t count, int64_t col, int64_t cols, int64_t summed) const {
+    if (summed < depth) return;
+    for (int64_t i = 0; i < count; i++) epilogue.finish(pointers[i], col, cols);
   }
 };
 
@@ -300,6 +318,7 @@ void multiply_block(const Operand<A>& a, const T* b_panels, Range rows, Range co
       const int64_t count = std::min<int64_t>(nr, cols.end - col);
       if (!scattered && count == nr) {
         full(kc, packed.data, packed.step, b, out_rows, col, accumulate);
+        if constexpr (finishes<Out>) out.finish(out_rows, mr, col, count, depth.end);
         continue;
       }
       (count <= nr / 2 ? narrow : full)(kc, packed.data, packed.step, b, aside_rows, scattered ? col - cols.begin : 0,
@@ -312,6 +331,7 @@ void multiply_block(const Operand<A>& a, const T* b_panels, Range rows, Range co
             copy_run(out_rows[i] + col, aside_rows[i], count);
           }
         }
+        if constexpr (finishes<Out>) out.finish(out_rows, mr, col, count, depth.end);
       }
     }
     if constexpr (scattered) out.scatter(mine.begin, mr, cols.begin, cols.size(), aside, aside_step);
@@ -419,6 +439,7 @@ void multiply_dots(const Operand<A>& a, const Operand<B>& b, Range rows, int64_t
         if (i % dot_rows == 0) dot_tile<T, Bytes, N>(padded, a_panel + i * row_step<T>, b_panel, sums);
         for (int64_t j = 0; j < N; j++) out_rows[i][j] = sums[i % dot_rows][j] + (pc > 0 ? out_rows[i][j] : T{0});
       }
+      if constexpr (finishes<Out>) out.finish(out_rows, count, 0, N, depth.end);
     }
   }
 }

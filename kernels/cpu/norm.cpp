@@ -23,20 +23,12 @@
 #include <cmath>
 #include <vector>
 
-#include "kernels/activation.h"
+#include "kernels/cpu/epilogue.h"
 #include "kernels/cpu/fold.h"
 
 namespace forger::kernels {
 namespace {
 
-// ---- activations ----------------------------------------------------------------------------------------------------
-
-template <Activation act, class V>
-inline V activate(V pre, V slope) {
-  if constexpr (act == Activation::relu) return pre <= V{} ? V{} : pre;  // a NaN stays
-  if constexpr (act == Activation::leaky_relu) return pre > V{} ? pre : slope * pre;
-  return pre;
-}
 template <Activation act, class V>
 inline V through(V gy, V pre, V slope) {  // gy * act'(pre)
   if constexpr (act == Activation::relu) return pre > V{} ? gy : V{};

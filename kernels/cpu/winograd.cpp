@@ -149,7 +149,7 @@ class Polyphase {
         tile_cols(gemm::blocks(s.ow, M)),
         tiles(s.n * tile_rows * tile_cols) {}
 
-  void conv2d(const T* image, const T* weight, T* map) const;
+  void conv2d(const T* image, const T* weight, const BiasActivation<T>* epilogue, T* map) const;
   void conv_transpose2d(const T* map, const T* weight, T* image) const;
   void weight_grad(const T* image, const T* map, T* weight) const;
 
@@ -297,14 +297,16 @@ class Polyphase {
     });
   }
 
-  // map = A^T w A for the channels of `slice`.
-  void points_to_map(const Points<T>& in, Range block, Range slice, T* map) const {
+  // map = A^T w A for the channels of `slice`, or what the epilogue makes of it.
+  void points_to_map(const Points<T>& in, Range block, Range slice, const BiasActivation<T>* epilogue, T* map) const {
     const int64_t line = s.ow * s.oc;
     for_map_vectors(block, slice, [&](int64_t row, int64_t origin, int64_t rows, int64_t cols, auto whole, int64_t o) {
       const T* const from = in.at(row, o - slice.begin);
       T* const to = map + origin + o;
+      const V bias = epilogue && epilogue->bias ? load<V>(epilogue->bias + o) : V{};
       const auto put = [&](int i, V v) {
-        if (whole || (i / M < rows && i % M < cols)) store(to + i / M * line + i % M * s.oc, v);
+        if (!whole && (i / M >= rows || i % M >= cols)) return;
+        store(to + i / M * line + i % M * s.oc, epilogue ? (*epilogue)(v, bias) : v);
       };
       sandwich<a_t, V>([&](int i) { return load<V>(from + i * in.plane); }, put);
     });
@@ -481,11 +483,12 @@ class Polyphase {
 };
 
 template <class T, int Bytes, int M, int R>
-void Polyphase<T, Bytes, M, R>::conv2d(const T* image, const T* weight, T* map) const {
+void Polyphase<T, Bytes, M, R>::conv2d(const T* image, const T* weight, const BiasActivation<T>* epilogue,
+                                       T* map) const {
   multiply_points(
       depth, s.oc, 1, [&](Range block, Range part, const Points<T>& v) { image_to_points(image, block, part, v); },
       [&](const Packed& u) { pack_forward(weight, u); },
-      [&](const Points<T>& w, Range block, Range slice) { points_to_map(w, block, slice, map); });
+      [&](const Points<T>& w, Range block, Range slice) { points_to_map(w, block, slice, epilogue, map); });
 }
 
 template <class T, int Bytes, int M, int R>
@@ -558,8 +561,8 @@ bool with_algorithm(const ConvShape& s, const F& f) {
 }  // namespace
 
 template <class T>
-bool winograd_conv2d(const ConvShape& s, const T* image, const T* weight, T* map) {
-  return with_algorithm<T>(s, [&](const auto& algorithm) { algorithm.conv2d(image, weight, map); });
+bool winograd_conv2d(const ConvShape& s, const T* image, const T* weight, const BiasActivation<T>* epilogue, T* map) {
+  return with_algorithm<T>(s, [&](const auto& algorithm) { algorithm.conv2d(image, weight, epilogue, map); });
 }
 template <class T>
 bool winograd_conv_transpose2d(const ConvShape& s, const T* map, const T* weight, T* image) {
@@ -577,10 +580,10 @@ double conv_multiply_adds(const ConvShape& s) {
   return count;
 }
 
-#define FORGER_WINOGRAD(T)                                                              \
-  template bool winograd_conv2d<T>(const ConvShape&, const T*, const T*, T*);           \
-  template bool winograd_conv_transpose2d<T>(const ConvShape&, const T*, const T*, T*); \
-  template bool winograd_weight_grad<T>(const ConvShape&, const T*, const T*, T*);      \
+#define FORGER_WINOGRAD(T)                                                                              \
+  template bool winograd_conv2d<T>(const ConvShape&, const T*, const T*, const BiasActivation<T>*, T*); \
+  template bool winograd_conv_transpose2d<T>(const ConvShape&, const T*, const T*, T*);                 \
+  template bool winograd_weight_grad<T>(const ConvShape&, const T*, const T*, T*);                      \
   template double conv_multiply_adds<T>(const ConvShape&)
 FORGER_WINOGRAD(float);
 FORGER_WINOGRAD(double);

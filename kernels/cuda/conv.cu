@@ -212,6 +212,12 @@ void Gpu<T>::conv2d(const ConvShape& s, const T* image, const T* weight, T* map)
 }
 
 template <class T>
+void Gpu<T>::conv2d_bias(const ConvShape& s, const T* image, const T* weight, const T* bias, Activation act, T slope,
+                         T* map) {
+  conv2d_with(s, image, weight, BiasActivation<T>{bias, act, slope}, map);
+}
+
+template <class T>
 void Gpu<T>::conv_transpose2d(const ConvShape& s, const T* map, const T* weight, T* image) {
   if (window_is_image(s)) return matmul(plain(s.n, s.kh * s.kw * s.c, s.oc, false, false), map, weight, image);
   run(phases_of(geometry_of(s), map, weight), image, s.n * s.h * s.w * s.c);
@@ -233,21 +239,8 @@ void Gpu<T>::conv_weight_grad(const ConvShape& s, const T* image, const T* map, 
 }
 
 FORGER_KERNEL(Gpu, conv2d);
+FORGER_KERNEL(Gpu, conv2d_bias);
 FORGER_KERNEL(Gpu, conv_transpose2d);
 FORGER_KERNEL(Gpu, conv_weight_grad);
 
-// map = act(conv2d(image, weight) + bias), bias (oc) or null: for ops that fuse the two. Not part of the contract.
-inline namespace gpu_words {
-
-template <class T>
-void conv2d_bias_activation(const ConvShape& s, const T* image, const T* weight, const T* bias, Activation activation,
-                            T slope, T* map) {
-  conv2d_with(s, image, weight, BiasActivation<T>{bias, activation, slope}, map);
-}
-template void conv2d_bias_activation(const ConvShape&, const float*, const float*, const float*, Activation, float,
-                                     float*);
-template void conv2d_bias_activation(const ConvShape&, const double*, const double*, const double*, Activation, double,
-                                     double*);
-
-}  // namespace gpu_words
 }  // namespace forger::kernels

@@ -13,12 +13,6 @@
 using namespace forger;
 using namespace forger::kernels;
 
-namespace forger::kernels::inline simt_words {  // kernels/cuda/conv.cu
-template <class T>
-void conv2d_bias_activation(const ConvShape& s, const T* image, const T* weight, const T* bias, Activation activation,
-                            T slope, T* map);
-}
-
 namespace {
 
 // The layers of GANs, and what is awkward: odd channels, leftover pixels, windows larger than the image.
@@ -258,8 +252,8 @@ TEMPLATE_TEST_CASE("gpu: bias and activation fused behind a convolution", "[gpu]
         want.push_back(activate(double(with_bias ? plain[i] + bias[i % bias.size()] : plain[i])));
       }
       const OnDevice<TestType> map(plain.size());
-      conv2d_bias_activation(s, image.data(), weight.data(), with_bias ? bias_there.data() : nullptr, activation,
-                             TestType(0.25), map.data());
+      Simt<TestType>::conv2d_bias(s, image.data(), weight.data(), with_bias ? bias_there.data() : nullptr, activation,
+                                  TestType(0.25), map.data());
       require_close(map.host(), want, 0);
     };
     fused(true, Activation::none, [](double x) { return x; });

@@ -60,6 +60,26 @@ double error(const std::vector<T>& got, const std::vector<double>& expected, dou
   return worst / std::sqrt(summands + 1);
 }
 
+// conv2d_bias is conv2d, bias and activation; a NaN comes through.
+template <class T>
+void check_epilogue(const ConvShape& s, const Triangle<T>& t, const std::vector<double>& map, double tolerance) {
+  std::vector<T> bias(t.weight.begin(), t.weight.begin() + s.oc), got(map.size());
+  const T slope = T(0.25);
+  const auto worst = [&](bool with_bias, Activation act, auto activate) {
+    Cpu<T>::conv2d_bias(s, t.image.data(), t.weight.data(), with_bias ? bias.data() : nullptr, act, slope, got.data());
+    std::vector<double> expected = map;
+    for (size_t i = 0; i < map.size(); i++)
+      expected[i] = activate(with_bias ? map[i] + double(bias[i % bias.size()]) : map[i]);
+    return error(got, expected, double(s.kh * s.kw * s.c));
+  };
+  CHECK(worst(true, Activation::none, [](double x) { return x; }) < tolerance);
+  CHECK(worst(true, Activation::relu, [](double x) { return std::max(x, 0.0); }) < tolerance);
+  CHECK(worst(false, Activation::leaky_relu, [](double x) { return x > 0 ? x : x / 4; }) < tolerance);
+  bias.back() = T(NAN);
+  Cpu<T>::conv2d_bias(s, t.image.data(), t.weight.data(), bias.data(), Activation::relu, slope, got.data());
+  CHECK(std::isnan(got.back()));
+}
+
 template <class T>
 void check_triangle(const ConvShape& s, std::mt19937& generator, double tolerance) {
   CAPTURE(s.n, s.h, s.w, s.c, s.oh, s.ow, s.oc, s.kh, s.kw, s.stride_h, s.stride_w, s.pad_h, s.pad_w);
@@ -68,6 +88,7 @@ void check_triangle(const ConvShape& s, std::mt19937& generator, double toleranc
   CHECK(error(got.map, expected.map, double(s.kh * s.kw * s.c)) < tolerance);
   CHECK(error(got.image, expected.image, double(s.kh * s.kw * s.oc)) < tolerance);
   CHECK(error(got.weight, expected.weight, double(s.n * s.oh * s.ow)) < tolerance);
+  if (!got.map.empty()) check_epilogue(s, t, expected.map, tolerance);
 }
 
 }  // namespace forger::kernels
