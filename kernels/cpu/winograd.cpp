@@ -44,7 +44,7 @@ using gemm::Range;
 
 constexpr int64_t all_columns = INT64_MAX;
 constexpr int64_t max_depth = 256;          // what one pass of a product sums
-constexpr int64_t passing_tiles = 42;       // tiles of a block that passes: three full panels of rows
+constexpr int64_t passing_tiles = 28;       // tiles of a block that passes: two full panels of rows
 constexpr int64_t passing_width = 64;       // columns of a slice of U that passes
 constexpr int64_t staying_bytes = 8 << 20;  // of a factor that stays
 constexpr int64_t grad_tiles = 64;          // tiles of a block where they are the depth of the product
@@ -284,12 +284,12 @@ class Polyphase {
 
   // W: A y A^T of the tiles of `block`, channels of `slice`.
   void map_to_points(const T* map, Range block, Range slice, const Points<T>& out) const {
-    const int64_t line = s.ow * s.oc, next_tile = next_map_tile();
+    const int64_t line = s.ow * s.oc, pixel = s.oc, next_tile = next_map_tile();
     for_map_vectors(block, slice, [&](int64_t row, int64_t origin, int64_t rows, int64_t cols, auto whole, int64_t o) {
       const T* const from = map + origin + o;
       T* const to = out.at(row, o - slice.begin);
       const auto get = [&](int i) {
-        const T* const at = from + i / M * line + i % M * s.oc;
+        const T* const at = from + i / M * line + i % M * pixel;
         __builtin_prefetch(at + next_tile, 0, 2);
         return whole || (i / M < rows && i % M < cols) ? load<V>(at) : V{};
       };
@@ -299,14 +299,14 @@ class Polyphase {
 
   // map = A^T w A for the channels of `slice`, or what the epilogue makes of it.
   void points_to_map(const Points<T>& in, Range block, Range slice, const BiasActivation<T>* epilogue, T* map) const {
-    const int64_t line = s.ow * s.oc;
+    const int64_t line = s.ow * s.oc, pixel = s.oc;
     for_map_vectors(block, slice, [&](int64_t row, int64_t origin, int64_t rows, int64_t cols, auto whole, int64_t o) {
       const T* const from = in.at(row, o - slice.begin);
       T* const to = map + origin + o;
       const V bias = epilogue && epilogue->bias ? load<V>(epilogue->bias + o) : V{};
       const auto put = [&](int i, V v) {
         if (!whole && (i / M >= rows || i % M >= cols)) return;
-        store(to + i / M * line + i % M * s.oc, epilogue ? (*epilogue)(v, bias) : v);
+        store(to + i / M * line + i % M * pixel, epilogue ? (*epilogue)(v, bias) : v);
       };
       sandwich<a_t, V>([&](int i) { return load<V>(from + i * in.plane); }, put);
     });
