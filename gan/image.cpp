@@ -13,7 +13,9 @@
 #include <zlib.h>
 
 #include <algorithm>
+#include <cctype>
 #include <cmath>
+#include <filesystem>
 #include <fstream>
 #include <memory>
 #include <span>
@@ -132,13 +134,7 @@ std::vector<float> resize_axis(const std::vector<float>& x, int64_t outer, int64
   return y;
 }
 
-// ---- tensors ----
-
-// [-1, 1] -> 0 ... 255, the nearest; NaN is shown as black.
-uint8_t to_byte(double value) {
-  if (!(value > -1)) return 0;
-  return value < 1 ? static_cast<uint8_t>((value + 1) * 127.5 + 0.5) : 255;
-}
+// ---- pictures ----
 
 Image blank(int64_t height, int64_t width, int64_t channels) {
   constexpr uint8_t white = 255;
@@ -171,6 +167,27 @@ Image read_image(const std::string& path, int channels) {
   return {height, width, channels, std::vector<uint8_t>(pixels.get(), pixels.get() + count)};
 }
 
+std::vector<std::string> picture_files(const std::string& folder) {
+  namespace fs = std::filesystem;
+  const auto is_picture = [](const fs::directory_entry& entry) {
+    const fs::path path = entry.path();
+    std::string extension = path.extension().string();
+    std::transform(extension.begin(), extension.end(), extension.begin(),
+                   [](unsigned char c) { return static_cast<char>(std::tolower(c)); });
+    const bool known = extension == ".png" || extension == ".jpg" || extension == ".jpeg";
+    return known && !path.filename().string().starts_with('.') && entry.is_regular_file();
+  };
+  std::vector<std::string> files;
+  try {
+    for (const fs::directory_entry& entry : fs::recursive_directory_iterator(folder))
+      if (is_picture(entry)) files.push_back(entry.path().generic_string());
+  } catch (const fs::filesystem_error& error) {
+    throw DataError(text("cannot read the folder '", folder, "': ", error.code().message()));
+  }
+  std::sort(files.begin(), files.end());
+  return files;
+}
+
 std::string encode_png(const Image& image) {
   check<Error>(image.height > 0 && image.width > 0 && (image.channels == 1 || image.channels == 3) &&
                    static_cast<int64_t>(image.pixels.size()) == image.height * image.width * image.channels,
@@ -187,6 +204,20 @@ std::string encode_png(const Image& image) {
 }
 
 void write_png(const std::string& path, const Image& image) { nn::write_file_atomically(path, encode_png(image)); }
+
+Image with_channels(const Image& image, int64_t channels) {
+  if (image.channels == channels) return image;
+  Image out{image.height, image.width, channels, {}};
+  const uint8_t* pixel = image.pixels.data();
+  for (int64_t i = 0; i < image.height * image.width; i++, pixel += image.channels) {
+    if (channels == 3) {
+      out.pixels.insert(out.pixels.end(), 3, *pixel);
+    } else {
+      out.pixels.push_back(static_cast<uint8_t>((pixel[0] * 77 + pixel[1] * 150 + pixel[2] * 29) >> 8));
+    }
+  }
+  return out;
+}
 
 Image centre_crop(const Image& image) {
   if (image.height == image.width) return image;
@@ -211,6 +242,16 @@ Image resize(const Image& image, int64_t height, int64_t width) {
   std::transform(x.begin(), x.end(), out.pixels.begin(),
                  [](float value) { return static_cast<uint8_t>(std::clamp(value + 0.5f, 0.0f, 255.0f)); });
   return out;
+}
+
+uint8_t to_byte(double value) {
+  if (!(value > -1)) return 0;
+  return value < 1 ? static_cast<uint8_t>((value + 1) * 127.5 + 0.5) : 255;
+}
+
+void to_sample(const Image& image, float* sample) {
+  std::transform(image.pixels.begin(), image.pixels.end(), sample,
+                 [](uint8_t pixel) { return static_cast<float>(pixel) / 127.5f - 1.0f; });
 }
 
 Image grid(const Tensor& images, int64_t columns) {

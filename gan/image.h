@@ -15,12 +15,21 @@ struct Image {
 // PNG or JPEG. channels 1 or 3: converted. DataError names the file: "cannot read 'x.png': truncated PNG"; also when it
 // is neither, a PNG's checksum is wrong, or it has more than 2^26 pixels.
 Image read_image(const std::string& path, int channels);
+// The .png, .jpg and .jpeg files under a folder, sub-folders included, sorted by path; hidden ones are left out.
+// DataError when the folder cannot be read.
+std::vector<std::string> picture_files(const std::string& folder);
 std::string encode_png(const Image& image);                   // the file's bytes
 void write_png(const std::string& path, const Image& image);  // atomically
 
+// 1 or 3 channels: grey is repeated, colour becomes its luma (Rec. 601, as read_image converts files).
+Image with_channels(const Image& image, int64_t channels);
 Image centre_crop(const Image& image);  // to a square
 // Bilinear, antialiased when shrinking (triangle filter), rounded to the nearest.
 Image resize(const Image& image, int64_t height, int64_t width);
+
+// 8 bits from [-1, 1] and back: -1 is 0 and 1 is 255, rounded to the nearest, clamped; NaN is black.
+uint8_t to_byte(double value);
+void to_sample(const Image& image, float* sample);  // (height, width, channels) floats
 
 // images (N, H, W, 1 or 3) in [-1, 1] -> one picture, row by row, of at most `columns` columns with a white border of 2
 // pixels between; values are clamped. 2-D points (N, 2) become a scatter plot over [-extent, extent]^2, y upwards;

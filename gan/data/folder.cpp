@@ -7,7 +7,6 @@
 // A picture is cut to its middle square and resized to the side asked for (0: the side of the first picture). It is
 // decoded when it is first read and then kept, as 8-bit pixels of that side, if the whole set fits into 1 GiB.
 #include <algorithm>
-#include <cctype>
 #include <filesystem>
 #include <mutex>
 #include <set>
@@ -19,26 +18,11 @@ namespace forger::gan {
 namespace {
 namespace fs = std::filesystem;
 
-bool is_picture(const fs::directory_entry& entry) {
-  const fs::path path = entry.path();
-  std::string extension = path.extension().string();
-  std::transform(extension.begin(), extension.end(), extension.begin(),
-                 [](unsigned char c) { return static_cast<char>(std::tolower(c)); });
-  const bool known = extension == ".png" || extension == ".jpg" || extension == ".jpeg";
-  return known && !path.filename().string().starts_with('.') && entry.is_regular_file();
-}
-
 // Paths relative to the folder.
 std::vector<fs::path> pictures_in(const fs::path& folder) {
   std::vector<fs::path> files;
-  try {
-    for (const fs::directory_entry& entry : fs::recursive_directory_iterator(folder))
-      if (is_picture(entry)) files.push_back(entry.path().lexically_relative(folder));
-  } catch (const fs::filesystem_error& error) {
-    throw DataError(text("cannot read the folder '", folder.string(), "': ", error.code().message()));
-  }
-  std::sort(files.begin(), files.end(),
-            [](const fs::path& a, const fs::path& b) { return a.generic_string() < b.generic_string(); });
+  for (const std::string& file : picture_files(folder.string()))
+    files.push_back(fs::path(file).lexically_relative(folder));
   return files;
 }
 

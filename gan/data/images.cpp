@@ -63,11 +63,6 @@ Image fit(const Image& image, int64_t size) {
   return resize(square, size, size);
 }
 
-void to_sample(const Image& image, float* sample) {
-  std::transform(image.pixels.begin(), image.pixels.end(), sample,
-                 [](uint8_t pixel) { return static_cast<float>(pixel) / 127.5f - 1.0f; });
-}
-
 DataSetPtr image_set(ImageArray images, int64_t size) { return std::make_shared<ImageSet>(std::move(images), size); }
 
 void Fnv::add(std::span<const uint8_t> bytes) {

@@ -18,7 +18,6 @@
 namespace forger::gan {
 
 Image fit(const Image& image, int64_t size);        // square; size 0: unchanged
-void to_sample(const Image& image, float* sample);  // (height, width, channels) floats in [-1, 1]
 
 struct ImageArray {
   std::string name;

@@ -1,0 +1,195 @@
+#include "metrics/extractor.h"
+
+#include <omp.h>
+
+#include <atomic>
+#include <exception>
+#include <mutex>
+#include <numeric>
+
+#include "core/autograd.h"
+#include "core/ops.h"
+#include "metrics/inception.h"
+
+namespace forger::metrics {
+namespace {
+
+// f(i) for 0 <= i < n on all threads; the first exception is thrown again here.
+template <class F>
+void on_threads(int64_t n, const F& f) {
+  std::exception_ptr failure;
+  std::mutex mutex;
+#pragma omp parallel for num_threads(kernels::threads()) schedule(dynamic, 1)
+  for (int64_t i = 0; i < n; i++) {
+    try {
+      f(i);
+    } catch (...) {
+      const std::lock_guard lock(mutex);
+      if (!failure) failure = std::current_exception();
+    }
+  }
+  if (failure) std::rethrow_exception(failure);
+}
+
+// 8-bit images of one size in one piece of memory.
+struct Album {
+  int64_t height, width, channels;
+  std::vector<uint8_t> pixels;
+  gan::Image at(int64_t i) const {
+    const auto bytes = height * width * channels;
+    const uint8_t* first = pixels.data() + i * bytes;
+    return {height, width, channels, {first, first + bytes}};
+  }
+};
+
+void append(Album& album, const Tensor& images) {
+  check<UsageError>(images.rank() == 4, "this run makes points, not images: only the metric 'modes' judges points");
+  album.height = images.size(1), album.width = images.size(2), album.channels = images.size(3);
+  for (const double x : to(images, Device::cpu).to_vector()) album.pixels.push_back(gan::to_byte(x));
+}
+
+Pictures pictures_of(std::shared_ptr<const Album> album, int64_t count, const std::string& name) {
+  return {.name = name, .count = count, .read = [album](int64_t i) { return album->at(i); }};
+}
+
+class InceptionExtractor : public Extractor {
+ public:
+  InceptionExtractor(const std::string& weights, Convention convention) : network_(weights), convention_(convention) {}
+  std::string name() const override { return "inception"; }
+  std::string convention() const override { return name_of(convention_); }
+  std::string hash() const override { return network_.hash(); }
+  std::string about() const override {
+    return text("Inception-v3, ", network_.published() ? "the published weights" : "weights of its own", " (",
+                network_.hash(), "), resized as '", convention(), "'");
+  }
+  int64_t batch() const override { return 16; }
+  int channels() const override { return 3; }
+  Seen look(const std::vector<gan::Image>& images) const override {
+    const Tensor x({batch(), inception_side, inception_side, 3}, DType::f32);
+    const int64_t size = x.numel() / batch();
+    on_threads(batch(), [&](int64_t i) {
+      inception_input(images[static_cast<size_t>(i)], convention_, x.data<float>() + i * size);
+    });
+    const Inception::Output seen = network_.forward(x);
+    return {seen.features, seen.unbiased};
+  }
+
+ private:
+  Inception network_;
+  Convention convention_;
+};
+
+}  // namespace
+
+Pictures Pictures::first(int64_t n) const {
+  check<DataError>(n <= count, name, " has ", count, " images, ", n, " were asked for");
+  Pictures fewer = *this;
+  fewer.count = n;
+  return fewer;
+}
+
+Pictures pictures_in_folder(const std::string& folder, int channels, bool skip_broken) {
+  const std::vector<std::string> files = gan::picture_files(folder);
+  check<DataError>(!files.empty(), "no PNG or JPEG image in '", folder, "'");
+  std::vector<std::string> faults(files.size());
+  on_threads(std::ssize(files), [&](int64_t i) {
+    const auto at = static_cast<size_t>(i);
+    try {
+      gan::read_image(files[at], channels);
+    } catch (const DataError& error) {
+      faults[at] = error.what();
+    }
+  });
+  std::vector<std::string> whole, broken, reasons;
+  for (size_t i = 0; i < files.size(); i++) {
+    (faults[i].empty() ? whole : broken).push_back(files[i]);
+    if (!faults[i].empty()) reasons.push_back(faults[i]);
+  }
+  check<DataError>(broken.empty() || skip_broken, broken.size(), " of ", files.size(), " images in '", folder,
+                   "' are broken; the first: ", reasons.empty() ? "" : reasons.front(),
+                   "; --skip-broken leaves them out");
+  check<DataError>(!whole.empty(), "all ", files.size(), " images in '", folder,
+                   "' are broken; the first: ", reasons.empty() ? "" : reasons.front());
+  const int64_t count = std::ssize(whole);
+  return {.name = folder,
+          .count = count,
+          .read = [whole = std::move(whole),
+                   channels](int64_t i) { return gan::read_image(whole[static_cast<size_t>(i)], channels); },
+          .broken = std::move(broken)};
+}
+
+Pictures pictures_of(const gan::DataSetPtr& data, const std::string& name) {
+  const Shape sample = data->sample();
+  check<UsageError>(sample.rank() == 3, name, " holds points, not images");
+  return {.name = name, .count = data->count(), .read = [data, sample](int64_t i) {
+            std::vector<float> values(static_cast<size_t>(sample.numel()));
+            data->read(i, values.data());
+            gan::Image image{sample[0], sample[1], sample[2], {}};
+            for (const float x : values) image.pixels.push_back(gan::to_byte(x));
+            return image;
+          }};
+}
+
+Pictures pictures_of(const Tensor& images, const std::string& name) {
+  auto album = std::make_shared<Album>();
+  append(*album, images);
+  return pictures_of(album, images.size(0), name);
+}
+
+Pictures pictures_of(gan::Recipe& recipe, int64_t count, uint64_t seed, const std::string& name) {
+  constexpr int64_t at_once = 64;
+  constexpr uint64_t stream = 0x6a7564676564;  // "judged": not the latents that training or `forger sample` draws
+  Random random(seed, stream);
+  auto album = std::make_shared<Album>();
+  for (int64_t done = 0; done < count; done += at_once)  // whole batches: the first samples do not depend on the count
+    append(*album, recipe.generate(recipe.latent(at_once, random)));
+  return pictures_of(album, count, name);
+}
+
+Tensor as_tensor(const Pictures& pictures, int64_t begin, int64_t end) {
+  check<DataError>(begin < end, pictures.name, ": no images to look at");
+  const gan::Image first = pictures.read(begin);
+  const Tensor images({end - begin, first.height, first.width, first.channels}, DType::f32);
+  const int64_t size = images.numel() / images.size(0);
+  on_threads(end - begin, [&](int64_t i) {
+    const gan::Image image = pictures.read(begin + i);
+    check<DataError>(std::ssize(image.pixels) == size && image.height == first.height, pictures.name,
+                     ": images of different sizes, ", first.height, "x", first.width, " and ", image.height, "x",
+                     image.width, "; this metric compares pixels");
+    gan::to_sample(image, images.data<float>() + i * size);
+  });
+  return images;
+}
+
+ExtractorPtr inception_extractor(const std::string& weights, Convention convention) {
+  return std::make_shared<InceptionExtractor>(weights, convention);
+}
+
+void look_at(const Extractor& extractor, const Pictures& pictures, const std::function<void(const Seen&)>& take,
+             const Ticker& ticker) {
+  const int64_t batch = extractor.batch();
+  for (int64_t begin = 0; begin < pictures.count; begin += batch) {
+    const int64_t n = std::min(batch, pictures.count - begin);
+    std::vector<gan::Image> images(static_cast<size_t>(batch));
+    // The last batch is filled up with its last image, and what is seen in those is dropped.
+    on_threads(batch, [&](int64_t i) { images[static_cast<size_t>(i)] = pictures.read(begin + std::min(i, n - 1)); });
+    const Seen seen = extractor.look(images);
+    take(n == batch ? seen : Seen{slice(seen.features, 0, 0, n), slice(seen.logits, 0, 0, n)});
+    if (ticker) ticker(begin + n, pictures.count);
+  }
+}
+
+Seen look_at(const Extractor& extractor, const Pictures& pictures, const Ticker& ticker) {
+  const NoGrad no_grad;
+  std::vector<Tensor> features, logits;
+  look_at(
+      extractor, pictures,
+      [&](const Seen& seen) {
+        features.push_back(seen.features);
+        logits.push_back(seen.logits);
+      },
+      ticker);
+  return {concat(features, 0), concat(logits, 0)};
+}
+
+}  // namespace forger::metrics

@@ -1,0 +1,176 @@
+#include "metrics/judge.h"
+
+#include <cstdlib>
+#include <filesystem>
+
+#include "core/autograd.h"
+#include "gan/data/images.h"
+#include "nn/checkpoint.h"
+#include "nn/layers.h"
+#include "nn/optim.h"
+
+namespace forger::metrics {
+namespace {
+
+constexpr int64_t side = 32, hidden = 128, batch_size = 128, most_steps = 2000, most_epochs = 40;
+constexpr const char* recipe_version = "1";  // to be raised whenever a judge would come out differently
+
+// An image as the judge sees it: (side, side, channels) floats.
+void judge_input(const gan::Image& image, int64_t channels, float* out) {
+  gan::to_sample(gan::resize(gan::with_channels(image, channels), side, side), out);
+}
+
+// A data set of any size, seen through the judge's eyes.
+class Resized : public gan::DataSet {
+ public:
+  explicit Resized(gan::DataSetPtr data) : data_(std::move(data)), pictures_(pictures_of(data_, data_->name())) {}
+  int64_t count() const override { return data_->count(); }
+  Shape sample() const override { return {side, side, data_->sample()[2]}; }
+  void read(int64_t i, float* out) const override { judge_input(pictures_.read(i), sample()[2], out); }
+  int64_t classes() const override { return data_->classes(); }
+  int64_t label(int64_t i) const override { return data_->label(i); }
+  std::string name() const override { return data_->name(); }
+  std::string hash() const override { return data_->hash(); }
+
+ private:
+  gan::DataSetPtr data_;
+  Pictures pictures_;
+};
+
+}  // namespace
+
+struct Judge::Network : nn::Module {
+  Network(int64_t channels, int64_t classes, Random& random) {
+    auto convolutions = std::make_shared<nn::Sequential>();
+    int64_t in = channels;
+    for (const int64_t out : {32, 64, 128}) {
+      const Conv2dOptions half{.stride = 2, .padding = 1};
+      convolutions->append(std::make_shared<nn::Conv2d>(in, out, 4, half, random, /*with_bias=*/false));
+      convolutions->append(std::make_shared<nn::BatchNorm>(out, NormOptions{.activation = kernels::Activation::relu}));
+      in = out;
+    }
+    body = child("body", convolutions);
+    features = child("features", std::make_shared<nn::Linear>(in * side * side / 64, hidden, random));
+    dropout = child("dropout", std::make_shared<nn::Dropout>(0.3, random));
+    head = child("head", std::make_shared<nn::Linear>(hidden, classes, random));
+  }
+  Tensor see(const Tensor& x) { return relu((*features)(flatten((*body)(x)))); }
+  Tensor forward(const Tensor& x) override { return (*head)((*dropout)(see(x))); }
+  std::shared_ptr<nn::Module> body, features, dropout, head;
+};
+
+Judge::Judge(int channels, std::vector<std::string> class_names, Random& random)
+    : channels_(channels),
+      class_names_(std::move(class_names)),
+      network_(std::make_shared<Network>(channels, std::ssize(class_names_), random)) {}
+
+void Judge::fit(const gan::DataSetPtr& train, uint64_t seed, const Ticker& ticker) {
+  const int64_t batch = std::min(batch_size, train->count());
+  const int64_t steps = std::min(most_steps, most_epochs * (train->count() / batch));
+  gan::Loader loader(std::make_shared<Resized>(train), batch, seed);
+  nn::Adam adam(network_->parameters(), {.lr = 2e-3, .beta1 = 0.9, .beta2 = 0.999});
+  for (int64_t step = 0; step < steps; step++) {
+    const auto [images, labels] = loader.next();
+    adam.zero_grad();
+    backward(cross_entropy((*network_)(images), labels));
+    adam.lr = 2e-3 * nn::cosine_schedule(step, steps);
+    adam.step();
+    if (ticker) ticker(step + 1, steps);
+  }
+}
+
+void Judge::measure(const gan::DataSet& test) {
+  int64_t right = 0, i = 0;
+  look_at(*this, pictures_of(gan::DataSetPtr(&test, [](const gan::DataSet*) {}), test.name()), [&](const Seen& seen) {
+    for (const double c : argmax(seen.logits).to_vector()) right += static_cast<int64_t>(c) == test.label(i++);
+  });
+  accuracy_ = static_cast<double>(right) / static_cast<double>(test.count());
+}
+
+std::shared_ptr<const Judge> Judge::of(const gan::DataSetPtr& train, const gan::DataSetPtr& test, uint64_t seed,
+                                       const std::string& cache, const Ticker& ticker) {
+  check<UsageError>(train->sample().rank() == 3, train->name(), " holds points: only the metric 'modes' judges points");
+  check<UsageError>(train->classes() > 1, train->name(),
+                    " has no labels for the built-in judge to learn; give Inception's weights: --inception FILE");
+  std::vector<std::string> names;
+  for (int64_t c = 0; c < train->classes(); c++) names.push_back(train->class_name(c));
+  Random random(seed);
+  const std::shared_ptr<Judge> judge(new Judge(static_cast<int>(train->sample()[2]), names, random));
+  judge->data_name_ = train->name();
+
+  namespace fs = std::filesystem;
+  gan::Fnv key;  // all that decides how a judge comes out
+  for (const std::string& part : {std::string(recipe_version), train->hash(), test->hash(), text(train->sample()),
+                                  std::to_string(seed), std::to_string(kernels::threads())})
+    key.add(part);
+  judge->hash_ = key.hex();
+  const fs::path folder = cache.empty() ? cache_folder() : cache,
+                 file = folder / ("judge-" + judge->hash_ + ".safetensors");
+  if (fs::exists(file)) {
+    try {
+      const nn::Checkpoint kept = nn::load_checkpoint(file.string());
+      nn::load_state(judge->network_->state(), kept.tensors);
+      judge->accuracy_ = std::stod(kept.metadata.at("accuracy"));
+      judge->network_->eval();
+      return judge;
+    } catch (const std::exception&) {
+      // Damaged, or of another making: trained again and replaced.
+    }
+  }
+  judge->fit(train, seed, ticker);
+  judge->network_->eval();
+  judge->measure(*test);
+  nn::Checkpoint kept{.tensors = judge->network_->state(), .metadata = {}};
+  kept.metadata = {{"accuracy", text(judge->accuracy_)}, {"data", train->name()}};
+  std::error_code ignored;  // an unwritable cache costs time, not results
+  fs::create_directories(folder, ignored);
+  try {
+    nn::save_checkpoint(file.string(), kept);
+  } catch (const DataError&) {
+  }
+  return judge;
+}
+
+std::string Judge::convention() const { return text(side, " pixels"); }
+
+std::string Judge::about() const {
+  std::ostringstream line;
+  line.precision(4);
+  line << "the built-in judge of " << data_name_ << " (" << hash_ << "), right on " << 100 * accuracy_
+       << " % of the test images";
+  return line.str();
+}
+
+Seen Judge::look(const std::vector<gan::Image>& images) const {
+  const NoGrad no_grad;
+  const Tensor x({batch(), side, side, channels_}, DType::f32);
+  const int64_t size = side * side * channels_;
+#pragma omp parallel for num_threads(kernels::threads()) schedule(static)
+  for (int64_t i = 0; i < batch(); i++)
+    judge_input(images[static_cast<size_t>(i)], channels_, x.data<float>() + i * size);
+  const Tensor features = network_->see(x);
+  return {features, (*network_->head)(features)};
+}
+
+std::string cache_folder() {
+  const auto variable = [](const char* name) {
+    const char* value = std::getenv(name);
+    return std::string(value ? value : "");
+  };
+  if (const std::string chosen = variable("FORGER_CACHE"); !chosen.empty()) return chosen;
+  if (const std::string shared = variable("XDG_CACHE_HOME"); !shared.empty()) return shared + "/forger";
+  return variable("HOME") + "/.cache/forger";
+}
+
+int64_t ClassHistogram::found() const {
+  return std::count_if(counts.begin(), counts.end(), [](int64_t n) { return n > 0; });
+}
+
+ClassHistogram class_histogram(const Tensor& logits) {
+  ClassHistogram histogram{std::vector<int64_t>(static_cast<size_t>(logits.size(1))), 0};
+  for (const double c : argmax(logits).to_vector()) histogram.counts[static_cast<size_t>(c)]++;
+  histogram.confidence = mean(max(softmax(logits), {1})).item();
+  return histogram;
+}
+
+}  // namespace forger::metrics

@@ -1,0 +1,87 @@
+// Scores of two clouds of features, by the published definitions. Pure functions of matrices: what made the features is
+// not their business (inception.h, judge.h).
+//
+// Features are tensors (N, D) of float32 or float64 on the CPU, a row per image; all arithmetic is float64. Results do
+// not depend on how rows were batched nor on the number of threads, to the last bit, and are finite for finite input.
+// Features that are not finite, shapes that do not fit and too few rows are one line: DataError, or ShapeError for the
+// caller's mistakes.
+#pragma once
+#include <cstdint>
+#include <span>
+#include <vector>
+
+#include "core/random.h"
+#include "core/tensor.h"
+
+namespace forger::metrics {
+
+struct Spread {
+  double value = 0;
+  double spread = 0;  // standard deviation (population) over the splits or subsets
+};
+
+// ---- moments --------------------------------------------------------------------------------------------------------
+
+struct Gaussian {
+  int64_t count = 0;               // rows seen
+  std::vector<double> mean;        // (D)
+  std::vector<double> covariance;  // (D, D), divided by count - 1
+  int64_t dims() const { return static_cast<int64_t>(mean.size()); }
+};
+
+// Streaming mean and covariance: blocks of a fixed number of rows are centred and merged (Chan, Golub, LeVeque 1983,
+// "Algorithms for computing the sample variance"), so that a constant feature has variance 0 exactly.
+class Moments {
+ public:
+  explicit Moments(int64_t dims);
+  void add(const Tensor& rows);  // (n, dims)
+  Gaussian gaussian() const;     // of all rows so far; DataError below two
+  int64_t count() const { return merged_ + pending_; }
+
+ private:
+  void merge(const double* rows, int64_t count, int64_t& total, std::vector<double>& mean,
+             std::vector<double>& scatter) const;
+  int64_t dims_, merged_ = 0, pending_ = 0;
+  std::vector<double> block_;           // (block rows, D), the last `pending_` rows
+  std::vector<double> mean_, scatter_;  // of merged rows; scatter = sum of (x - mean)(x - mean)^T
+};
+
+// ---- distances of distributions -------------------------------------------------------------------------------------
+
+// |m1 - m2|^2 + Tr(S1 + S2 - 2 (S1 S2)^(1/2)): Heusel et al. 2017, arXiv:1706.08500, equation 6; FID on Inception's
+// features. With S = F F^T the last trace is the sum of the singular values of F1^T F2, so no square root of a product
+// is ever taken: no imaginary parts, singular covariances included. Never negative.
+double frechet_distance(const Gaussian& a, const Gaussian& b);
+
+// Rows drawn for one estimate of KID, without replacement, from each side.
+struct Subset {
+  std::vector<int64_t> a, b;
+};
+std::vector<Subset> draw_subsets(int64_t count_a, int64_t count_b, int64_t subsets, int64_t size, Random& random);
+
+// Mean over subsets of the unbiased MMD^2 with the kernel (x.y/D + 1)^3: Binkowski et al. 2018, arXiv:1801.01401,
+// section 4; KID on Inception's features. May be negative. Published: 100 subsets of 1,000.
+Spread kernel_distance(const Tensor& a, const Tensor& b, std::span<const Subset> subsets);
+
+// exp of the mean KL(p(y|x) || p(y)) in each of `splits` equal parts of the rows taken in `order`: Salimans et al.
+// 2016, arXiv:1606.03498. logits (N, classes); published: Inception's logits without the bias, 10 splits, a random
+// order. Part k is [k*N/splits, (k+1)*N/splits), rounded down.
+Spread inception_score(const Tensor& logits, std::span<const int64_t> order, int64_t splits = 10);
+
+// ---- manifolds of nearest neighbours --------------------------------------------------------------------------------
+
+// Share of fakes within some real row's ball, and of reals within some fake's; a row's ball reaches (<=) its k-th
+// nearest other row of its own set. Kynkaanniemi et al. 2019, arXiv:1904.06991, equations 1 and 2; published: k = 3.
+struct PrecisionRecall {
+  double precision = 0, recall = 0;
+};
+PrecisionRecall precision_recall(const Tensor& real, const Tensor& fake, int64_t k = 3);
+
+// Mean number of real balls (<) around a fake, over k; share of reals with a fake in their ball (<). Naeem et al. 2020,
+// arXiv:2002.09797, equations 4 and 5; published: k = 5.
+struct DensityCoverage {
+  double density = 0, coverage = 0;
+};
+DensityCoverage density_coverage(const Tensor& real, const Tensor& fake, int64_t k = 5);
+
+}  // namespace forger::metrics

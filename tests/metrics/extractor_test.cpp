@@ -1,0 +1,3 @@
+#include "metrics/extractor.h"
+
+#include "tests/catch.h"
