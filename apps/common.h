@@ -26,6 +26,10 @@ struct Command {
 Command train_command(CLI::App& root);        // train.cpp
 Command sample_command(CLI::App& root);       // sample.cpp
 Command interpolate_command(CLI::App& root);  // interpolate.cpp
+Command evaluate_command(CLI::App& root);     // evaluate.cpp
+Command fid_command(CLI::App& root);          // fid.cpp
+Command stats_command(CLI::App& root);        // fid.cpp
+Command neighbours_command(CLI::App& root);   // neighbours.cpp
 Command list_command(CLI::App& root);         // list.cpp
 Command info_command(CLI::App& root);         // info.cpp
 

@@ -66,8 +66,9 @@ int run(int argc, char** argv) {
   CLI::App root(overview, "forger");
   root.set_version_flag("--version", std::string("forger ") + FORGER_VERSION);
   root.get_formatter()->column_width(28);
-  const std::vector<Command> commands{train_command(root), sample_command(root), interpolate_command(root),
-                                      list_command(root), info_command(root)};
+  const std::vector<Command> commands{train_command(root),      sample_command(root), interpolate_command(root),
+                                      evaluate_command(root),   fid_command(root),    stats_command(root),
+                                      neighbours_command(root), list_command(root),   info_command(root)};
   try {
     root.parse(argc, argv);
   } catch (const CLI::ParseError& error) {

@@ -109,15 +109,36 @@ void Terminal::progress(const gan::Progress& progress) {
   last_ = now;
   last_step_ = progress.step;
   if (live_)
-    draw(progress);
+    draw(fraction_of(progress), [&](size_t columns) { return progress_text(progress, columns); });
   else
     write_error("step " + progress_text(progress, std::string::npos) + "\n");
 }
 
-void Terminal::draw(const gan::Progress& progress) {
+void Terminal::work(const std::string& what, int64_t done, int64_t total) {
+  const auto now = Clock::now();
+  if (what != work_) work_ = what, began_ = last_ = now;
+  if (done >= total) {
+    if (drawn_) write_error("\r\x1b[K");
+    drawn_ = false;
+    return;
+  }
+  if (std::chrono::duration<double>(now - last_).count() < (live_ ? redraw_seconds : plain_seconds)) return;
+  last_ = now;
+  const double fraction = static_cast<double>(done) / static_cast<double>(total);
+  const double seconds = std::chrono::duration<double>(now - began_).count();
+  const std::string line =
+      text(what, "  ", done, '/', total, "  ", duration(seconds * (1 - fraction) / fraction), " left");
+  if (live_)
+    draw(fraction, [&](size_t columns) { return line.substr(0, columns); });
+  else
+    write_error(line + "\n");
+}
+
+template <class Text>
+void Terminal::draw(double fraction, const Text& text_for) {
   const size_t width = terminal_width() - 1;  // the last column would wrap on some terminals
   const size_t bar = width >= 60 ? std::min<size_t>(width / 4, 32) : 0;
-  const auto filled = static_cast<size_t>(std::lround(fraction_of(progress) * static_cast<double>(bar)));
+  const auto filled = static_cast<size_t>(std::lround(fraction * static_cast<double>(bar)));
   line_.clear();
   if (bar > 0) {
     line_ = colours_ ? "\x1b[36m" : "";
@@ -126,7 +147,7 @@ void Terminal::draw(const gan::Progress& progress) {
     line_ += repeat(unicode_ ? "─" : ".", bar - filled);
     line_ += colours_ ? "\x1b[0m  " : "  ";
   }
-  line_ += progress_text(progress, width - (bar > 0 ? bar + 2 : 0));
+  line_ += text_for(width - (bar > 0 ? bar + 2 : 0));
   write_error("\r\x1b[K" + line_);
   drawn_ = true;
 }

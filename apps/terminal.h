@@ -27,6 +27,8 @@ class Terminal {
   Terminal& operator=(const Terminal&) = delete;
 
   void progress(const gan::Progress& progress);
+  // Any other long work: "looking at fashion-mnist (test)  2,304/10,000  4.1 s left". Its line goes when it is done.
+  void work(const std::string& what, int64_t done, int64_t total);
   void note(const std::string& line);
   void warning(const std::string& line);
   void finish();  // leaves the last state on its line; further output starts below
@@ -36,14 +38,18 @@ class Terminal {
 
  private:
   using Clock = std::chrono::steady_clock;
-  void draw(const gan::Progress& progress);
+  // The bar and the text that `text_for(columns)` makes for what is left of the line.
+  template <class Text>
+  void draw(double fraction, const Text& text_for);
   void print_above(const std::string& line);
 
   bool live_, colours_, unicode_;
-  bool drawn_ = false;      // the cursor is on a progress line
-  std::string line_;        // that line, to draw again below a note
-  Clock::time_point last_;  // of the last line
-  int64_t last_step_ = -1;  // -1: none yet
+  bool drawn_ = false;       // the cursor is on a progress line
+  std::string line_;         // that line, to draw again below a note
+  Clock::time_point last_;   // of the last line
+  int64_t last_step_ = -1;   // -1: none yet
+  std::string work_;         // what is being done
+  Clock::time_point began_;  // doing it
 };
 
 }  // namespace forger::apps

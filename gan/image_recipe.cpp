@@ -1,12 +1,21 @@
 #include "gan/image_recipe.h"
 
 #include "core/autograd.h"
+#include "core/device.h"
 
 namespace forger::gan {
 namespace {
 
 kernels::AdamSettings adam(const Settings& settings, const char* rate) {
   return {.lr = settings.number(rate), .beta1 = settings.number("beta1"), .beta2 = settings.number("beta2")};
+}
+
+Tensor in_evaluation(nn::Module& network, const Tensor& x) {
+  const NoGrad no_grad;
+  network.eval();
+  const Tensor y = network(x);
+  network.train();
+  return y;
 }
 
 }  // namespace
@@ -25,12 +34,10 @@ ImageRecipe::ImageRecipe(const Settings& settings, const Shape& sample, BuildNet
   optimizer_d_ = std::make_shared<nn::Adam>(discriminator_->parameters(), adam(settings, "lr_d"));
 }
 
-Tensor ImageRecipe::generate(const Tensor& latent) {
-  const NoGrad no_grad;
-  generator_->eval();
-  const Tensor images = (*generator_)(latent);
-  generator_->train();
-  return images;
+Tensor ImageRecipe::generate(const Tensor& latent) { return in_evaluation(*generator_, latent); }
+
+Tensor ImageRecipe::discriminate(const Tensor& samples) {
+  return reshape(in_evaluation(*discriminator_, to(samples, device_)), {samples.size(0)});
 }
 
 std::vector<Recipe::Part> ImageRecipe::parts() const {

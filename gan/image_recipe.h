@@ -19,6 +19,7 @@ class ImageRecipe : public Recipe {
     return random.normal({n, latent_}, 0, 1, DType::f32, device_);
   }
   Tensor generate(const Tensor& latent) override;
+  Tensor discriminate(const Tensor& samples) override;
   std::vector<Part> parts() const override;
 
  protected:

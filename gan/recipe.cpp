@@ -23,6 +23,8 @@ Scalars look_at(const Readings& readings) {
 Recipe::Recipe(const Settings& settings)
     : random_(static_cast<uint64_t>(settings.integer("seed"))), device_(find_device(settings.text("device"))) {}
 
+Tensor Recipe::discriminate(const Tensor&) { return {}; }
+
 RegisterRecipe::RegisterRecipe(RecipeEntry entry) {
   auto& entries = registry();
   entries.push_back(std::move(entry));

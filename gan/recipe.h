@@ -37,6 +37,9 @@ class Recipe {
   virtual Tensor latent(int64_t n, Random& random) = 0;  // (n, ...): what `generate` takes
   // Samples for latents: (n, H, W, C) in [-1, 1], or (n, 2). Evaluation mode, nothing recorded.
   virtual Tensor generate(const Tensor& latent) = 0;
+  // What the discriminator says of samples: (n), the higher the more it takes them for real. Undefined where a recipe
+  // has none. Evaluation mode, nothing recorded.
+  virtual Tensor discriminate(const Tensor& samples);
 
   // Networks and optimisers by name, in a fixed order: what is averaged, checkpointed and resumed.
   struct Part {

@@ -47,7 +47,8 @@ void RunFolder::create() const {
 }
 
 void RunFolder::clear() const {
-  for (const char* name : {"config.toml", "metrics.csv", "log.txt", "report.html", "samples", "checkpoints"}) {
+  for (const char* name : {"config.toml", "metrics.csv", "scores.csv", "evaluation.json", "modes.png", "sanity.svg",
+                           "log.txt", "report.html", "samples", "checkpoints"}) {
     std::error_code error;
     fs::remove_all(path_ / name, error);
     check<DataError>(!error, "--force: cannot remove '", (path_ / name).string(), "': ", error.message());
@@ -73,9 +74,9 @@ void RunFolder::keep_newest_checkpoints(int64_t count) const {
   });
 }
 
-MetricsFile::MetricsFile(const std::string& path, int64_t last_step) : path_(path) {
+MetricsFile::MetricsFile(const std::string& path, int64_t last_step, int digits) : path_(path), digits_(digits) {
   std::ifstream in(path);
-  std::string kept, line;
+  std::string kept, line, names, last;
   for (bool header = true; std::getline(in, line) && !in.eof(); header = false) {  // at eof the row lacks its line end
     int64_t step = 0;
     double seconds = 0;
@@ -84,16 +85,20 @@ MetricsFile::MetricsFile(const std::string& path, int64_t last_step) : path_(pat
       if (!row || step > last_step) break;
       seconds_ = seconds;
     }
+    (header ? names : last) = line;
     kept += line + "\n";
     empty_ = false;
   }
+  std::istringstream columns(names), cells(last);
+  for (std::string name, cell; std::getline(columns, name, ',') && std::getline(cells, cell, ',');)
+    last_[name] = std::strtod(cell.c_str(), nullptr);
   in.close();
   nn::write_file_atomically(path, kept);
   out_.open(path, std::ios::app);
   check<DataError>(out_.good(), "cannot write '", path, "'");
 }
 
-void MetricsFile::append(int64_t step, double seconds, const std::vector<std::pair<const char*, double>>& values) {
+void MetricsFile::append(int64_t step, double seconds, const std::vector<std::pair<std::string, double>>& values) {
   std::ostringstream row;
   if (empty_) {
     row << "step,seconds";
@@ -102,7 +107,7 @@ void MetricsFile::append(int64_t step, double seconds, const std::vector<std::pa
     empty_ = false;
   }
   row << step << ',' << seconds;
-  row.precision(9);
+  row.precision(digits_);
   for (const auto& [name, value] : values) row << ',' << value;
   out_ << row.str() << '\n' << std::flush;
   check<DataError>(out_.good(), "cannot write '", path_, "': is the disk full?");

@@ -215,6 +215,11 @@ Settings common_settings() {
          {"schedule", "constant", "of the learning rates: constant, linear or cosine"},
          {"n_critic", int64_t{1}, "discriminator updates per generator update", 1, 1000},
          {"ema", 0.999, "decay of the generator's moving average, which samples; 0: none", 0, 0.999999}});
+  group("evaluation",
+        {{"evaluate_every", int64_t{0}, "steps between evaluations, which keep the best checkpoint; 0: none", 0, 1e9},
+         {"evaluate", "fcd", "scores, comma-separated (forger list); the first one ranks checkpoints"},
+         {"evaluate_count", int64_t{2000}, "samples that an evaluation looks at", 2, 1e7},
+         {"inception", "", "weights of Inception, for fid, is and kid (metrics/convert_inception.py)"}});
   group("machine",
         {{"device", "cpu", "where to compute: cpu, cuda, or simt (the CUDA kernels on the CPU, checked)"},
          {"math", "fp32", "of matrix products on a GPU: fp32, or tf32 on its tensor cores"},

@@ -22,6 +22,7 @@ namespace fs = std::filesystem;
 using Clock = std::chrono::steady_clock;
 
 constexpr const char* found_out = "found out by the trainer";  // the heading in config.toml
+const std::string best_suffix = "_best";                       // of a score's column in scores.csv: the best one so far
 constexpr uint64_t preview_stream = 2;  // of the run's seed; stream 0 is the training's, the loader has its own
 
 // Threads, fused paths: what a run's settings say of the machine. `threads` is resolved to a number, because results
@@ -162,7 +163,9 @@ struct Trainer::Impl {
   Counters counters{};
   std::unique_ptr<Loader> loader;
   std::unique_ptr<Stepper> stepper;
-  std::unique_ptr<MetricsFile> metrics;
+  std::unique_ptr<MetricsFile> metrics, scores;
+  Evaluate evaluate;
+  std::map<std::string, double> best;  // so far, by score
   std::ofstream log;
   Tensor preview_latent, preview_reals;
   std::vector<double> base_rates;  // one per part
@@ -201,6 +204,12 @@ struct Trainer::Impl {
     metrics = std::make_unique<MetricsFile>(folder.metrics(), static_cast<int64_t>(counters.step));
     seconds_before = metrics->seconds();
     log.open(folder.log(), std::ios::app);
+    if (settings.integer("evaluate_every") == 0) return;
+    constexpr int digits = 17;  // the best score is read back on resume
+    scores = std::make_unique<MetricsFile>(folder.scores(), static_cast<int64_t>(counters.step), digits);
+    for (const auto& [name, value] : scores->last()) {
+      if (name.ends_with(best_suffix)) best[name.substr(0, name.size() - best_suffix.size())] = value;
+    }
   }
 
   void note(const std::string& line) {
@@ -212,12 +221,16 @@ struct Trainer::Impl {
     observer.on_warning(line);
   }
 
+  void save_as(const std::string& path) {
+    counters.drawn = loader->drawn();
+    counters.random_block = state.recipe->random().block;
+    save(state, counters, path);
+  }
+
   void checkpoint() {
     const auto step = static_cast<int64_t>(counters.step);
     if (saved_step == step) return;
-    counters.drawn = loader->drawn();
-    counters.random_block = state.recipe->random().block;
-    save(state, counters, folder.checkpoint(step));
+    save_as(folder.checkpoint(step));
     saved_step = step;
     folder.keep_newest_checkpoints(settings.integer("keep_checkpoints"));
     write_report(folder.path().string());
@@ -232,6 +245,25 @@ struct Trainer::Impl {
     write_png(folder.sample(step), picture(fakes));
     note(text("step ", step, ": samples ", folder.sample(step)));
     if (const auto warning = watch.look_at_samples(fakes, preview_reals)) warn(text("step ", step, ": ", *warning));
+  }
+
+  void evaluation(double seconds) {
+    state.swap_averages();
+    const std::vector<TrainingScore> found = evaluate(*state.recipe);
+    state.swap_averages();
+    const auto step = static_cast<int64_t>(counters.step);
+    std::vector<std::pair<std::string, double>> row;
+    for (const TrainingScore& score : found) {
+      const auto [before, first] = best.try_emplace(score.name, score.value);
+      const bool better =
+          first || (score.lower_is_better ? score.value < before->second : score.value > before->second);
+      if (better) before->second = score.value;
+      row.emplace_back(score.name, score.value);
+      row.emplace_back(score.name + best_suffix, before->second);
+      note(text("step ", step, ": ", score.name, ' ', score.value, better && !first ? ", the best so far" : ""));
+      if (better && &score == &found.front()) save_as(folder.best_checkpoint());
+    }
+    scores->append(step, seconds, row);
   }
 
   bool run(const std::atomic<bool>& stop) {
@@ -275,6 +307,7 @@ struct Trainer::Impl {
         if (const auto warning = watch.look(progress.scalars)) warn(text("step ", counters.step, ": ", *warning));
       }
       if (last || due("preview_every")) preview();
+      if (evaluate && scores && (last || due("evaluate_every"))) evaluation(progress.seconds);
       if (last || due("checkpoint_every")) checkpoint();
     }
     return true;
@@ -291,7 +324,7 @@ struct Trainer::Impl {
   }
 
   void append_metrics(const Progress& progress) {
-    std::vector<std::pair<const char*, double>> values;
+    std::vector<std::pair<std::string, double>> values;
     for (const auto& [name, value] : progress.scalars) values.emplace_back(name, value);
     metrics->append(progress.step, progress.seconds, values);
   }
@@ -310,6 +343,7 @@ Trainer::Trainer(Trainer&&) noexcept = default;
 Trainer::~Trainer() = default;
 int64_t Trainer::step() const { return static_cast<int64_t>(impl_->counters.step); }
 const Settings& Trainer::settings() const { return impl_->settings; }
+void Trainer::evaluate_with(Evaluate evaluate) { impl_->evaluate = std::move(evaluate); }
 bool Trainer::run(const std::atomic<bool>& stop) { return impl_->run(stop); }
 
 Trainer Trainer::start(const Settings& given, const std::string& out, bool force, Observer observer) {

@@ -2,8 +2,10 @@
 //
 //   config.toml      every setting, the version, the data's hash
 //   metrics.csv      step,seconds,<the recipe's scalars>: a row per step
+//   scores.csv       step,seconds,fcd,fcd_best,...: a row per evaluation, where --evaluate-every asks for them
 //   samples/         step-000500.png: fixed noise through the averaged generator
-//   checkpoints/     step-000500.safetensors: weights, moments, averages, buffers, random counters, data cursor
+//   checkpoints/     step-000500.safetensors: weights, moments, averages, buffers, random counters, data cursor;
+//                    best.safetensors: that of the best evaluation
 //   report.html      curves, previews through time, settings; self-contained
 //   log.txt          what was printed
 //
@@ -35,6 +37,16 @@ struct Observer {
   std::function<void(const std::string&)> on_warning = [](const std::string&) {};  // failure watch, in plain words
 };
 
+// A score of the generator as it trains: "fcd".
+struct TrainingScore {
+  std::string name;
+  double value;
+  bool lower_is_better;
+};
+// Called with the averaged weights in place. It must draw nothing from recipe.random(): a run that is watched is the
+// run that is not. Always the same names in the same order; the first one ranks checkpoints.
+using Evaluate = std::function<std::vector<TrainingScore>(Recipe& recipe)>;
+
 // Everything that a run's config.toml holds: the recipe's settings and what the trainer fills in (the version, the
 // data's hash and the shape of a sample). What `start` takes; `start` overwrites the latter.
 Settings run_settings(const RecipeEntry& recipe);
@@ -49,6 +61,9 @@ class Trainer {
 
   Trainer(Trainer&&) noexcept;
   ~Trainer();
+
+  // Scores the generator every `evaluate_every` steps and at the end; without it these settings have no effect.
+  void evaluate_with(Evaluate evaluate);
 
   // Trains to the end, or until *stop becomes true (then it checkpoints). True when the run is complete.
   bool run(const std::atomic<bool>& stop);

@@ -1,8 +1,6 @@
 // Scores of a generator against its data, by name: what `forger evaluate` and a training run that watches its quality
-// ask for. An Evaluation keeps what does not change between questions: the extractors and what they saw in the real
-// images.
+// ask for. An Evaluation keeps what does not change between questions: who looks, and what they saw in the real images.
 #pragma once
-#include <functional>
 #include <map>
 #include <memory>
 #include <optional>
@@ -10,7 +8,7 @@
 #include <utility>
 #include <vector>
 
-#include "metrics/extractor.h"
+#include "metrics/judge.h"
 #include "metrics/statistics.h"
 
 namespace forger::metrics {
@@ -18,17 +16,21 @@ namespace forger::metrics {
 struct Score {
   std::string metric;                                  // "fid"
   std::vector<std::pair<std::string, double>> values;  // the first one is the score; {"recall", 0.4} may follow
-  std::optional<double> spread;                        // standard deviation, or error, of the score
+  std::optional<double> spread = {};                   // standard deviation over splits or subsets, or standard error
   int64_t reals = 0, fakes = 0;                        // how many of each were looked at; 0: none were needed
-  std::string convention;   // who looked and how, with the hash of the weights, and the split
-  std::string remark = {};  // a warning, or what else to know
+  std::string convention = {};                         // "tf", "judge", "pixels"
+  std::string weights = {};                            // hash of the network that looked; empty: none did
+  std::string split = {};                              // of the real images: "test"
+  std::string remark = {};                             // a warning, or what else to know
   double value() const { return values.front().second; }
 };
 
 struct MetricEntry {
-  std::string name;      // "fid"
-  std::string title;     // one line
-  bool lower_is_better;  // among those that rank generators
+  std::string name;           // "fid"
+  std::string title;          // one line
+  bool lower_is_better;       // of the score
+  bool needs_inception;       // a file of weights
+  bool needs_labels = false;  // the built-in judge, and nothing else, can look
 };
 const std::vector<MetricEntry>& metric_entries();
 const MetricEntry& find_metric(const std::string& name);           // UsageError with the nearest one
@@ -39,42 +41,54 @@ struct Request {
   int64_t count = 10'000;                 // samples; as many real images, if there are
   uint64_t seed = 0;                      // of the samples, subsets and orders
   gan::Subset split = gan::Subset::test;  // the real images that fakes are compared with
-  std::string inception = {};             // a file of weights; empty: only the built-in judge
+  std::string inception = {};             // a file of weights; empty: only the built-in judge looks
   std::vector<Convention> conventions = {Convention::tf};
   std::string cache = {};  // folder of trained judges; empty: cache_folder()
 };
 
-// Told of long work: what is being done, and how far.
+// Told of long work: what is being done, and how far. May be empty.
 using Announcer = std::function<void(const std::string& what, int64_t done, int64_t total)>;
 
 class Evaluation {
  public:
-  // data: a spec and a size as of gan::open_data. UsageError, before any work, for a metric that cannot be had.
+  // data, size: as of gan::open_data. UsageError, before any work, for a metric that cannot be had of this data.
   Evaluation(const std::string& data, int64_t size, Request request, Announcer announce = {});
   ~Evaluation();
+  Evaluation(Evaluation&&) noexcept;
 
-  // A score for each metric asked for (for each convention, where Inception looks). `name` is what the samples are
-  // called.
+  // A score for each metric asked for, in that order; one for each convention where Inception looks.
   std::vector<Score> scores(gan::Recipe& recipe, const std::string& name);
+  std::vector<Score> scores(const Pictures& fakes);
 
-  // Real images that the recipe's discriminator takes for the most certain, the most doubtful first: modes that the
-  // generator misses stand at the end, where D has never been fooled. Undefined when the recipe has none.
-  Tensor reals_by_discriminator(gan::Recipe& recipe, int64_t count);
+  // The `count` real images that the discriminator doubts most, the least likely first, then as many that it is surest
+  // of, the surest last, (2*count, H, W, C): modes that the generator misses are among the latter, where nothing ever
+  // taught D to doubt. Of the first `count` asked for of the split. Undefined when the recipe has no discriminator.
+  Tensor extreme_reals(gan::Recipe& recipe, int64_t count);
+
+  // The judge of this data, trained when first asked for. UsageError when it has no labels.
+  const Judge& judge();
 
  private:
   struct Impl;
   std::unique_ptr<Impl> impl_;
 };
 
-// The Frechet distance of two sets, each a data set's spec, a folder or a file that save_statistics wrote.
+// A row for people: "fid  23.41  tf, N = 10,000 / 10,000 (test), weights 0123...".
+std::string line_of(const Score& score);
+
+// ---- two sets of images ---------------------------------------------------------------------------------------------
+
+// What a Frechet distance needs of a set, and who looked at it.
 struct Statistics {
   Gaussian gaussian;
-  std::string name, convention, hash;
+  std::string name;                   // of the set
+  std::string extractor, convention;  // "inception", "tf"
+  std::string weights;                // hash
 };
 Statistics statistics_of(const Extractor& extractor, const Pictures& pictures, const Ticker& ticker = {});
-void save_statistics(const std::string& path, const Statistics& statistics);
-Statistics load_statistics(const std::string& path);  // DataError when it is not such a file
-// DataError when they were not made by one network with one convention.
+void save_statistics(const std::string& path, const Statistics& statistics);  // safetensors, atomically
+Statistics load_statistics(const std::string& path);                          // DataError when it is not such a file
+// "fid", or "fcd" where the judge looked. DataError when they were not made by one network with one convention.
 Score frechet_score(const Statistics& a, const Statistics& b);
 
 }  // namespace forger::metrics

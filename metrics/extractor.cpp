@@ -136,13 +136,16 @@ Pictures pictures_of(const Tensor& images, const std::string& name) {
   return pictures_of(album, images.size(0), name);
 }
 
-Pictures pictures_of(gan::Recipe& recipe, int64_t count, uint64_t seed, const std::string& name) {
+Pictures pictures_of(gan::Recipe& recipe, int64_t count, uint64_t seed, const std::string& name, const Ticker& ticker) {
   constexpr int64_t at_once = 64;
   constexpr uint64_t stream = 0x6a7564676564;  // "judged": not the latents that training or `forger sample` draws
   Random random(seed, stream);
   auto album = std::make_shared<Album>();
-  for (int64_t done = 0; done < count; done += at_once)  // whole batches: the first samples do not depend on the count
+  for (int64_t done = 0; done < count;
+       done += at_once) {  // whole batches: the first samples do not depend on the count
     append(*album, recipe.generate(recipe.latent(at_once, random)));
+    if (ticker) ticker(std::min(done + at_once, count), count);
+  }
   return pictures_of(album, count, name);
 }
 

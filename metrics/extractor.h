@@ -32,7 +32,8 @@ Pictures pictures_of(const gan::DataSetPtr& data, const std::string& name);
 // Images (N, H, W, C) in [-1, 1], rounded to 8 bits as a PNG file would hold them; kept as bytes.
 Pictures pictures_of(const Tensor& images, const std::string& name);
 // `count` samples of a recipe; the same seed, the same samples.
-Pictures pictures_of(gan::Recipe& recipe, int64_t count, uint64_t seed, const std::string& name);
+Pictures pictures_of(gan::Recipe& recipe, int64_t count, uint64_t seed, const std::string& name,
+                     const Ticker& ticker = {});
 
 // Images [begin, end) as (N, H, W, C) floats in [-1, 1]; they must be of one size (DataError).
 Tensor as_tensor(const Pictures& pictures, int64_t begin, int64_t end);

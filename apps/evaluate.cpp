@@ -1,0 +1,148 @@
+// forger evaluate: scores of a trained generator, as a table for people or JSON for programs. In the run's folder it
+// leaves evaluation.json, modes.png (the real images that D is least and most sure of) and sanity.svg, for the report.
+#include <filesystem>
+#include <iostream>
+#include <nlohmann/json.hpp>
+
+#include "apps/common.h"
+#include "apps/terminal.h"
+#include "gan/report.h"
+#include "gan/run_folder.h"
+#include "metrics/evaluate.h"
+#include "metrics/sanity.h"
+#include "nn/checkpoint.h"
+
+namespace forger::apps {
+namespace {
+
+using nlohmann::ordered_json;
+
+struct EvaluateOptions {
+  std::string run, metrics, convention = "tf", split = "test", inception;
+  int64_t count = 10'000, seed = 0;
+  bool raw = false, all_conventions = false, sanity = false, json = false;
+};
+
+ordered_json as_json(const metrics::Score& score) {
+  ordered_json out{{"value", score.value()},         {"spread", nullptr},
+                   {"n_real", score.reals},          {"n_fake", score.fakes},
+                   {"convention", score.convention}, {"weights", score.weights},
+                   {"split", score.split},           {"values", ordered_json::object()},
+                   {"remark", score.remark},         {"text", metrics::line_of(score)}};
+  if (score.spread) out["spread"] = *score.spread;
+  for (const auto& [name, value] : score.values) out["values"][name] = value;
+  return out;
+}
+
+// By metric; where several conventions looked the first one's, with the values of all under "conventions".
+ordered_json as_json(const std::vector<metrics::Score>& scores) {
+  ordered_json out = ordered_json::object();
+  for (const metrics::Score& score : scores) {
+    if (!out.contains(score.metric)) {
+      out[score.metric] = as_json(score);
+    } else {
+      ordered_json& first = out[score.metric];
+      if (!first.contains("conventions")) first["conventions"] = {{first["convention"], first["value"]}};
+      first["conventions"][score.convention] = score.value();
+    }
+  }
+  return out;
+}
+
+void print_text(const std::vector<metrics::Score>& scores) {
+  for (const metrics::Score& score : scores) {
+    std::cout << score.metric << std::string(14 - score.metric.size(), ' ') << metrics::line_of(score) << '\n';
+    if (!score.remark.empty()) std::cout << std::string(14, ' ') << score.remark << '\n';
+  }
+}
+
+std::string default_metrics(const EvaluateOptions& options, const gan::DataSet& data) {
+  if (!options.inception.empty()) return "fid,is,kid,pr,dc";
+  return data.classes() > 1 ? "fcd,cs,kcd,pr,dc,modes,collapse" : "parzen,collapse";
+}
+
+int evaluate(const EvaluateOptions& options) {
+  Terminal terminal;
+  gan::Trained trained = gan::load_trained(options.run, /*averaged=*/!options.raw);
+  const std::string data = trained.settings.text("data");
+  const int64_t size = trained.settings.integer("size");
+  const gan::DataSetPtr train = gan::open_data(data, size);
+  check<DataError>(train->hash() == trained.settings.text("data_hash"), "the data '", data,
+                   "' has changed since the run began: scores against other images would mean nothing");
+
+  metrics::Request request;
+  request.metrics =
+      metrics::parse_metrics(options.metrics.empty() ? default_metrics(options, *train) : options.metrics);
+  request.count = options.count;
+  request.seed = static_cast<uint64_t>(options.seed);
+  request.split = options.split == "test" ? gan::Subset::test : gan::Subset::train;
+  request.inception = options.inception;
+  request.conventions = {metrics::find_convention(options.convention)};
+  if (options.all_conventions) {
+    for (const metrics::Convention c : metrics::all_conventions)
+      if (c != request.conventions.front()) request.conventions.push_back(c);
+  }
+  const auto announce = [&](const std::string& what, int64_t done, int64_t total) { terminal.work(what, done, total); };
+  metrics::Evaluation evaluation(data, size, request, announce);
+  const std::vector<metrics::Score> scores = evaluation.scores(*trained.recipe, options.run);
+  ordered_json out = as_json(scores);
+  options.json ? void(std::cout << out.dump() << '\n') : print_text(scores);
+
+  if (std::filesystem::is_regular_file(options.run)) return exit_done;  // a checkpoint: its run's folder stays as it is
+  const gan::RunFolder folder(options.run);
+  const auto has = [&](const char* metric) {
+    return std::find(request.metrics.begin(), request.metrics.end(), metric) != request.metrics.end();
+  };
+  nn::write_file_atomically(folder.evaluation(), ordered_json{{"step", trained.step}, {"scores", out}}.dump(2) + "\n");
+  if (has("modes")) {
+    constexpr int64_t each_way = 20, columns = 10;
+    const Tensor extremes = evaluation.extreme_reals(*trained.recipe, each_way);
+    if (extremes.defined()) gan::write_png(folder.modes(), gan::picture(extremes, columns));
+  }
+  if (options.sanity) {
+    const auto curves = metrics::sanity_curves(
+        evaluation.judge(), train, gan::open_data(data, size, gan::Subset::test), options.count,
+        [&](int64_t done, int64_t total) { terminal.work("damaging real images", done, total); });
+    nn::write_file_atomically(folder.sanity(), metrics::draw(curves));
+  }
+  gan::write_report(options.run);
+  if (!options.json) std::cout << "report        " << options.run << "/report.html\n";
+  return exit_done;
+}
+
+}  // namespace
+
+Command evaluate_command(CLI::App& root) {
+  const auto options = std::make_shared<EvaluateOptions>();
+  CLI::App* app = root.add_subcommand("evaluate", "Scores of a trained generator");
+  app->add_option("RUN", options->run, "A run folder, or one of its checkpoints")->required();
+  app->add_option("--metrics", options->metrics,
+                  "Comma-separated, of those of forger list; what the data allows when left out");
+  app->add_option("--count", options->count, "Samples; as many real images, where there are")
+      ->capture_default_str()
+      ->check(CLI::Range(2, 10'000'000));
+  app->add_option("--seed", options->seed, "Another seed, other samples")->capture_default_str();
+  app->add_option("--split", options->split, "Real images to compare with: test or train")
+      ->capture_default_str()
+      ->check(CLI::IsMember({"test", "train"}));
+  app->add_option("--inception", options->inception, "Inception's weights, from metrics/convert_inception.py")
+      ->option_text("FILE");
+  app->add_option("--convention", options->convention,
+                  "How Inception's images are resized: tf, pytorch, clean, friendly")
+      ->capture_default_str();
+  app->add_flag("--report-all-conventions", options->all_conventions, "Inception's scores under all four");
+  app->add_flag("--sanity", options->sanity, "Also damage real images step by step and draw how fcd answers");
+  app->add_flag("--raw", options->raw, "The weights of the last step, not their moving average");
+  app->add_flag("--json", options->json, "An object by metric on standard output");
+  app->footer(
+      "Without Inception's weights a small classifier, trained on the data set's own labels and kept in the cache "
+      "folder,\n"
+      "looks at the images; its scores are named fcd, cs and kcd. They compare generators of one data set.\n\n"
+      "Examples:\n"
+      "  forger evaluate runs/dcgan\n"
+      "  forger evaluate runs/dcgan --metrics fcd,memorisation,parzen --count 5000 --json\n"
+      "  forger evaluate runs/photos --inception inception.safetensors --metrics fid,kid --report-all-conventions");
+  return {app, [options] { return evaluate(*options); }};
+}
+
+}  // namespace forger::apps

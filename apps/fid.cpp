@@ -1,0 +1,167 @@
+// forger fid A B and forger stats A: the Frechet distance of two sets of images, and what it needs of one set, kept in
+// a file. A set is a folder of pictures, a data set, a run (its samples) or such a file.
+#include <filesystem>
+#include <iostream>
+#include <nlohmann/json.hpp>
+
+#include "apps/common.h"
+#include "apps/terminal.h"
+#include "gan/run_folder.h"
+#include "metrics/evaluate.h"
+
+namespace forger::apps {
+namespace {
+
+namespace fs = std::filesystem;
+
+struct FidOptions {
+  std::vector<std::string> sets;
+  std::string inception, convention = "tf", judge, split = "test", out;
+  int64_t count = 0, size = 0, seed = 0, threads = 0;
+  bool skip_broken = false, json = false;
+};
+
+bool is_statistics(const std::string& set) { return set.ends_with(".safetensors"); }
+bool is_run(const std::string& set) { return fs::is_directory(set) && gan::RunFolder(set).holds_run(); }
+bool is_folder(const std::string& set) { return fs::is_directory(set) && !is_run(set); }
+
+// Whose eyes: Inception's, or those of the judge of --judge, of a run's data or of a data set among the sets.
+metrics::ExtractorPtr chosen_extractor(const FidOptions& options, Terminal& terminal) {
+  if (!options.inception.empty())
+    return metrics::inception_extractor(options.inception, metrics::find_convention(options.convention));
+  std::string data = options.judge;
+  int64_t size = options.size;
+  for (const std::string& set : options.sets) {
+    if (!data.empty() || is_statistics(set) || is_folder(set)) continue;
+    data = set;
+    if (is_run(set)) {
+      const gan::Settings settings = gan::load_trained(set).settings;
+      data = settings.text("data"), size = settings.integer("size");
+    }
+  }
+  check<UsageError>(!data.empty(), "somebody must look at the images: --inception FILE, or --judge DATA for the ",
+                    "classifier of a labelled data set");
+  return metrics::Judge::of(
+      gan::open_data(data, size), gan::open_data(data, size, gan::Subset::test), 0, "",
+      [&](int64_t done, int64_t total) { terminal.work("training the built-in judge", done, total); });
+}
+
+metrics::Pictures open_set(const FidOptions& options, const std::string& set, int channels) {
+  constexpr int64_t samples = 10'000;
+  metrics::Pictures pictures;
+  if (is_run(set)) {
+    const gan::Trained trained = gan::load_trained(set);
+    pictures = metrics::pictures_of(*trained.recipe, options.count > 0 ? options.count : samples,
+                                    static_cast<uint64_t>(options.seed), "samples of " + set);
+  } else if (is_folder(set)) {
+    pictures = metrics::pictures_in_folder(set, channels, options.skip_broken);
+    for (const std::string& file : pictures.broken) std::cerr << "forger: left out '" << file << "'\n";
+    if (!pictures.broken.empty())
+      std::cerr << "forger: " << pictures.broken.size() << " broken images left out" << std::endl;
+  } else {
+    const auto subset = options.split == "test" ? gan::Subset::test : gan::Subset::train;
+    pictures = metrics::pictures_of(gan::open_data(set, options.size, subset), set + " (" + options.split + ")");
+  }
+  return options.count > 0 ? pictures.first(options.count) : pictures;
+}
+
+std::vector<metrics::Statistics> look_at_sets(const FidOptions& options) {
+  Terminal terminal;
+  if (options.threads > 0) kernels::set_threads(static_cast<int>(options.threads));
+  std::vector<metrics::Statistics> all(options.sets.size());
+  metrics::ExtractorPtr extractor;
+  for (size_t i = 0; i < options.sets.size(); i++)
+    if (is_statistics(options.sets[i])) all[i] = metrics::load_statistics(options.sets[i]);
+  for (size_t i = 0; i < options.sets.size(); i++) {
+    const std::string& set = options.sets[i];
+    if (is_statistics(set)) continue;
+    if (!extractor) extractor = chosen_extractor(options, terminal);
+    const metrics::Pictures pictures = open_set(options, set, extractor->channels());
+    all[i] = metrics::statistics_of(*extractor, pictures, [&](int64_t done, int64_t total) {
+      terminal.work("looking at " + pictures.name, done, total);
+    });
+  }
+  return all;
+}
+
+int fid(const FidOptions& options) {
+  check<UsageError>(options.sets.size() == 2, "two sets are compared, got ", options.sets.size());
+  const auto sets = look_at_sets(options);
+  const metrics::Score score = metrics::frechet_score(sets[0], sets[1]);
+  if (options.json) {
+    std::cout << nlohmann::ordered_json{{score.metric, score.value()},
+                                        {"n", {score.reals, score.fakes}},
+                                        {"convention", score.convention},
+                                        {"weights", score.weights},
+                                        {"remark", score.remark}}
+                     .dump()
+              << '\n';
+    return exit_done;
+  }
+  std::ostringstream line;
+  line.precision(6);
+  line << score.metric << ' ' << score.value() << "  (" << score.convention << ", N = " << score.reals << " and "
+       << score.fakes << ", weights " << score.weights << ")";
+  std::cout << line.str() << '\n';
+  if (!score.remark.empty()) std::cerr << "forger: " << score.remark << std::endl;
+  return exit_done;
+}
+
+int stats(const FidOptions& options) {
+  check<UsageError>(is_statistics(options.out), "--out must end in .safetensors, got '", options.out, "'");
+  const metrics::Statistics statistics = look_at_sets(options).front();
+  metrics::save_statistics(options.out, statistics);
+  std::cout << options.out << ": " << statistics.gaussian.count << " images of " << statistics.name << ", "
+            << statistics.extractor << ", " << statistics.convention << '\n';
+  return exit_done;
+}
+
+void add_options(CLI::App& app, FidOptions& options) {
+  app.add_option("--inception", options.inception, "Inception's weights, from metrics/convert_inception.py")
+      ->option_text("FILE");
+  app.add_option("--convention", options.convention, "How Inception's images are resized: tf, pytorch, clean, friendly")
+      ->capture_default_str();
+  app.add_option("--judge", options.judge, "Without Inception: the labelled data set whose classifier looks")
+      ->option_text("DATA");
+  app.add_option("--split", options.split, "Of data sets: test or train")
+      ->capture_default_str()
+      ->check(CLI::IsMember({"test", "train"}));
+  app.add_option("--count", options.count, "Only the first so many images; all when left out")
+      ->check(CLI::Range(2, 10'000'000));
+  app.add_option("--size", options.size,
+                 "Side that a data set's images are brought to first; as they are when left out")
+      ->check(CLI::Range(0, 1024));
+  app.add_option("--seed", options.seed, "Of a run's samples")->capture_default_str();
+  app.add_option("--threads", options.threads, "Processor cores to use; all when left out")->check(CLI::Range(1, 1024));
+  app.add_flag("--skip-broken", options.skip_broken, "Leave unreadable images out, and name them");
+}
+
+}  // namespace
+
+Command fid_command(CLI::App& root) {
+  const auto options = std::make_shared<FidOptions>();
+  CLI::App* app = root.add_subcommand("fid", "Frechet distance of two sets of images");
+  app->add_option("SET", options->sets, "Two of: a folder of pictures, a data set, a run, a statistics file")
+      ->required()
+      ->expected(2);
+  add_options(*app, *options);
+  app->add_flag("--json", options->json, "A line of JSON on standard output");
+  app->footer(
+      "Examples:\n"
+      "  forger fid photos fakes --inception inception.safetensors\n"
+      "  forger fid photos.safetensors runs/photos --inception inception.safetensors     (of forger stats)\n"
+      "  forger fid fashion-mnist runs/dcgan                                             (named fcd: no Inception)");
+  return {app, [options] { return fid(*options); }};
+}
+
+Command stats_command(CLI::App& root) {
+  const auto options = std::make_shared<FidOptions>();
+  CLI::App* app = root.add_subcommand("stats", "Mean and covariance of a set's features, kept for forger fid");
+  app->add_option("SET", options->sets, "A folder of pictures, a data set or a run")->required()->expected(1);
+  app->add_option("--out", options->out, "The file to write")->option_text("FILE.safetensors")->required();
+  add_options(*app, *options);
+  app->footer("Example:\n  forger stats photos --inception inception.safetensors --out photos.safetensors");
+  return {app, [options] { return stats(*options); }};
+}
+
+}  // namespace forger::apps
