@@ -66,7 +66,7 @@ int evaluate(const EvaluateOptions& options) {
   gan::Trained trained = gan::load_trained(options.run, /*averaged=*/!options.raw);
   const std::string data = trained.settings.text("data");
   const int64_t size = trained.settings.integer("size");
-  const gan::DataSetPtr train = gan::open_data(data, size);
+  const gan::DataSetPtr train = gan::open_data(data, size), test = gan::open_data(data, size, gan::Subset::test);
   check<DataError>(train->hash() == trained.settings.text("data_hash"), "the data '", data,
                    "' has changed since the run began: scores against other images would mean nothing");
 
@@ -83,7 +83,7 @@ int evaluate(const EvaluateOptions& options) {
       if (c != request.conventions.front()) request.conventions.push_back(c);
   }
   const auto announce = [&](const std::string& what, int64_t done, int64_t total) { terminal.work(what, done, total); };
-  metrics::Evaluation evaluation(data, size, request, announce);
+  metrics::Evaluation evaluation(train, test, request, announce);
   const std::vector<metrics::Score> scores = evaluation.scores(*trained.recipe, options.run);
   ordered_json out = as_json(scores);
   options.json ? void(std::cout << out.dump() << '\n') : print_text(scores);
@@ -101,7 +101,7 @@ int evaluate(const EvaluateOptions& options) {
   }
   if (options.sanity) {
     const auto curves = metrics::sanity_curves(
-        evaluation.judge(), train, gan::open_data(data, size, gan::Subset::test), options.count,
+        evaluation.judge(), train, test, options.count,
         [&](int64_t done, int64_t total) { terminal.work("damaging real images", done, total); });
     nn::write_file_atomically(folder.sanity(), metrics::draw(curves));
   }

@@ -10,6 +10,7 @@
 #include "apps/common.h"
 #include "apps/terminal.h"
 #include "gan/report.h"
+#include "metrics/evaluate.h"
 
 namespace forger::apps {
 namespace {
@@ -128,6 +129,30 @@ void print_json(const Outcome& outcome) {
   std::cout << out.dump() << '\n';
 }
 
+// Scores the samples of a run as it trains; none where its settings do not ask for that. UsageError, before any work,
+// for a metric that cannot be had of its data.
+gan::Evaluate evaluator(const gan::Settings& settings, Terminal& terminal) {
+  if (settings.integer("evaluate_every") == 0) return {};
+  metrics::Request request;
+  request.metrics = metrics::parse_metrics(settings.text("evaluate"));
+  request.count = settings.integer("evaluate_count");
+  request.inception = settings.text("inception");
+  const auto announce = [&](const std::string& what, int64_t done, int64_t total) { terminal.work(what, done, total); };
+  const auto subset = [&](gan::Subset s) { return gan::open_data(settings.text("data"), settings.integer("size"), s); };
+  const auto evaluation = std::make_shared<metrics::Evaluation>(subset(gan::Subset::train), subset(gan::Subset::test),
+                                                                std::move(request), announce);
+  return [evaluation](gan::Recipe& recipe) {
+    std::vector<gan::TrainingScore> scores;
+    for (const metrics::Score& score : evaluation->scores(recipe, "this run")) {
+      const bool pair = score.metric == "pr" || score.metric == "dc";  // both numbers are scores
+      for (size_t i = 0; i < (pair ? 2 : 1); i++)
+        scores.push_back({pair ? score.values[i].first : score.metric, score.values[i].second,
+                          metrics::find_metric(score.metric).lower_is_better});
+    }
+    return scores;
+  };
+}
+
 int train(const TrainOptions& options) {
   const std::atomic<bool>& stop = watch_signals();
   Terminal terminal;
@@ -143,8 +168,10 @@ int train(const TrainOptions& options) {
   outcome.folder = resuming               ? options.resume
                    : !options.out.empty() ? options.out
                                           : free_run_folder(settings.text("recipe"));
+  gan::Evaluate evaluate = resuming ? gan::Evaluate() : evaluator(settings, terminal);
   gan::Trainer trainer = resuming ? gan::Trainer::resume(outcome.folder, steps_to_resume_to(options), observer)
                                   : gan::Trainer::start(settings, outcome.folder, options.force, observer);
+  trainer.evaluate_with(resuming ? evaluator(trainer.settings(), terminal) : std::move(evaluate));
   outcome.complete = trainer.run(stop);
   outcome.last.step = trainer.step();
   terminal.finish();

@@ -3,6 +3,7 @@
 //   metrics.csv --parse--> columns --families--> charts: inline SVG, axes with round ticks
 //        loss_d, loss_g -> "loss"                 light band: least and greatest value of each of <= 600 stretches
 //        grad_norm_d, ..-> "grad_norm"            line: mean of each stretch, smoothed over time
+//   scores.csv, evaluation.json, modes.png, sanity.svg: where the run was evaluated
 //   samples/step-*.png --at most 12, first and last among them--> base64
 //
 // Colours are CSS variables with a light and a dark set. The script only moves the slider and reads out a chart under
@@ -21,7 +22,10 @@
 #include <optional>
 #include <sstream>
 
+#include <nlohmann/json.hpp>
+
 #include "core/error.h"
+#include "gan/run_folder.h"
 #include "kernels/kernels.h"
 #include "nn/checkpoint.h"
 
@@ -332,7 +336,8 @@ std::string chart(const std::string& title, const std::vector<Curve>& curves, co
   return html.str();
 }
 
-std::string charts(const Metrics& metrics) {
+// `first_id` keeps the identifiers of several calls on one page apart.
+std::string charts(const Metrics& metrics, size_t first_id = 0) {
   const std::vector<double>* steps = metrics.find("step");
   if (!steps || steps->empty()) return "<p class='none'>No steps yet.</p>";
   std::vector<std::pair<std::string, std::vector<Curve>>> families;
@@ -348,7 +353,7 @@ std::string charts(const Metrics& metrics) {
   }
   std::string html;
   for (size_t i = 0; i < families.size(); i++)
-    html += chart(families[i].first, families[i].second, {steps->front(), steps->back()}, i);
+    html += chart(families[i].first, families[i].second, {steps->front(), steps->back()}, first_id + i);
   return html;
 }
 
@@ -387,6 +392,68 @@ std::string previews(const std::string& run_folder) {
               "' aria-label='preview'></label></div><div class='strip'>", strip.str(), "</div>");
 }
 
+// ---- tables ----
+
+std::string table(const Table& rows) {
+  std::string html = "<table>";
+  for (const auto& [key, value] : rows) html += "<tr><th>" + escape(key) + "</th><td>" + escape(value) + "</td></tr>";
+  return html + "</table>";
+}
+
+// ---- scores ----
+
+// Best and final of each score of scores.csv: "fcd_best" is the best of "fcd" so far.
+Table best_and_final(const Metrics& scores) {
+  Table rows;
+  const std::vector<double>* steps = scores.find("step");
+  if (!steps || steps->empty()) return rows;
+  for (const std::string& name : scores.names) {
+    const std::vector<double>*values = scores.find(name), *best = scores.find(name + "_best");
+    if (!best) continue;
+    const auto at = static_cast<size_t>(std::find(values->begin(), values->end(), best->back()) - values->begin());
+    rows.emplace_back(
+        name, text("best ", compact(best->back()), " at step ", compact((*steps)[std::min(at, steps->size() - 1)]),
+                   ", final ", compact(values->back()), " at step ", compact(steps->back())));
+  }
+  return rows;
+}
+
+// What `forger evaluate` found: a line per metric, what there is to remark on it, and its pictures.
+std::string evaluation(const RunFolder& folder) {
+  std::string html;
+  try {
+    const auto found = nlohmann::json::parse(read_file(folder.evaluation()));
+    Table rows;
+    for (const auto& [metric, score] : found.at("scores").items()) {
+      const std::string remark = score.at("remark");
+      rows.emplace_back(metric, score.at("text").get<std::string>() + (remark.empty() ? "" : "; " + remark));
+    }
+    html =
+        text("<p class='none'>After step ", found.at("step").get<int64_t>(), ", by forger evaluate:</p>", table(rows));
+  } catch (const nlohmann::json::exception&) {
+    // None yet, or a file that a person broke: the report goes without.
+  }
+  if (const std::string modes = read_file(folder.modes()); !modes.empty())
+    html +=
+        "<h3>Real images that D doubts most (upper half) and is surest of (lower half)</h3><figure><img class='modes' "
+        "alt='real images with extreme verdicts' src='data:image/png;base64," +
+        base64(modes) +
+        "'><figcaption class='none'>What the generator misses is among those that D is surest "
+        "of.</figcaption></figure>";
+  if (const std::string sanity = read_file(folder.sanity()); !sanity.empty())
+    html += "<h3>How fcd answers to damaged real images</h3>" + sanity;
+  return html;
+}
+
+std::string scores(const RunFolder& folder) {
+  const Metrics scores = parse_metrics(read_file(folder.scores()));
+  constexpr size_t first_id = 1000;
+  std::string html = evaluation(folder);
+  if (scores.rows() > 0)
+    html = "<div class='charts'>" + charts(scores, first_id) + "</div>" + table(best_and_final(scores)) + html;
+  return html.empty() ? "" : "<h2>Scores</h2>" + html;
+}
+
 // ---- the page ----
 
 Table timing(const Metrics& metrics, const Table& config) {
@@ -406,12 +473,6 @@ Table timing(const Metrics& metrics, const Table& config) {
   return rows;
 }
 
-std::string table(const Table& rows) {
-  std::string html = "<table>";
-  for (const auto& [key, value] : rows) html += "<tr><th>" + escape(key) + "</th><td>" + escape(value) + "</td></tr>";
-  return html + "</table>";
-}
-
 constexpr const char* style = R"(
 :root{color-scheme:light dark;--paper:#fff;--ink:#1d2129;--soft:#667085;--rule:#e4e7ec;--card:#f8f9fb;
 --c0:#2563eb;--c1:#dc5f00;--c2:#0d9488;--c3:#9333ea;--c4:#be123c;--c5:#64748b}
@@ -420,7 +481,7 @@ constexpr const char* style = R"(
 *{box-sizing:border-box}
 body{margin:0 auto;max-width:1080px;padding:1.5rem 1rem 4rem;background:var(--paper);color:var(--ink);
 font:16px/1.5 system-ui,sans-serif}
-h1{font-size:1.6rem;margin:.2rem 0}h2{font-size:1.1rem;margin:2.2rem 0 .8rem}
+h1{font-size:1.6rem;margin:.2rem 0}h3{font-size:.95rem;margin:1.2rem 0 .5rem}.modes{max-width:420px}h2{font-size:1.1rem;margin:2.2rem 0 .8rem}
 .lead{color:var(--soft);margin:0}.none{color:var(--soft)}
 figure{margin:0}figcaption{font-weight:600}
 .charts{display:grid;grid-template-columns:repeat(auto-fit,minmax(min(100%,460px),1fr));gap:1rem}
@@ -482,9 +543,9 @@ std::string page(const std::string& run_folder) {
        << "</title><style>" << style << "</style></head><body><h1>" << escape(name) << "</h1><p class='lead'>"
        << escape(recipe) << (data.empty() ? "" : " on ") << escape(data) << "</p>"
        << "<h2>Samples</h2>" << previews(run_folder) << "<h2>Curves</h2><div class='charts'>" << charts(metrics)
-       << "</div><div class='tables'><div><h2>Timing</h2>" << table(timing(metrics, config))
-       << "</div><div><h2>Settings</h2>" << table(config) << "</div></div><script>" << script
-       << "</script></body></html>\n";
+       << "</div>" << scores(RunFolder(run_folder)) << "<div class='tables'><div><h2>Timing</h2>"
+       << table(timing(metrics, config)) << "</div><div><h2>Settings</h2>" << table(config) << "</div></div><script>"
+       << script << "</script></body></html>\n";
   return html.str();
 }
 

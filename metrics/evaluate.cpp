@@ -95,11 +95,9 @@ struct Evaluation::Impl {
   std::optional<Tensor> train_images, held_out_images, train_features, held_out_features;
   std::optional<Pictures> fakes;  // of the call in progress
 
-  Impl(const std::string& data, int64_t size, Request r, Announcer a)
-      : request(std::move(r)),
-        announce(std::move(a)),
-        train(gan::open_data(data, size, gan::Subset::train)),
-        test(gan::open_data(data, size, gan::Subset::test)) {
+  Impl(gan::DataSetPtr training, gan::DataSetPtr held_out, Request r, Announcer a)
+      : request(std::move(r)), announce(std::move(a)), train(std::move(training)), test(std::move(held_out)) {
+    const std::string data = train->name();
     check<UsageError>(train->sample().rank() == 3, data, " holds points: these metrics judge images");
     const bool has_split = train->hash() != test->hash();
     for (const std::string& metric : request.metrics) {
@@ -319,8 +317,8 @@ struct Evaluation::Impl {
   }
 };
 
-Evaluation::Evaluation(const std::string& data, int64_t size, Request request, Announcer announce)
-    : impl_(std::make_unique<Impl>(data, size, std::move(request), std::move(announce))) {}
+Evaluation::Evaluation(gan::DataSetPtr train, gan::DataSetPtr test, Request request, Announcer announce)
+    : impl_(std::make_unique<Impl>(std::move(train), std::move(test), std::move(request), std::move(announce))) {}
 Evaluation::~Evaluation() = default;
 Evaluation::Evaluation(Evaluation&&) noexcept = default;
 

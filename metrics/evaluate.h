@@ -51,8 +51,9 @@ using Announcer = std::function<void(const std::string& what, int64_t done, int6
 
 class Evaluation {
  public:
-  // data, size: as of gan::open_data. UsageError, before any work, for a metric that cannot be had of this data.
-  Evaluation(const std::string& data, int64_t size, Request request, Announcer announce = {});
+  // The two subsets of a data set; the same one twice where there is only one. UsageError, before any work, for a
+  // metric that cannot be had of this data.
+  Evaluation(gan::DataSetPtr train, gan::DataSetPtr test, Request request, Announcer announce = {});
   ~Evaluation();
   Evaluation(Evaluation&&) noexcept;
 
