@@ -3,6 +3,7 @@
 #include <nlohmann/json.hpp>
 
 #include "apps/common.h"
+#include "metrics/evaluate.h"
 
 namespace forger::apps {
 namespace {
@@ -21,18 +22,23 @@ void print_text() {
   }
   std::cout << "\nData (--data):\n";
   for (const gan::DataSource& source : gan::data_sources()) print_entry(source.name, source.help);
+  std::cout << "\nMetrics (forger evaluate --metrics):\n";
+  for (const metrics::MetricEntry& metric : metrics::metric_entries()) print_entry(metric.name, metric.title);
   std::cout << "\nDevices (--device):\n";
   for (const DeviceLine& device : device_lines()) print_entry(device.name, device.about);
 }
 
 void print_json() {
   nlohmann::ordered_json out;
-  out["recipes"] = out["data"] = out["devices"] = nlohmann::ordered_json::array();
+  out["recipes"] = out["data"] = out["metrics"] = out["devices"] = nlohmann::ordered_json::array();
   for (const gan::RecipeEntry& recipe : gan::recipes())
     out["recipes"].push_back(
         {{"name", recipe.name}, {"title", recipe.title}, {"citation", recipe.citation}, {"data", recipe.data}});
   for (const gan::DataSource& source : gan::data_sources())
     out["data"].push_back({{"name", source.name}, {"help", source.help}});
+  for (const metrics::MetricEntry& metric : metrics::metric_entries())
+    out["metrics"].push_back(
+        {{"name", metric.name}, {"title", metric.title}, {"needs_inception", metric.needs_inception}});
   for (const DeviceLine& device : device_lines())
     out["devices"].push_back({{"name", device.name}, {"about", device.about}});
   std::cout << out.dump(2) << '\n';
@@ -41,7 +47,7 @@ void print_json() {
 }  // namespace
 
 Command list_command(CLI::App& root) {
-  CLI::App* app = root.add_subcommand("list", "Recipes, data sets and devices to choose from");
+  CLI::App* app = root.add_subcommand("list", "Recipes, data sets, metrics and devices to choose from");
   const CLI::Option* json = app->add_flag("--json")->description("For programs");
   return {app, [json] {
             json->count() > 0 ? print_json() : print_text();

@@ -12,7 +12,8 @@ TEST_CASE("help and version", "[cli]") {
   const Result nothing = forger({});
   CHECK(nothing.code == 2);
   CHECK(nothing.err.find("forger train --resume") != std::string::npos);
-  for (const char* command : {"train", "sample", "interpolate", "list", "info"}) {
+  for (const char* command :
+       {"train", "sample", "interpolate", "evaluate", "fid", "stats", "neighbours", "list", "info"}) {
     INFO(command);
     const Result help = forger({command, "--help"});
     CHECK(help.code == 0);

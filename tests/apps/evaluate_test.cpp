@@ -1,0 +1,189 @@
+// The commands that judge, from outside: evaluate, fid, stats, neighbours, and training that watches its scores.
+#include <cstdlib>
+#include <nlohmann/json.hpp>
+#include <random>
+
+#include "gan/image.h"
+#include "tests/apps/program.h"
+#include "tests/catch.h"
+
+using namespace program;
+namespace fs = std::filesystem;
+using nlohmann::json;
+
+namespace {
+
+// train/ and test/ with two classes of 16x16 pictures: dark ones with a bright left or right half.
+std::string labelled_folder(const Scratch& scratch) {
+  std::mt19937 engine(1);
+  std::uniform_int_distribution<int> noise(0, 50);
+  for (const std::string subset : {"train", "test"}) {
+    for (const std::string side : {"left", "right"}) {
+      const std::string folder = scratch / ("data/" + subset + "/" + side);
+      fs::create_directories(folder);
+      for (int i = 0; i < 40; i++) {
+        forger::gan::Image image{16, 16, 1, {}};
+        for (int p = 0; p < 256; p++)
+          image.pixels.push_back(static_cast<uint8_t>(((p % 16 < 8) == (side == "left") ? 190 : 5) + noise(engine)));
+        forger::gan::write_png(folder + "/" + std::to_string(i) + ".png", image);
+      }
+    }
+  }
+  setenv("FORGER_CACHE", (scratch / "cache").c_str(), 1);
+  return scratch / "data";
+}
+
+std::string one_error(const Words& words, int code) {
+  const Result result = forger(words);
+  INFO(result.err);
+  CHECK(result.code == code);
+  const Words found = errors(result);
+  REQUIRE(found.size() == 1);
+  return found.front();
+}
+
+bool contains(const std::string& text, const std::string& part) { return text.find(part) != text.npos; }
+
+// scores.csv without the seconds, which no two runs share.
+std::string timeless(const std::string& csv) {
+  std::string kept;
+  for (const std::string& line : lines(csv)) {
+    const size_t first = line.find(','), second = line.find(',', first + 1);
+    kept += line.substr(0, first) + line.substr(second) + "\n";
+  }
+  return kept;
+}
+
+}  // namespace
+
+TEST_CASE("evaluate: JSON by metric, files for the report, the same scores again", "[evaluate]") {
+  const Scratch scratch;
+  const std::string data = "folder-gray:" + labelled_folder(scratch), run = scratch / "run";
+  REQUIRE(forger(tiny_training("dcgan", data, run)).code == 0);
+  const Words words{"evaluate", run,  "--metrics", "fcd,cs,kcd,pr,dc,parzen,memorisation,modes,collapse",
+                    "--count",  "60", "--json"};
+  const Result result = forger(words);
+  INFO(result.err);
+  REQUIRE(result.code == 0);
+  const json scores = json::parse(result.out);
+  for (const char* name : {"fcd", "cs", "kcd", "pr", "dc", "parzen", "memorisation", "modes", "collapse"}) {
+    INFO(name);
+    REQUIRE(scores.contains(name));
+    for (const char* key : {"value", "spread", "n_real", "n_fake", "convention", "weights", "split"})
+      CHECK(scores.at(name).contains(key));
+    CHECK(scores.at(name).at("value").is_number());
+    CHECK(scores.at(name).at("n_fake") == 60);
+  }
+  CHECK(scores.at("fcd").at("convention") == "judge");
+  CHECK(scores.at("fcd").at("split") == "test");
+  CHECK(scores.at("kcd").at("spread").is_number());
+  CHECK(json::parse(read_file(run + "/evaluation.json")).at("scores") == scores);
+  CHECK(forger(words).out == result.out);
+  CHECK(forger::gan::read_image(run + "/modes.png", 1).width > 100);
+  const std::string report = read_file(run + "/report.html");
+  CHECK(contains(report, "<h2>Scores</h2>"));
+  CHECK(contains(report, "60 fake, test"));
+
+  const std::string text = forger({"evaluate", run, "--metrics", "fcd,modes", "--count", "60"}).out;
+  CHECK(contains(text, "fcd "));
+  CHECK(contains(text, "share of left"));
+}
+
+TEST_CASE("evaluate, fid, stats and neighbours refuse in one line", "[evaluate]") {
+  const Scratch scratch;
+  const std::string folder = labelled_folder(scratch), data = "folder-gray:" + folder, run = scratch / "run";
+  REQUIRE(forger(tiny_training("dcgan", data, run, {"--steps", "1"})).code == 0);
+  CHECK(contains(one_error({"evaluate", run, "--metrics", "fcd,fidd"}, 2), "did you mean 'fid'?"));
+  CHECK(contains(one_error({"evaluate", run, "--metrics", "fid"}, 2), "--inception FILE"));
+  CHECK(contains(one_error({"evaluate", scratch / "absent"}, 2), "holds no run"));
+  CHECK(contains(one_error({"evaluate", run, "--count", "1"}, 2), "--count"));
+  CHECK(contains(one_error({"evaluate", run, "--metrics", "fid", "--inception", scratch / "absent"}, 1), "absent"));
+  CHECK(contains(one_error({"evaluate", run, "--metrics", "fid", "--convention", "tensor"}, 2), "pytorch"));
+  CHECK(contains(one_error({"fid", folder, folder}, 2), "--inception FILE, or --judge DATA"));
+  CHECK(contains(one_error({"fid", folder}, 2), "SET"));
+  CHECK(contains(one_error({"fid", data, data, "--count", "1000"}, 1), "has 80 images, 1000 were asked for"));
+  CHECK(contains(one_error({"stats", data, "--out", "x.npz"}, 2), ".safetensors"));
+  write_file(scratch / "bad.safetensors", "not a checkpoint");
+  CHECK(contains(one_error({"fid", scratch / "bad.safetensors", data}, 1), "bad.safetensors"));
+  fs::remove_all(folder + "/train/left");
+  CHECK(contains(one_error({"evaluate", run}, 1), "has changed since the run began"));
+}
+
+TEST_CASE("fid: a set against itself is 0, statistics files stand for their sets, broken images are left out",
+          "[evaluate]") {
+  const Scratch scratch;
+  const std::string folder = labelled_folder(scratch), data = "folder-gray:" + folder;
+  const Result same = forger({"fid", data, data, "--json"});
+  INFO(same.err);
+  REQUIRE(same.code == 0);
+  CHECK(std::abs(json::parse(same.out).at("fcd").get<double>()) < 1e-6);
+  const std::string kept = scratch / "kept.safetensors", left = folder + "/test/left";
+  REQUIRE(forger({"stats", data, "--out", kept}).code == 0);
+  const json direct = json::parse(forger({"fid", data, left, "--judge", data, "--json"}).out);
+  const json by_file = json::parse(forger({"fid", kept, left, "--judge", data, "--json"}).out);
+  CHECK(direct.at("fcd") == by_file.at("fcd"));
+  CHECK(direct.at("fcd").get<double>() > 1);
+  CHECK(direct.at("n") == json({80, 40}));
+
+  write_file(left + "/7.png", "broken");
+  CHECK(contains(one_error({"fid", kept, left, "--judge", data}, 1), "1 of 40 images"));
+  const Result skipped = forger({"fid", kept, left, "--judge", data, "--skip-broken", "--json"});
+  CHECK(skipped.code == 0);
+  CHECK(contains(skipped.err, "7.png"));
+  CHECK(json::parse(skipped.out).at("n") == json({80, 39}));
+}
+
+TEST_CASE("neighbours: a row per sample", "[evaluate]") {
+  const Scratch scratch;
+  const std::string data = "folder-gray:" + labelled_folder(scratch), run = scratch / "run", out = scratch / "n.png";
+  REQUIRE(forger(tiny_training("dcgan", data, run, {"--steps", "1"})).code == 0);
+  const Result result = forger({"neighbours", run, "--count", "3", "--nearest", "4", "--out", out});
+  INFO(result.err);
+  REQUIRE(result.code == 0);
+  const auto picture = forger::gan::read_image(out, 1);
+  CHECK(picture.width > 5 * 16);
+  CHECK(picture.height > 3 * 16);
+  CHECK(picture.height < 4 * 16);
+  CHECK(contains(result.out, "sample 2: image"));
+}
+
+TEST_CASE("a run that is scored as it trains keeps its best checkpoint, is the run it would have been, and resumes",
+          "[evaluate]") {
+  const Scratch scratch;
+  const std::string data = "folder-gray:" + labelled_folder(scratch);
+  const Words scored{"--evaluate-every", "2",  "--evaluate",         "fcd,pr",
+                     "--evaluate-count", "40", "--checkpoint-every", "4"};
+  const auto run = [&](const std::string& name, Words more) {
+    const Result result = forger(tiny_training("dcgan", data, scratch / name, more));
+    INFO(result.err);
+    REQUIRE(result.code == 0);
+  };
+  run("whole", scored);
+  const Words rows = lines(read_file(scratch / "whole/scores.csv"));
+  REQUIRE(rows.size() == 5);
+  CHECK(rows.front() == "step,seconds,fcd,fcd_best,precision,precision_best,recall,recall_best");
+  CHECK(rows.back().starts_with("8,"));
+  const std::string report = read_file(scratch / "whole/report.html");
+  CHECK(contains(report, "<h2>Scores</h2>"));
+  CHECK(contains(report, "best "));
+  CHECK(forger({"sample", scratch / "whole/checkpoints/best.safetensors", "--out", scratch / "best.png"}).code == 0);
+
+  run("plain", {"--checkpoint-every", "4"});
+  const std::string last = "/checkpoints/step-000008.safetensors";
+  CHECK(read_file(scratch / "whole" + last) == read_file(scratch / "plain" + last));
+  CHECK_FALSE(fs::exists(scratch / "plain/scores.csv"));
+
+  Words half = scored;
+  half.insert(half.end(), {"--steps", "4"});
+  run("halves", half);
+  REQUIRE(forger({"train", "--resume", scratch / "halves", "--steps", "8"}).code == 0);
+  CHECK(read_file(scratch / "halves" + last) == read_file(scratch / "whole" + last));
+  CHECK(timeless(read_file(scratch / "halves/scores.csv")) == timeless(read_file(scratch / "whole/scores.csv")));
+  CHECK(read_file(scratch / "halves/checkpoints/best.safetensors") ==
+        read_file(scratch / "whole/checkpoints/best.safetensors"));
+
+  CHECK(contains(
+      one_error(tiny_training("dcgan", data, scratch / "x", {"--evaluate-every", "2", "--evaluate", "fid"}), 2),
+      "--inception"));
+  CHECK_FALSE(fs::exists(scratch / "x"));
+}
