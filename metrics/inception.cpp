@@ -215,6 +215,12 @@ struct Head {
 };
 Head read_head(Reader& reader) { return {reader("fc.weight", {classes, width}), reader("fc.bias", {classes})}; }
 
+nn::Checkpoint read_file(const std::string& path) {
+  check<DataError>(!path.ends_with(".pth"), path,
+                   ": a PyTorch file; metrics/convert_inception.py makes a safetensors file of it");
+  return nn::load_checkpoint(path);
+}
+
 // ---- running ----
 
 Tensor run(const Layer& layer, const Tensor& x) {
@@ -269,7 +275,7 @@ Inception::Inception(const nn::Checkpoint& file, const std::string& path) : Ince
   impl_->published = source != file.metadata.end() && source->second.starts_with(published_sha256);
 }
 
-Inception::Inception(const std::string& path) : Inception(nn::load_checkpoint(path), path) {}
+Inception::Inception(const std::string& path) : Inception(read_file(path), path) {}
 
 Inception::~Inception() = default;
 Inception::Inception(Inception&&) noexcept = default;

@@ -8,6 +8,9 @@
 //   friendly                              the same with the triangle 1 - |t|, r = 1, in fixed point of 22 bits, rounded
 //                                         to 8 bits after each axis
 //
+// Rounding in between makes the order of the axes matter, by one level at most: columns first is what Pillow did up to
+// version 12. Pillow 13 begins with the rows where the height shrinks more (its pull request 9549).
+//
 // The first two look at two pixels however much they shrink: aliasing is part of the convention. Positions are computed
 // in float there, as TensorFlow and PyTorch do. An axis of 299 pixels gets weights of exactly 1: it stays as it is.
 #include "metrics/preprocess.h"
