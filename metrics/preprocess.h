@@ -12,7 +12,7 @@ enum class Convention : uint8_t {
   tf,        // the original FID: bilinear, source = target*in/out, no antialias; (x - 128)/128
   pytorch,   // pytorch-fid: bilinear, half-pixel centres, no antialias; (x - 127.5)/127.5
   clean,     // clean-fid: Pillow's bicubic with antialias on float channels, clipped to [0, 255], not rounded; as tf
-  friendly,  // Pillow's bilinear with antialias on 8-bit channels, rounded as Pillow rounds; as pytorch
+  friendly,  // Pillow's bilinear with antialias on 8-bit channels, rounded as Pillow (before 13) rounds; as pytorch
 };
 constexpr Convention all_conventions[] = {Convention::tf, Convention::pytorch, Convention::clean, Convention::friendly};
 const char* name_of(Convention convention);

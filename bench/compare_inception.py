@@ -1,0 +1,118 @@
+#!/usr/bin/env python3
+"""Forger's Inception-v3 against pytorch-fid's on this machine: images per second, in interleaved runs.
+
+    python3 bench/compare_inception.py                            batch 16, 2 threads
+    python3 bench/compare_inception.py --batch 50 --threads 1
+    python3 bench/compare_inception.py --peer channels_last       only this of PyTorch's ways
+
+All run the network alone, on random weights and images. Each waits in a process of its own and takes a turn of a few
+passes in each round, so that what else the machine does meets all of them; a cell is the median over all rounds. Needs the
+packages torch, torchvision and pytorch-fid. Build first: ./run build
+"""
+import argparse
+import os
+import re
+import statistics
+import subprocess
+import sys
+import time
+from unittest.mock import patch
+
+ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
+PEERS = ["eager", "channels_last"]
+
+
+# ---- the peer ----
+
+
+def make_network(torch):
+    import pytorch_fid.inception
+
+    # Random weights in place of the download: time does not depend on them.
+    with patch.object(pytorch_fid.inception, "load_state_dict_from_url", lambda *_, **__: {}), \
+            patch.object(torch.nn.Module, "load_state_dict", lambda *_: None):
+        return pytorch_fid.inception.InceptionV3(resize_input=False, normalize_input=False).eval()
+
+
+def peer_process(mode, batch, threads):
+    """Answers each line with a number N on its input by the peak memory and the seconds of N passes."""
+    try:
+        import torch
+
+        network = make_network(torch)
+    except ImportError as error:
+        sys.exit(f"the peer needs the Python package {error.name}: pip install torch torchvision pytorch-fid")
+
+    torch.set_num_threads(int(threads))
+    images = torch.rand(int(batch), 3, 299, 299) * 2 - 1
+    if mode == "channels_last":
+        network, images = (x.to(memory_format=torch.channels_last) for x in (network, images))
+    with torch.no_grad():
+        for _ in range(2):
+            network(images)
+        print(f"ready torch {torch.__version__} {mode}", flush=True)
+        for line in sys.stdin:
+            seconds = []
+            for _ in range(int(line)):
+                start = time.perf_counter()
+                network(images)
+                seconds.append(time.perf_counter() - start)
+            with open("/proc/self/status") as status:
+                peak = int(re.search(r"VmHWM:\s+(\d+)", status.read())[1]) // 1024
+            print(peak, *seconds, flush=True)
+
+
+# ---- the programs under comparison: turn(passes) -> seconds of each; peak in MiB ----
+
+
+class Program:
+    def __init__(self, words, threads):
+        environment = {**os.environ, "OMP_NUM_THREADS": str(threads), "OMP_WAIT_POLICY": "passive"}
+        self.process = subprocess.Popen(words, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, env=environment)
+        ready = self.process.stdout.readline()
+        if not ready.startswith("ready "):
+            sys.exit(f"compare_inception.py: {' '.join(words)} did not start, see above")
+        self.name, self.peak, self.seconds = ready.split(maxsplit=1)[1].strip(), 0, []
+
+    def turn(self, passes):
+        print(passes, file=self.process.stdin, flush=True)
+        self.peak, *seconds = map(float, self.process.stdout.readline().split())
+        self.seconds += seconds
+
+    def close(self):
+        self.process.stdin.close()
+        self.process.wait()
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--peer", action="append", choices=PEERS, help="may be repeated (all)")
+    parser.add_argument("--forger", metavar="PATH", default=os.path.join(ROOT, "build", "bench_inception"))
+    parser.add_argument("--batch", type=int, default=16)
+    parser.add_argument("--threads", type=int, default=2)
+    parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--passes", type=int, default=2, help="per turn")
+    options = parser.parse_args()
+    numbers = [str(options.batch), str(options.threads)]
+    programs = [Program([options.forger, *numbers, "--as-peer"], options.threads)]
+    for mode in options.peer or PEERS:
+        words = [sys.executable, os.path.abspath(__file__), "--as-peer", mode, *numbers]
+        programs.append(Program(words, options.threads))
+    for _ in range(options.rounds):
+        for program in programs:
+            program.turn(options.passes)
+    ours = statistics.median(programs[0].seconds)
+    print(f"Inception-v3, batch {options.batch}, {options.threads} thread(s)\n")
+    print(f"{'program':32} {'images/s':>9} {'ms/batch':>9} {'x forger':>9} {'peak MiB':>9}")
+    for program in programs:
+        program.close()
+        median = statistics.median(program.seconds)
+        print(f"{program.name:32} {options.batch / median:9.1f} {1e3 * median:9.1f} {median / ours:9.2f} "
+              f"{program.peak:9.0f}")
+
+
+if __name__ == "__main__":
+    if sys.argv[1:2] == ["--as-peer"]:
+        peer_process(*sys.argv[2:])
+    else:
+        main()
