@@ -130,6 +130,10 @@ void Cpu<T>::from_double(int64_t n, const double* x, T* y) {
 template <class T>
 void Cpu<T>::gather(int64_t n, int64_t width, const T* table, const int64_t* index, T* rows) {
   parallel_for(n, grain / (width + 1) + 1, [=](int64_t begin, int64_t end) {
+    if (width == 1) {
+      for (int64_t i = begin; i < end; i++) rows[i] = table[index[i]];
+      return;
+    }
     for (int64_t i = begin; i < end; i++) copy_run(width, table + index[i] * width, rows + i * width);
   });
 }

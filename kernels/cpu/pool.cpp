@@ -152,22 +152,20 @@ void apply(const Axis& rows, const Axis& cols, int64_t n, int64_t channels, cons
 Axis mean_rows(const PoolShape& s) { return mean_axis(s.h, s.oh, s.kh, s.stride_h, s.pad_h); }
 Axis mean_cols(const PoolShape& s) { return mean_axis(s.w, s.ow, s.kw, s.stride_w, s.pad_w); }
 
-// First maxima of one window (a NaN is a maximum): index[k] for channels [c, c + count) of an image starting at `base`.
+// First maxima of one window (a NaN is a maximum): index[k] for channels [c, c + count). `pixels`: where the cells of
+// the window are, in order.
 template <class T>
-void window_maxima(const PoolShape& s, const Window& rows, const Window& cols, const T* x, int64_t base, int64_t c,
-                   int64_t count, int64_t* index) {
+void window_maxima(const std::vector<int64_t>& pixels, const T* x, int64_t c, int64_t count, int64_t* index) {
   using Cell = vec::Element<vec::Mask<vec::Native<T>>>;  // an integer as wide as T, so that both are chosen by one mask
   constexpr int64_t strip = 64;
   T best[strip];
   Cell where[strip];
-  const auto pixel = [&](int64_t i, int64_t j) { return base + (i * s.w + j) * s.c + c; };
-  const int64_t width = cols.end - cols.begin, cells = (rows.end - rows.begin) * width;
   for (int64_t k = 0; k < count; k++) {
-    best[k] = x[pixel(rows.begin, cols.begin) + k];
+    best[k] = x[pixels[0] + c + k];
     where[k] = 0;
   }
-  for (int64_t cell = 1; cell < cells; cell++) {
-    const T* here = x + pixel(rows.begin + cell / width, cols.begin + cell % width);
+  for (size_t cell = 1; cell < pixels.size(); cell++) {
+    const T* here = x + pixels[cell] + c;
     for (int64_t k = 0; k < count; k++) {
       const T v = here[k], b = best[k];
       const bool better = (v > b) | ((v != v) & (b == b));
@@ -175,8 +173,7 @@ void window_maxima(const PoolShape& s, const Window& rows, const Window& cols, c
       where[k] = better ? static_cast<Cell>(cell) : where[k];
     }
   }
-  for (int64_t k = 0; k < count; k++)
-    index[k] = pixel(rows.begin + where[k] / width, cols.begin + where[k] % width) + k;
+  for (int64_t k = 0; k < count; k++) index[k] = pixels[where[k]] + c + k;
 }
 
 }  // namespace
@@ -195,13 +192,17 @@ template <class T>
 void Cpu<T>::max_pool2d_index(const PoolShape& s, const T* x, int64_t* index) {
   const int64_t line = s.ow * s.c;
   parallel_for(s.n * s.oh, 8192 / (line + 1) + 1, [&](int64_t begin, int64_t end) {
+    std::vector<int64_t> pixels;
     for (int64_t i = begin; i < end; i++) {
       const Window rows(i % s.oh, s.h, s.kh, s.stride_h, s.pad_h);
       for (int64_t q = 0; q < s.ow; q++) {
         const Window cols(q, s.w, s.kw, s.stride_w, s.pad_w);
+        pixels.clear();
+        for (int64_t row = rows.begin; row < rows.end; row++)
+          for (int64_t col = cols.begin; col < cols.end; col++)
+            pixels.push_back(((i / s.oh * s.h + row) * s.w + col) * s.c);
         for (int64_t c = 0; c < s.c; c += 64)
-          window_maxima(s, rows, cols, x, i / s.oh * s.h * s.w * s.c, c, std::min<int64_t>(64, s.c - c),
-                        index + i * line + q * s.c + c);
+          window_maxima(pixels, x, c, std::min<int64_t>(64, s.c - c), index + i * line + q * s.c + c);
       }
     }
   });
