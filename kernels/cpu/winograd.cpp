@@ -2,15 +2,17 @@
 //
 // Polyphase. With a stride of S, tap S*a + r of the kernel meets image row S*(p + a) + r - pad at map row p. So the
 // image splits into S phases per axis, r = 0..S-1, and the convolution is a sum over the S*S phases of stride-1
-// convolutions with R = ceil(kernel/S) taps per axis; the phases are S*S times as many channels. A 4x4 stride-2
-// convolution becomes 2x2 taps on 4*C channels.
+// convolutions with ceil(kernel/S) taps per axis; the phases are S*S times as many channels. A 4x4 stride-2
+// convolution becomes 2x2 taps on 4*C channels. Many taps are split likewise, into groups of R: taps R*g + a, a < R,
+// are a phase of their own, whose pixels begin S*R*g further on. A row of 7 taps becomes 4 taps on 2*C channels.
 //
-// Winograd. A tile of M x M map pixels needs N x N phase pixels, N = M + R - 1. F(M, R) (winograd_matrices.h), nested
-// over both axes, computes it from N*N products per pair of channels, where the direct form takes M*M*R*R: 25 for 64
-// with F(4, 2), 36 for 144 with F(4, 3). For each of the N*N points the products of all tiles and channels are one
-// matrix product:
+// Winograd. A tile of M map pixels along an axis needs N = M + R - 1 phase pixels. F(M, R) (winograd_matrices.h),
+// nested over both axes, computes it from N*N products per pair of channels, where the direct form takes M*M*R*R: 25
+// for 64 with F(4, 2), 36 for 144 with F(4, 3). The axes may differ: a kernel of one row has F(1, 1), which is nothing,
+// along the columns, and F(5, 4), 8 products for 20, along the rows. For each of the points the products of all tiles
+// and channels are one matrix product:
 //
-//   image tiles  d -> B^T d B   V (points, tiles, K)       K = S*S*C, ordered (row phase, column phase, channel)
+//   image tiles  d -> B^T d B   V (points, tiles, K)       K = phases*C, ordered (row phase, column phase, channel)
 //   map tiles    y -> A y A^T   W (points, tiles, OC)
 //   weights      g -> G g G^T   U (points, K, OC)
 //
@@ -19,7 +21,9 @@
 //   conv_weight_grad   weight = G^T [V^T W] G        summed over tiles
 //
 // The three are one trilinear form, <conv(image, weight), map> = sum over points and tiles of V U W, so the second and
-// third line are the first one transposed, and exact derivatives of it.
+// third line are the first one transposed, and exact derivatives of it. Groups of taps share pixels, which the second
+// line would have to add up in an order of its own for each number of threads: it leaves those layers to the direct
+// way.
 //
 // In memory. The first two are one loop nest over blocks of tiles, slices of the output's channels and slices of depth.
 // Of the two factors the smaller one stays, transformed once, and the other passes by in pieces that fit the L2: U
@@ -44,7 +48,6 @@ using gemm::Range;
 
 constexpr int64_t all_columns = INT64_MAX;
 constexpr int64_t max_depth = 256;          // what one pass of a product sums
-constexpr int64_t passing_tiles = 28;       // tiles of a block that passes: two full panels of rows
 constexpr int64_t passing_width = 64;       // columns of a slice of U that passes
 constexpr int64_t staying_bytes = 8 << 20;  // of a factor that stays
 constexpr int64_t grad_tiles = 64;          // tiles of a block where they are the depth of the product
@@ -71,27 +74,41 @@ inline V add_terms(V sum, const V* x) {
   }
 }
 
-// y (rows, rows) = m x m^T for x (cols, cols), element i being read by get(i) and written by put(i, value) when it is
-// due: all that lives in between fits the registers.
-template <const auto& m, class V, size_t... I, class Get, class Put>
-inline void sandwich(std::index_sequence<I...>, const Get& get, const Put& put) {
-  constexpr int rows = std::remove_cvref_t<decltype(m)>::rows, cols = std::remove_cvref_t<decltype(m)>::cols;
-  V half[rows * cols];
+// y (v rows, h rows) = v x h^T for x (v cols, h cols), element i being read by get(i) and written by put(i, value) when
+// it is due: all that lives in between fits the registers.
+template <const auto& v, const auto& h, class V, size_t... I, size_t... J, class Get, class Put>
+inline void sandwich(std::index_sequence<I...>, std::index_sequence<J...>, const Get& get, const Put& put) {
+  using Down = std::remove_cvref_t<decltype(v)>;
+  using Across = std::remove_cvref_t<decltype(h)>;
+  V half[Down::rows * Across::cols];
 #pragma GCC unroll 8
-  for (int j = 0; j < cols; j++) {
-    V column[cols];
+  for (int j = 0; j < Across::cols; j++) {
+    V column[Down::cols];
 #pragma GCC unroll 8
-    for (int l = 0; l < cols; l++) column[l] = get(l * cols + j);
-    ((half[static_cast<int>(I) * cols + j] = add_terms<m, static_cast<int>(I), 0, false>(V{}, column)), ...);
+    for (int l = 0; l < Down::cols; l++) column[l] = get(l * Across::cols + j);
+    ((half[static_cast<int>(I) * Across::cols + j] = add_terms<v, static_cast<int>(I), 0, false>(V{}, column)), ...);
   }
 #pragma GCC unroll 8
-  for (int i = 0; i < rows; i++)
-    (put(i * rows + static_cast<int>(I), add_terms<m, static_cast<int>(I), 0, false>(V{}, half + i * cols)), ...);
+  for (int i = 0; i < Down::rows; i++)
+    (put(i * Across::rows + static_cast<int>(J),
+         add_terms<h, static_cast<int>(J), 0, false>(V{}, half + i * Across::cols)),
+     ...);
 }
-template <const auto& m, class V, class Get, class Put>
+template <const auto& v, const auto& h, class V, class Get, class Put>
 inline void sandwich(const Get& get, const Put& put) {
-  sandwich<m, V>(std::make_index_sequence<std::remove_cvref_t<decltype(m)>::rows>{}, get, put);
+  sandwich<v, h, V>(std::make_index_sequence<std::remove_cvref_t<decltype(v)>::rows>{},
+                    std::make_index_sequence<std::remove_cvref_t<decltype(h)>::rows>{}, get, put);
 }
+
+// A filter's matrices as numbers.
+template <class T, class Filter>
+struct Transforms {
+  static constexpr Filter exact{};
+  static constexpr auto a = exact.a.template as<T>(), b = exact.b.template as<T>();
+  static constexpr auto g = exact.g.template as<T>();
+  static constexpr auto a_t = a.transposed(), b_t = b.transposed();
+  static constexpr auto g_t = g.transposed();
+};
 
 // Transformed values: points x (rows, columns). By panels of `panel` columns as gemm packs B, or plainly by rows.
 template <class T>
@@ -136,18 +153,23 @@ Points<T> packed_points(Scratch slot, int64_t points, int64_t rows, int64_t colu
 
 // ---- geometry -------------------------------------------------------------------------------------------------------
 
-template <class T, int Bytes, int M, int R>
+// Down and Across: the minimal filters of the two axes.
+template <class T, int Bytes, class Down, class Across>
 class Polyphase {
  public:
-  static constexpr int N = M + R - 1, points = N * N;
+  static constexpr int points = Down::n * Across::n;
 
   explicit Polyphase(const ConvShape& shape)
       : s(shape),
         stride(s.stride_h),
-        depth(stride * stride * s.c),
-        tile_rows(gemm::blocks(s.oh, M)),
-        tile_cols(gemm::blocks(s.ow, M)),
+        phase_rows(stride * groups(s.kh, Down::r)),
+        phase_cols(stride * groups(s.kw, Across::r)),
+        depth(phase_rows * phase_cols * s.c),
+        tile_rows(gemm::blocks(s.oh, Down::m)),
+        tile_cols(gemm::blocks(s.ow, Across::m)),
         tiles(s.n * tile_rows * tile_cols) {}
+
+  bool shares_pixels() const { return phase_rows * phase_cols > stride * stride; }  // phases of one tile
 
   void conv2d(const T* image, const T* weight, const BiasActivation<T>* epilogue, T* map) const;
   void conv_transpose2d(const T* map, const T* weight, T* image) const;
@@ -163,33 +185,39 @@ class Polyphase {
   using V = Vec<T, Bytes>;
   static constexpr int lanes = gemm::Tile<T, Bytes>::lanes, nr = gemm::Tile<T, Bytes>::nr;
 
-  static constexpr MinimalFilter<M, R> exact{};
-  static constexpr auto a = exact.a.template as<T>(), b = exact.b.template as<T>();
-  static constexpr auto g = exact.g.template as<T>();
-  static constexpr auto a_t = a.transposed(), b_t = b.transposed();
-  static constexpr auto g_t = g.transposed();
+  using V_ = Transforms<T, Down>;
+  using H_ = Transforms<T, Across>;
+  // Tiles of a block that passes: panels of 14 rows, so that the block and its piece of U share the L2.
+  static constexpr int64_t passing_tiles = 14 * std::max(2, 50 / points);
+
+  int64_t groups(int64_t kernel, int taps) const { return gemm::blocks(gemm::blocks(kernel, stride), taps); }
 
   struct Tile {
     int64_t n, row, col;  // row and col of its first map pixel
   };
   Tile tile(int64_t t) const {
     const int64_t line = t / tile_cols;
-    return {line / tile_rows, line % tile_rows * M, t % tile_cols * M};
+    return {line / tile_rows, line % tile_rows * Down::m, t % tile_cols * Across::m};
   }
 
-  // The N x N pixels of a tile in one phase. Those outside [row_begin, row_end) x [col_begin, col_end) are not in the
-  // image; the first R - 1 rows or columns may belong to an earlier tile, too.
+  // The pixels of a tile in one phase. Those outside [row_begin, row_end) x [col_begin, col_end) are not in the image;
+  // the first R - 1 rows or columns may belong to an earlier tile, too.
   struct PhaseTile {
     int64_t origin;  // offset of pixel (0, 0) in the image
     int64_t row_begin, row_end, col_begin, col_end;
     bool rows_shared, cols_shared;
 
     bool inside(int i, int j) const { return i >= row_begin && i < row_end && j >= col_begin && j < col_end; }
-    bool whole() const { return row_begin <= 0 && row_end >= N && col_begin <= 0 && col_end >= N; }
-    bool shared(int i, int j) const { return (rows_shared && i < R - 1) || (cols_shared && j < R - 1); }
+    bool whole() const { return row_begin <= 0 && row_end >= Down::n && col_begin <= 0 && col_end >= Across::n; }
+    bool shared(int i, int j) const { return (rows_shared && i < Down::r - 1) || (cols_shared && j < Across::r - 1); }
   };
+  // Where the first tap of a phase stands in the kernel.
+  int64_t first_row(int64_t phase) const { return first_tap(phase / phase_cols, Down::r); }
+  int64_t first_col(int64_t phase) const { return first_tap(phase % phase_cols, Across::r); }
+  int64_t first_tap(int64_t phase, int taps) const { return phase % stride + phase / stride * stride * taps; }
+
   PhaseTile phase_tile(const Tile& t, int64_t phase) const {
-    const int64_t y = stride * t.row + phase / stride - s.pad_h, x = stride * t.col + phase % stride - s.pad_w;
+    const int64_t y = stride * t.row + first_row(phase) - s.pad_h, x = stride * t.col + first_col(phase) - s.pad_w;
     const auto steps = [&](int64_t pixels) { return pixels > 0 ? gemm::blocks(pixels, stride) : 0; };
     return {((t.n * s.h + y) * s.w + x) * s.c,
             steps(-y),
@@ -224,7 +252,7 @@ class Polyphase {
       const Tile at = tile(t);
       const int64_t rows = s.oh - at.row, cols = s.ow - at.col;
       const int64_t origin = ((at.n * s.oh + at.row) * s.ow + at.col) * s.oc;
-      with_flag(rows >= M && cols >= M, [&](auto all) {
+      with_flag(rows >= Down::m && cols >= Across::m, [&](auto all) {
         for (int64_t o = slice.begin; o < slice.end; o += lanes) f(t - block.begin, origin, rows, cols, all, o);
       });
     }
@@ -246,8 +274,8 @@ class Polyphase {
 
   // How far the pixels of the tile that usually comes next are, so that they can be fetched ahead: the image and the
   // map are what comes from far.
-  int64_t next_image_tile() const { return tile_cols > 1 ? M * stride * s.c : s.h * s.w * s.c; }
-  int64_t next_map_tile() const { return tile_cols > 1 ? M * s.oc : s.oh * s.ow * s.oc; }
+  int64_t next_image_tile() const { return tile_cols > 1 ? Across::m * stride * s.c : s.h * s.w * s.c; }
+  int64_t next_map_tile() const { return tile_cols > 1 ? Across::m * s.oc : s.oh * s.ow * s.oc; }
 
   // ---- tiles to points and back ----
 
@@ -258,11 +286,11 @@ class Polyphase {
       const T* const from = image + t.origin + channel;
       T* const to = out.at(row, k);
       const auto get = [&](int i) {
-        const T* const at = from + i / N * line + i % N * pixel;
-        if (i % N >= R - 1) __builtin_prefetch(at + next_tile, 0, 2);
-        return whole || t.inside(i / N, i % N) ? load<V>(at) : V{};
+        const T* const at = from + i / Across::n * line + i % Across::n * pixel;
+        if (i % Across::n >= Across::r - 1) __builtin_prefetch(at + next_tile, 0, 2);
+        return whole || t.inside(i / Across::n, i % Across::n) ? load<V>(at) : V{};
       };
-      sandwich<b_t, V>(get, [&](int i, V v) { store(to + i * out.plane, v); });
+      sandwich<V_::b_t, H_::b_t, V>(get, [&](int i, V v) { store(to + i * out.plane, v); });
     });
   }
 
@@ -273,12 +301,12 @@ class Polyphase {
       const T* const from = in.at(row, k);
       T* const to = image + t.origin + channel;
       const auto put = [&](int i, V v) {
-        T* const at = to + i / N * line + i % N * pixel;
-        if (i % N >= R - 1) __builtin_prefetch(at + next_tile, 1, 2);
-        if (!whole && !t.inside(i / N, i % N)) return;
-        store(at, t.shared(i / N, i % N) ? load<V>(at) + v : v);
+        T* const at = to + i / Across::n * line + i % Across::n * pixel;
+        if (i % Across::n >= Across::r - 1) __builtin_prefetch(at + next_tile, 1, 2);
+        if (!whole && !t.inside(i / Across::n, i % Across::n)) return;
+        store(at, t.shared(i / Across::n, i % Across::n) ? load<V>(at) + v : v);
       };
-      sandwich<b, V>([&](int i) { return load<V>(from + i * in.plane); }, put);
+      sandwich<V_::b, H_::b, V>([&](int i) { return load<V>(from + i * in.plane); }, put);
     });
   }
 
@@ -289,11 +317,11 @@ class Polyphase {
       const T* const from = map + origin + o;
       T* const to = out.at(row, o - slice.begin);
       const auto get = [&](int i) {
-        const T* const at = from + i / M * line + i % M * pixel;
+        const T* const at = from + i / Across::m * line + i % Across::m * pixel;
         __builtin_prefetch(at + next_tile, 0, 2);
-        return whole || (i / M < rows && i % M < cols) ? load<V>(at) : V{};
+        return whole || (i / Across::m < rows && i % Across::m < cols) ? load<V>(at) : V{};
       };
-      sandwich<a, V>(get, [&](int i, V v) { store(to + i * out.plane, v); });
+      sandwich<V_::a, H_::a, V>(get, [&](int i, V v) { store(to + i * out.plane, v); });
     });
   }
 
@@ -305,21 +333,23 @@ class Polyphase {
       T* const to = map + origin + o;
       const V bias = epilogue && epilogue->bias ? load<V>(epilogue->bias + o) : V{};
       const auto put = [&](int i, V v) {
-        if (!whole && (i / M >= rows || i % M >= cols)) return;
-        store(to + i / M * line + i % M * pixel, epilogue ? (*epilogue)(v, bias) : v);
+        if (!whole && (i / Across::m >= rows || i % Across::m >= cols)) return;
+        store(to + i / Across::m * line + i % Across::m * pixel, epilogue ? (*epilogue)(v, bias) : v);
       };
-      sandwich<a_t, V>([&](int i) { return load<V>(from + i * in.plane); }, put);
+      sandwich<V_::a_t, H_::a_t, V>([&](int i) { return load<V>(from + i * in.plane); }, put);
     });
   }
 
   // ---- weights to points and back ----
 
-  // f(tap, its offset in the weight) for the R x R taps of filter o and channel k that exist.
+  static constexpr int taps_of_phase = Down::r * Across::r;
+
+  // f(tap, its offset in the weight) for the taps of filter o and channel k that exist.
   template <class F>
   void for_taps(int64_t o, int64_t k, const F& f) const {
     const int64_t phase = k / s.c, c = k % s.c;
-    for (int i = 0; i < R * R; i++) {
-      const int64_t y = stride * (i / R) + phase / stride, x = stride * (i % R) + phase % stride;
+    for (int i = 0; i < taps_of_phase; i++) {
+      const int64_t y = stride * (i / Across::r) + first_row(phase), x = stride * (i % Across::r) + first_col(phase);
       if (y < s.kh && x < s.kw) f(i, ((o * s.kh + y) * s.kw + x) * s.c + c);
     }
   }
@@ -343,14 +373,14 @@ class Polyphase {
   void store_points(const V* taps, const Packed& packed, int64_t row, int64_t column) const {
     T* const to = packed.at(row, column);
     const int64_t plane = packed.point(1) - packed.point(0);
-    sandwich<g, V>([&](int i) { return taps[i]; }, [&](int i, V u) { store(to + i * plane, u); });
+    sandwich<V_::g, H_::g, V>([&](int i) { return taps[i]; }, [&](int i, V u) { store(to + i * plane, u); });
   }
 
   // (OC, K).
   void pack_transposed(const T* weight, const Packed& packed) const {
     for (int64_t o = packed.rows.begin; o < packed.rows.end; o++) {
       for (int64_t k = packed.columns.begin; k < packed.columns.end; k += lanes) {
-        V taps[R * R] = {};
+        V taps[taps_of_phase] = {};
         for_taps(o, k, [&](int i, int64_t offset) { taps[i] = load<V>(weight + offset); });
         store_points(taps, packed, o, k);
       }
@@ -361,7 +391,7 @@ class Polyphase {
   void pack_forward(const T* weight, const Packed& packed) const {
     for (int64_t o = packed.columns.begin; o < packed.columns.end; o += lanes) {
       for (int64_t k = packed.rows.begin; k < packed.rows.end; k += lanes) {
-        V square[R * R][lanes] = {};  // taps, channels
+        V square[taps_of_phase][lanes] = {};  // taps, channels
         const int64_t filter = s.kh * s.kw * s.c;
         for_taps(o, k, [&](int i, int64_t offset) {
 #pragma GCC unroll 16
@@ -369,9 +399,9 @@ class Polyphase {
           gemm::transpose<V, lanes>(square[i]);
         });
         for (int64_t l = 0; l < lanes; l++) {
-          V taps[R * R];
+          V taps[taps_of_phase];
 #pragma GCC unroll 9
-          for (int i = 0; i < R * R; i++) taps[i] = square[i][l];
+          for (int i = 0; i < taps_of_phase; i++) taps[i] = square[i][l];
           store_points(taps, packed, k + l, o);
         }
       }
@@ -382,9 +412,10 @@ class Polyphase {
   void points_to_weight(const Points<T>& from, Range slice, T* weight) const {
     for (int64_t o = 0; o < s.oc; o++) {
       for (int64_t k = slice.begin; k < slice.end; k += lanes) {
-        V taps[R * R];
+        V taps[taps_of_phase];
         const T* const data = from.at(o, k - slice.begin);
-        sandwich<g_t, V>([&](int i) { return load<V>(data + i * from.plane); }, [&](int i, V tap) { taps[i] = tap; });
+        sandwich<V_::g_t, H_::g_t, V>([&](int i) { return load<V>(data + i * from.plane); },
+                                      [&](int i, V tap) { taps[i] = tap; });
         for_taps(o, k, [&](int i, int64_t offset) { store(weight + offset, taps[i]); });
       }
     }
@@ -479,20 +510,20 @@ class Polyphase {
   }
 
   ConvShape s;
-  int64_t stride, depth, tile_rows, tile_cols, tiles;
+  int64_t stride, phase_rows, phase_cols, depth, tile_rows, tile_cols, tiles;
 };
 
-template <class T, int Bytes, int M, int R>
-void Polyphase<T, Bytes, M, R>::conv2d(const T* image, const T* weight, const BiasActivation<T>* epilogue,
-                                       T* map) const {
+template <class T, int Bytes, class Down, class Across>
+void Polyphase<T, Bytes, Down, Across>::conv2d(const T* image, const T* weight, const BiasActivation<T>* epilogue,
+                                               T* map) const {
   multiply_points(
       depth, s.oc, 1, [&](Range block, Range part, const Points<T>& v) { image_to_points(image, block, part, v); },
       [&](const Packed& u) { pack_forward(weight, u); },
       [&](const Points<T>& w, Range block, Range slice) { points_to_map(w, block, slice, epilogue, map); });
 }
 
-template <class T, int Bytes, int M, int R>
-void Polyphase<T, Bytes, M, R>::conv_transpose2d(const T* map, const T* weight, T* image) const {
+template <class T, int Bytes, class Down, class Across>
+void Polyphase<T, Bytes, Down, Across>::conv_transpose2d(const T* map, const T* weight, T* image) const {
   clear_uncovered(image);
   multiply_points(
       s.oc, depth, tile_rows * tile_cols,
@@ -502,8 +533,8 @@ void Polyphase<T, Bytes, M, R>::conv_transpose2d(const T* map, const T* weight, 
 }
 
 // Threads take channels: each transforms its own part of the image, and all of the map.
-template <class T, int Bytes, int M, int R>
-void Polyphase<T, Bytes, M, R>::weight_grad(const T* image, const T* map, T* weight) const {
+template <class T, int Bytes, class Down, class Across>
+void Polyphase<T, Bytes, Down, Across>::weight_grad(const T* image, const T* map, T* weight) const {
   const int64_t width = std::max<int64_t>(1, grad_bytes / (points * s.oc * int64_t{sizeof(T)}) / nr) * nr;
   const int64_t panels = gemm::blocks(depth, nr), block_rows = std::min(grad_tiles, tiles);
   const int jobs = static_cast<int>(std::min<int64_t>(worthwhile_threads(), panels));
@@ -537,23 +568,34 @@ void Polyphase<T, Bytes, M, R>::weight_grad(const T* image, const T* map, T* wei
 // The cost model counts multiply-adds. A transformed value costs as much as `transform` of them, in arithmetic and
 // traffic: measured on layers of DCGAN, where transforms take a fifth to a third of the time.
 template <class T, class F>
-bool with_algorithm(const ConvShape& s, const F& f) {
+bool with_algorithm(const ConvShape& s, const F& f, bool transposed = false) {
   constexpr double transform = 8;
   if (conv_method() == ConvMethod::direct || s.flops() == 0 || s.stride_h != s.stride_w) return false;
-  const int64_t taps = gemm::blocks(s.kh, s.stride_h);
-  if (gemm::blocks(s.kw, s.stride_w) != taps || taps < 2 || taps > 3) return false;
+  const int64_t down = gemm::blocks(s.kh, s.stride_h), across = gemm::blocks(s.kw, s.stride_w);
+  const int64_t taps = std::max(down, across);
+  if (taps == 1) return false;
   bool done = false;
   with_simd([&](auto bytes) {
     constexpr int lanes = gemm::Tile<T, bytes>::lanes;
     if (s.c % lanes != 0 || s.oc % lanes != 0) return;
     const auto consider = [&](const auto& algorithm) {
+      if (transposed && algorithm.shares_pixels()) return;
       const double cost = algorithm.multiply_adds() + transform * algorithm.transformed_values();
       if (conv_method() == ConvMethod::automatic && cost > s.flops() / 2) return;
       f(algorithm);
       done = true;
     };
-    if (taps == 2) consider(Polyphase<T, bytes, 4, 2>(s));
-    if (taps == 3) consider(Polyphase<T, bytes, 4, 3>(s));
+    using One = MinimalFilter<1, 1>;
+    using Two = MinimalFilter<4, 2>;
+    using Three = MinimalFilter<4, 3>;
+    using Four = MinimalFilter<5, 4>;
+    if (down > 1 && across > 1) {
+      taps == 2 ? consider(Polyphase<T, bytes, Two, Two>(s)) : consider(Polyphase<T, bytes, Three, Three>(s));
+    } else if (down > 1) {
+      taps <= 3 ? consider(Polyphase<T, bytes, Three, One>(s)) : consider(Polyphase<T, bytes, Four, One>(s));
+    } else {
+      taps <= 3 ? consider(Polyphase<T, bytes, One, Three>(s)) : consider(Polyphase<T, bytes, One, Four>(s));
+    }
   });
   return done;
 }
@@ -566,7 +608,8 @@ bool winograd_conv2d(const ConvShape& s, const T* image, const T* weight, const 
 }
 template <class T>
 bool winograd_conv_transpose2d(const ConvShape& s, const T* map, const T* weight, T* image) {
-  return with_algorithm<T>(s, [&](const auto& algorithm) { algorithm.conv_transpose2d(map, weight, image); });
+  const auto run = [&](const auto& algorithm) { algorithm.conv_transpose2d(map, weight, image); };
+  return with_algorithm<T>(s, run, /*transposed=*/true);
 }
 template <class T>
 bool winograd_weight_grad(const ConvShape& s, const T* image, const T* map, T* weight) {

@@ -66,9 +66,9 @@ struct SmallMatrix {
 
 template <int M, int R>
 struct MinimalFilter {
-  static constexpr int n = M + R - 1;
-  static_assert(n <= 6, "a point for each product but the last");
-  static constexpr Fraction points[5] = {0, {2, 3}, {-2, 3}, {3, 2}, {-3, 2}};
+  static constexpr int m = M, r = R, n = M + R - 1;
+  static_assert(n <= 8, "a point for each product but the last");
+  static constexpr Fraction points[7] = {0, {2, 3}, {-2, 3}, {3, 2}, {-3, 2}, 1, -1};
 
   SmallMatrix<Fraction, n, M> a;
   SmallMatrix<Fraction, n, n> b;  // y = a^T [ (g f) . (b^T d) ]

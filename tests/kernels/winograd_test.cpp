@@ -47,6 +47,14 @@ const ConvShape shapes[] = {
     square(1, 4, 304, 16, 4, 2, 1),                   // few tiles: threads share the columns
     conv_shape(2, 10, 23, 16, 16, 4, 3, 2, 2, 1, 0),  // nothing square
     conv_shape(2, 9, 6, 16, 32, 3, 3, 1, 1, 0, 2),    //
+    conv_shape(2, 8, 9, 16, 32, 1, 3, 1, 1, 0, 1),    // one row
+    conv_shape(2, 9, 8, 32, 16, 3, 1, 1, 1, 1, 0),    // one column
+    conv_shape(2, 6, 17, 16, 32, 1, 7, 1, 1, 0, 3),   // one row of two groups of taps
+    conv_shape(3, 17, 5, 32, 16, 7, 1, 1, 1, 3, 0),   // one column
+    conv_shape(1, 9, 30, 16, 16, 1, 10, 2, 2, 0, 4),  // one row, five taps a phase, every other column
+    square(2, 11, 16, 32, 5, 1, 2),                   // 5x5: two groups along both axes
+    square(2, 16, 16, 16, 9, 2, 4),                   // and with a stride
+    square(1, 9, 16, 16, 7, 1, 0),                    // three groups
 };
 
 }  // namespace
@@ -55,6 +63,7 @@ TEST_CASE("the matrices of minimal filtering are exact", "[conv]") {
   check_identity<4, 2>();
   check_identity<4, 3>();
   check_identity<2, 3>();
+  check_identity<5, 4>();
   check_identity<1, 1>();
 }
 
@@ -102,9 +111,9 @@ TEST_CASE("Winograd's convolutions agree with direct ones on layers of many bloc
 TEST_CASE("what Winograd cannot do goes the direct way", "[conv]") {
   const Setting setting(2, 64);
   std::mt19937 generator(5);
-  for (const ConvShape& s : {square(0, 8, 16, 16, 4, 2, 1), square(2, 8, 0, 16, 4, 2, 1), square(2, 8, 3, 16, 4, 2, 1),
-                             square(2, 8, 16, 17, 4, 2, 1), square(2, 9, 16, 16, 1, 1, 0),
-                             square(2, 16, 16, 16, 9, 2, 4), conv_shape(2, 9, 9, 16, 16, 4, 4, 2, 1, 1, 1)}) {
+  for (const ConvShape& s :
+       {square(0, 8, 16, 16, 4, 2, 1), square(2, 8, 0, 16, 4, 2, 1), square(2, 8, 3, 16, 4, 2, 1),
+        square(2, 8, 16, 17, 4, 2, 1), square(2, 9, 16, 16, 1, 1, 0), conv_shape(2, 9, 9, 16, 16, 4, 4, 2, 1, 1, 1)}) {
     const Triangle<float> t = random_triangle<float>(s, generator);
     const auto products = [&](ConvMethod way) {
       const WithConvMethod method(way);
