@@ -67,7 +67,7 @@ def peer_process(mode, batch, threads):
 
 class Program:
     def __init__(self, words, threads):
-        environment = {**os.environ, "OMP_NUM_THREADS": str(threads), "OMP_WAIT_POLICY": "passive"}
+        environment = {**os.environ, "OMP_NUM_THREADS": str(threads)}
         self.process = subprocess.Popen(words, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, env=environment)
         ready = self.process.stdout.readline()
         if not ready.startswith("ready "):

@@ -43,12 +43,12 @@ def fnv(text):
     return h
 
 
-def hashed_image(index, height, width, channels):  # two triangle waves under noise
+def hashed_image(index, height, width, channels):  # two triangle waves under noise, a part black and a part white
     y, x, c = np.ogrid[:height, :width, :channels]
     wave = lambda t: np.abs(t % 512 - 256)
     smooth = wave((2 + index) * y + 5 * x + 90 * c + 40 * index) + wave(7 * x + (3 + 2 * index) * y + 130 * c)
     noise = (hashed(index, height * width * channels) % np.uint64(96)).astype(np.int64)
-    return (smooth * 160 // 512 + noise.reshape(height, width, channels)).astype(np.uint8)
+    return (smooth * 480 // 512 - 160 + noise.reshape(height, width, channels)).clip(0, 255).astype(np.uint8)
 
 
 def hashed_tensor(name, shape):
