@@ -85,7 +85,7 @@ TEST_CASE("inception: the hash is of the weights alone, and the converter's note
   CHECK_FALSE(network().published());
   std::reverse(file.tensors.begin(), file.tensors.end());
   file.tensors.push_back({"AuxLogits.conv0.conv.weight", zeros({2, 3})});
-  file.metadata["source_sha256"] = "6726825d0af5f729cebd5821db510b11b1cfad8faad88a03f1befd49fb9129b2";
+  file.metadata["source_sha256"] = "6726825d" + std::string(56, '0');
   nn::save_checkpoint(scratch.file("a.safetensors"), file);
   const Inception published(scratch.file("a.safetensors"));
   CHECK(published.published());
