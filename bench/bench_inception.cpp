@@ -9,6 +9,7 @@
 #include <algorithm>
 #include <cmath>
 #include <cstdio>
+#include <limits>
 #include <map>
 #include <string>
 #include <string_view>
@@ -99,13 +100,8 @@ long peak_mib() {
 
 struct Line {
   std::string name;
-  std::vector<double> seconds;
+  double seconds = std::numeric_limits<double>::infinity();
   double flops = 0;
-  double median() const {
-    std::vector<double> sorted = seconds;
-    std::nth_element(sorted.begin(), sorted.begin() + std::ssize(sorted) / 2, sorted.end());
-    return sorted[sorted.size() / 2];
-  }
 };
 
 void print(const std::vector<Line>& lines, const Settings& s, const double peak, int64_t name_width) {
@@ -118,8 +114,8 @@ void print(const std::vector<Line>& lines, const Settings& s, const double peak,
               kernels::simd_level(), peak);
   std::printf("%-*s %9s %9s %9s %8s\n", static_cast<int>(name_width), "", "ms", "GFLOP", "GFLOP/s", "of peak");
   for (const Line& line : lines) {
-    print_line(line.name.c_str(), line.median(), line.flops);
-    seconds += line.median(), flops += line.flops;
+    print_line(line.name.c_str(), line.seconds, line.flops);
+    seconds += line.seconds, flops += line.flops;
   }
   print_line("total", seconds, flops);
   std::printf("\n%.1f images/s, peak memory %ld MiB\n", static_cast<double>(s.batch) / seconds, peak_mib());
@@ -127,14 +123,14 @@ void print(const std::vector<Line>& lines, const Settings& s, const double peak,
 
 std::vector<Line> by_stage(const Inception& network, const Tensor& images, const Settings& s) {
   std::vector<Line> lines;
-  for (const std::string& name : network.stages()) lines.push_back({name, {}, 0});
+  for (const std::string& name : network.stages()) lines.push_back({.name = name});
   for (int64_t pass = -1; pass < s.passes; pass++) {
     Tensor x = images;
     for (size_t i = 0; i < lines.size(); i++) {
       const Profile profile;
       const double seconds = seconds_of([&] { x = network.run(i, x); });
       if (pass < 0) continue;
-      lines[i].seconds.push_back(seconds);
+      lines[i].seconds = std::min(lines[i].seconds, seconds);
       lines[i].flops = 0;
       for (const auto& [op, entry] : profile.entries()) lines[i].flops += entry.flops;
     }
@@ -151,13 +147,13 @@ std::vector<Line> by_layer(const Inception& network, const Tensor& images, const
     for (const auto& [op, entry] : profile.entries()) {
       Line& line = by_name[op];
       line.name = text(entry.calls, " ", op);
-      line.seconds.push_back(entry.seconds);
+      line.seconds = std::min(line.seconds, entry.seconds);
       line.flops = entry.flops;
     }
   }
   std::vector<Line> lines;
   for (const auto& [name, line] : by_name) lines.push_back(line);
-  std::sort(lines.begin(), lines.end(), [](const Line& a, const Line& b) { return a.median() > b.median(); });
+  std::sort(lines.begin(), lines.end(), [](const Line& a, const Line& b) { return a.seconds > b.seconds; });
   return lines;
 }
 

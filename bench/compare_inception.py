@@ -6,8 +6,8 @@
     python3 bench/compare_inception.py --peer channels_last       only this of PyTorch's ways
 
 All run the network alone, on random weights and images. Each waits in a process of its own and takes a turn of a few
-passes in each round, so that what else the machine does meets all of them; a cell is the median over all rounds. Needs the
-packages torch, torchvision and pytorch-fid. Build first: ./run build
+passes in each round, so that what else the machine does meets all of them; a cell is the median over all rounds. Needs
+the packages torch, torchvision and pytorch-fid. Build first: ./run build
 """
 import argparse
 import os
@@ -67,8 +67,9 @@ def peer_process(mode, batch, threads):
 
 class Program:
     def __init__(self, words, threads):
-        environment = {**os.environ, "OMP_NUM_THREADS": str(threads), "OMP_WAIT_POLICY": "passive"}
-        self.process = subprocess.Popen(words, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, env=environment)
+        environment = {**os.environ, "OMP_NUM_THREADS": str(threads)}
+        pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "text": True}
+        self.process = subprocess.Popen(words, env=environment, **pipes)
         ready = self.process.stdout.readline()
         if not ready.startswith("ready "):
             sys.exit(f"compare_inception.py: {' '.join(words)} did not start, see above")

@@ -3,10 +3,10 @@
 
     python3 metrics/convert_inception.py pt_inception-2015-12-05-6726825d.pth inception.safetensors
 
-The file is published by github.com/mseitzer/pytorch-fid (release fid_weights). By PyTorch's convention its name ends with
-the first digits of its SHA-256; a file with another one is refused unless --any-weights is given. Names and layouts stay
-PyTorch's; the SHA-256 goes into the metadata, by which Forger tells the published weights from others. Needs the packages
-torch and safetensors; Forger itself needs neither.
+The file is published by github.com/mseitzer/pytorch-fid (release fid_weights). By PyTorch's convention its name ends
+with the first digits of its SHA-256; a file with another one is refused unless --any-weights is given. Names and
+layouts stay PyTorch's; the SHA-256 goes into the metadata, by which Forger tells the published weights from others.
+Needs the packages torch and safetensors; Forger itself needs neither.
 """
 import argparse
 import hashlib

@@ -15,7 +15,9 @@
 // in float there, as TensorFlow and PyTorch do. An axis of 299 pixels gets weights of exactly 1: it stays as it is.
 #include "metrics/preprocess.h"
 
+#include <algorithm>
 #include <cmath>
+#include <vector>
 
 #include "core/error.h"
 

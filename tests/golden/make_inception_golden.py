@@ -1,11 +1,12 @@
 #!/usr/bin/env python3
 """Writes preprocess.safetensors and inception.safetensors: what the programs that scores are compared with compute.
 
-    python3 make_inception_golden.py     needs torch, torchvision, pytorch-fid, torch-fidelity, clean-fid, pillow, safetensors
+    python3 make_inception_golden.py    needs the packages torch, torchvision, pytorch-fid, torch-fidelity, clean-fid,
+                                        pillow and safetensors
 
 Images and the network's weights are not stored: both sides make them from the same integer hash, exactly. The network
-runs in float64 in two implementations, pytorch-fid's and torch-fidelity's, which must agree to 1e-5; the latter's numbers
-are stored. Of resized images every 17th pixel along both axes is stored, and three sums over all of them.
+runs in float64 in two implementations, pytorch-fid's and torch-fidelity's, which must agree to 1e-5; the latter's
+numbers are stored. Of resized images every 17th pixel along both axes is stored, and three sums over all of them.
 """
 import io
 import os
@@ -43,12 +44,13 @@ def fnv(text):
     return h
 
 
-def hashed_image(index, height, width, channels):  # two triangle waves under noise
+def hashed_image(index, height, width, channels):
+    """Two triangle waves under noise, a part black and a part white."""
     y, x, c = np.ogrid[:height, :width, :channels]
     wave = lambda t: np.abs(t % 512 - 256)
     smooth = wave((2 + index) * y + 5 * x + 90 * c + 40 * index) + wave(7 * x + (3 + 2 * index) * y + 130 * c)
     noise = (hashed(index, height * width * channels) % np.uint64(96)).astype(np.int64)
-    return (smooth * 160 // 512 + noise.reshape(height, width, channels)).astype(np.uint8)
+    return (smooth * 480 // 512 - 160 + noise.reshape(height, width, channels)).clip(0, 255).astype(np.uint8)
 
 
 def hashed_tensor(name, shape):
@@ -60,8 +62,8 @@ def hashed_tensor(name, shape):
     elif name == "fc.weight":
         low, width = -np.sqrt(3 / fan_in), 2 * np.sqrt(3 / fan_in)
     else:
-        low, width = {"weight": (0.8, 0.4), "bias": (-0.2, 0.4), "running_mean": (-0.2, 0.4), "running_var": (0.5, 1.0)}[
-            name.rsplit(".", 1)[1]]
+        bounds = {"weight": (0.8, 0.4), "bias": (-0.2, 0.4), "running_mean": (-0.2, 0.4), "running_var": (0.5, 1.0)}
+        low, width = bounds[name.rsplit(".", 1)[1]]
     exact = float(np.float32(width)) * unit  # 24 bits times 24 bits
     return torch.from_numpy((float(np.float32(low)) + exact).astype(np.float32).reshape(shape))
 
@@ -84,7 +86,8 @@ def rows(x):
 
 
 def tf(pixels):  # torch-fidelity
-    return (rows(interpolate_bilinear_2d_like_tensorflow1x(planes(pixels), (SIDE, SIDE), align_corners=False)) - 128) / 128
+    resized = interpolate_bilinear_2d_like_tensorflow1x(planes(pixels), (SIDE, SIDE), align_corners=False)
+    return (rows(resized) - 128) / 128
 
 
 def pytorch(pixels):  # pytorch-fid

@@ -23,7 +23,7 @@ inline uint64_t fnv(const std::string& text) {
   return h;
 }
 
-// Two triangle waves under noise.
+// Two triangle waves under noise, a part black and a part white.
 inline gan::Image hashed_image(int64_t index, int64_t height, int64_t width, int64_t channels) {
   const auto wave = [](int64_t t) { return std::abs(t % 512 - 256); };
   gan::Image image{height, width, channels, {}};
@@ -33,7 +33,8 @@ inline gan::Image hashed_image(int64_t index, int64_t height, int64_t width, int
         const int64_t smooth =
             wave((2 + index) * y + 5 * x + 90 * c + 40 * index) + wave(7 * x + (3 + 2 * index) * y + 130 * c);
         const uint64_t noise = hashed(static_cast<uint64_t>(index), std::ssize(image.pixels)) % 96;
-        image.pixels.push_back(static_cast<uint8_t>(static_cast<uint64_t>(smooth * 160 / 512) + noise));
+        const int64_t level = smooth * 480 / 512 - 160 + static_cast<int64_t>(noise);
+        image.pixels.push_back(static_cast<uint8_t>(std::clamp<int64_t>(level, 0, 255)));
       }
   return image;
 }
