@@ -292,8 +292,8 @@ void check_sets(const Tensor& samples, const Tensor& train, const Tensor& held_o
   for (const Tensor& x : {train, held_out}) {
     bool same = x.rank() == samples.rank();
     for (int axis = 1; same && axis < x.rank(); axis++) same = x.size(axis) == samples.size(axis);
-    check<ShapeError>(same, "[memorisation] rows differ in shape: samples ", samples.shape(), ", train ",
-                      train.shape(), ", held_out ", held_out.shape());
+    check<ShapeError>(same, "[memorisation] rows differ in shape: samples ", samples.shape(), ", train ", train.shape(),
+                      ", held_out ", held_out.shape());
   }
 }
 
@@ -325,9 +325,11 @@ double sum_of_pairs(const Cloud& cloud, const F& f) {
 
 double mean_distance(const Cloud& cloud) {
   const auto n = static_cast<double>(cloud.rows.count);
-  return sum_of_pairs(cloud, [](double& sum, const double* d, int64_t count) {
-    for (int64_t i = 0; i < count; i++) sum += std::sqrt(d[i]);
-  }) / (n * (n - 1) / 2);
+  return sum_of_pairs(cloud,
+                      [](double& sum, const double* d, int64_t count) {
+                        for (int64_t i = 0; i < count; i++) sum += std::sqrt(d[i]);
+                      }) /
+         (n * (n - 1) / 2);
 }
 
 }  // namespace
@@ -412,18 +414,17 @@ Memorisation memorisation_of_images(const Tensor& samples, const Tensor& train, 
     }
     return set;
   };
-  const Search search{.dims = dims,
-                      .moves = 2 * (2 * shift + 1) * (2 * shift + 1),
-                      .versions = [&](int64_t sample, float* out) {
-                        const float* const pixels = samples.data<float>() + sample * image;
-                        for (const bool mirrored : {false, true}) {
-                          for (int64_t top = 0; top <= 2 * shift; top++) {
-                            for (int64_t left = 0; left <= 2 * shift; left++, out += dims) {
-                              copy_window(pixels, w, channels, top, left, height, width, mirrored, out);
-                            }
-                          }
-                        }
-                      }};
+  const Search search{
+      .dims = dims, .moves = 2 * (2 * shift + 1) * (2 * shift + 1), .versions = [&](int64_t sample, float* out) {
+        const float* const pixels = samples.data<float>() + sample * image;
+        for (const bool mirrored : {false, true}) {
+          for (int64_t top = 0; top <= 2 * shift; top++) {
+            for (int64_t left = 0; left <= 2 * shift; left++, out += dims) {
+              copy_window(pixels, w, channels, top, left, height, width, mirrored, out);
+            }
+          }
+        }
+      }};
   return judge(samples.size(0), search, references(train), references(held_out), ticker);
 }
 

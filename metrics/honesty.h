@@ -37,8 +37,8 @@ Parzen parzen(const Tensor& samples, const Tensor& validation, const Tensor& tes
 
 // ---- memorisation ---------------------------------------------------------------------------------------------------
 
-// Where a sample's nearest neighbour is: in `train` or in `held_out`. A generator that has learnt the distribution is no
-// nearer to the images it has seen than to others, so each nearest one lies in `train` with probability
+// Where a sample's nearest neighbour is: in `train` or in `held_out`. A generator that has learnt the distribution is
+// no nearer to the images it has seen than to others, so each nearest one lies in `train` with probability
 // Ntrain/(Ntrain + Nheld); copies shift that. Samples that share their nearest neighbour share its luck, and some
 // images (plain ones) are the nearest of very many: so the draws counted are not samples but the different nearest
 // rows, each weighted by its samples. p is the exact one-sided probability of a weight of at least `in_train` in
@@ -70,7 +70,8 @@ Memorisation memorisation_of_images(const Tensor& samples, const Tensor& train, 
 // Mean distance of pairs of fakes over that of pairs of reals (1: as varied, 0: all alike), and how many different
 // samples the generator has: Arora, Risteski, Zhang 2018, "Do GANs learn the distribution?", by the birthday paradox:
 // with t pairs among the n(n-1)/2 closer than `threshold` (half the smallest distance above 0 of two reals, below which
-// reals of this count show none but exact copies), the support is about n(n-1)/(2t). DataError when all reals are equal.
+// reals of this count show none but exact copies), the support is about n(n-1)/(2t). DataError when all reals are
+// equal.
 struct Collapse {
   double diversity = 0;    // mean pairwise distance, fakes / reals
   int64_t duplicates = 0;  // pairs of fakes closer than `threshold`
