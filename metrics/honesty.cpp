@@ -355,8 +355,11 @@ Parzen parzen(const Tensor& samples, const Tensor& validation, const Tensor& tes
         if (square > 0) away.push_back(std::sqrt(square / static_cast<double>(x.rows.dims)));
       }
       check<DataError>(!away.empty(), "[parzen] no bandwidth: every validation row is a sample");
-      const double middle = median(away);
-      for (int i = -10; i <= 20; i++) chosen.push_back(middle * std::pow(10.0, i / 10.0));
+      constexpr int steps = 30;
+      const double middle = median(away), lowest = middle / 10;
+      const double spread = std::sqrt(mean_of(of.squares) / static_cast<double>(of.rows.dims));
+      const double ratio = std::max(10 * middle, spread) / lowest;
+      for (int i = 0; i <= steps; i++) chosen.push_back(lowest * std::pow(ratio, static_cast<double>(i) / steps));
     }
     const int64_t all = validated + test.size(0);
     const auto by_sigma = log_likelihoods(x, of, nearest, chosen, [&](int64_t done, int64_t) {

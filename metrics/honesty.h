@@ -21,11 +21,12 @@ using Ticker = std::function<void(int64_t done, int64_t total)>;
 // ---- likelihood -----------------------------------------------------------------------------------------------------
 
 // Mean log-likelihood, in nats, of `test` under a Parzen window on `samples`: a mixture of Gaussians of standard
-// deviation sigma around each. sigma is the one of `candidates` with the highest mean on `validation`; by default, ten
-// per decade between a tenth and a hundred times the median distance of a validation row to its nearest sample over
-// sqrt(D) (the best is below one where dimensions are many and above ten in the plane). Breuleux, Bengio, Vincent 2011;
-// Goodfellow et al. 2014, section 5. It rewards copies and punishes sharp pictures in high dimensions (Theis et al.
-// 2016, arXiv:1511.01844): to be read beside the others, never alone. UsageError for a candidate that is not above 0.
+// deviation sigma around each. sigma is the one of `candidates` with the highest mean on `validation`; by default, 31
+// on a logarithmic scale, from a tenth of the median distance of a validation row to its nearest sample over sqrt(D) to
+// ten times that or the spread of the samples, whichever is more (in many dimensions the best is about the distance, in
+// few it is far above). Breuleux, Bengio, Vincent 2011; Goodfellow et al. 2014, section 5. It rewards copies and
+// punishes sharp pictures in high dimensions (Theis et al. 2016, arXiv:1511.01844): to be read beside the others, never
+// alone. UsageError for a candidate that is not above 0.
 struct Parzen {
   double log_likelihood = 0;
   double standard_error = 0;  // of the mean over the test rows
