@@ -2,9 +2,9 @@
 // not their business (inception.h, judge.h).
 //
 // Features are tensors (N, D) of float32 or float64 on the CPU, a row per image; all arithmetic is float64. Results do
-// not depend on how rows were batched nor on the number of threads, to the last bit, and are finite for finite input.
-// Features that are not finite, shapes that do not fit and too few rows are one line: DataError, or ShapeError for the
-// caller's mistakes.
+// not depend on how rows were batched nor on the number of threads, to the last bit, and are finite. Features that are
+// not finite or whose squares (for KID, cubes) overflow, and too few rows, are one line: DataError; shapes, orders and
+// numbers that do not fit are the caller's mistake: ShapeError.
 #pragma once
 #include <cstdint>
 #include <span>
@@ -30,7 +30,8 @@ struct Gaussian {
 };
 
 // Streaming mean and covariance: blocks of a fixed number of rows are centred and merged (Chan, Golub, LeVeque 1983,
-// "Algorithms for computing the sample variance"), so that a constant feature has variance 0 exactly.
+// "Algorithms for computing the sample variance"). Means are taken from a block's first row on, so that a constant
+// feature has variance 0 exactly.
 class Moments {
  public:
   explicit Moments(int64_t dims);
@@ -50,10 +51,13 @@ class Moments {
 
 // |m1 - m2|^2 + Tr(S1 + S2 - 2 (S1 S2)^(1/2)): Heusel et al. 2017, arXiv:1706.08500, equation 6; FID on Inception's
 // features. With S = F F^T the last trace is the sum of the singular values of F1^T F2, so no square root of a product
-// is ever taken: no imaginary parts, singular covariances included. Never negative.
+// is ever taken: no imaginary parts, singular covariances included, and a set is at distance 0 from itself to rounding.
+// F is a Cholesky factor with pivots, far cheaper than eigenvectors; what lies below D * 2^-52 of the features'
+// variances is taken for 0 in both. Never negative. A covariance that is not symmetric or has negative eigenvalues beyond
+// rounding is a DataError.
 double frechet_distance(const Gaussian& a, const Gaussian& b);
 
-// Rows drawn for one estimate of KID, without replacement, from each side.
+// Rows drawn for one estimate of KID, without replacement, from each side. DataError when there are fewer than `size`.
 struct Subset {
   std::vector<int64_t> a, b;
 };
@@ -71,7 +75,8 @@ Spread inception_score(const Tensor& logits, std::span<const int64_t> order, int
 // ---- manifolds of nearest neighbours --------------------------------------------------------------------------------
 
 // Share of fakes within some real row's ball, and of reals within some fake's; a row's ball reaches (<=) its k-th
-// nearest other row of its own set. Kynkaanniemi et al. 2019, arXiv:1904.06991, equations 1 and 2; published: k = 3.
+// nearest other row of its own set (copies of the row are others). Kynkaanniemi et al. 2019, arXiv:1904.06991,
+// equations 1 and 2; published: k = 3.
 struct PrecisionRecall {
   double precision = 0, recall = 0;
 };

@@ -1,0 +1,485 @@
+#include "metrics/honesty.h"
+
+#include <cmath>
+#include <limits>
+#include <numeric>
+
+#include "metrics/distances.h"
+
+namespace forger::metrics {
+namespace {
+
+using kernels::parallel_for;
+
+constexpr double infinity = std::numeric_limits<double>::infinity();
+
+size_t at(int64_t i) { return static_cast<size_t>(i); }
+
+double median(std::vector<double> values) {
+  const auto middle = values.begin() + std::ssize(values) / 2;
+  std::nth_element(values.begin(), middle, values.end());
+  if (values.size() % 2 == 1) return *middle;
+  return *middle / 2 + *std::max_element(values.begin(), middle) / 2;
+}
+
+// ---- Parzen window --------------------------------------------------------------------------------------------------
+
+std::vector<double> nearest_squares(const Cloud& rows, const Cloud& samples) {
+  std::vector<double> nearest(at(rows.rows.count), infinity);
+  for_each_tile(rows, samples, [&](int64_t i, int64_t m, int64_t, int64_t n, const double* d) {
+    for (int64_t r = 0; r < m; r++) {
+      nearest[at(i + r)] = std::min(nearest[at(i + r)], *std::min_element(d + r * n, d + (r + 1) * n));
+    }
+  });
+  return nearest;
+}
+
+// (sigmas, rows): the log-likelihood of each row under each sigma. Terms below e^-40 of a row's largest add nothing.
+std::vector<std::vector<double>> log_likelihoods(const Cloud& rows, const Cloud& samples,
+                                                 const std::vector<double>& nearest, std::span<const double> sigmas,
+                                                 const Ticker& ticker) {
+  constexpr double negligible = 40;
+  const int64_t count = rows.rows.count;
+  std::vector<int64_t> widest(sigmas.size());  // first
+  std::iota(widest.begin(), widest.end(), int64_t{0});
+  std::stable_sort(widest.begin(), widest.end(), [&](int64_t a, int64_t b) { return sigmas[at(a)] > sigmas[at(b)]; });
+  std::vector<std::vector<double>> result(sigmas.size(), std::vector<double>(at(count)));
+  for_each_tile(rows, samples, [&](int64_t i, int64_t m, int64_t j, int64_t n, const double* d) {
+    parallel_for(m, 4, [&](int64_t begin, int64_t end) {
+      for (int64_t r = begin; r < end; r++) {
+        for (int64_t c = 0; c < n; c++) {
+          const double beyond = d[r * n + c] - nearest[at(i + r)];
+          for (const int64_t s : widest) {
+            const double exponent = beyond / (2 * sigmas[at(s)] * sigmas[at(s)]);
+            if (exponent > negligible) break;
+            result[at(s)][at(i + r)] += std::exp(-exponent);
+          }
+        }
+      }
+    });
+    if (ticker && j + n == samples.rows.count) ticker(i + m, count);
+  });
+  const double pi = std::acos(-1.0), dims = static_cast<double>(rows.rows.dims);
+  for (size_t s = 0; s < sigmas.size(); s++) {
+    const double variance = sigmas[s] * sigmas[s];
+    for (int64_t r = 0; r < count; r++) {
+      result[s][at(r)] = std::log(result[s][at(r)]) - nearest[at(r)] / (2 * variance) -
+                         std::log(static_cast<double>(samples.rows.count)) - dims / 2 * std::log(2 * pi * variance);
+    }
+  }
+  return result;
+}
+
+double mean_of(const std::vector<double>& values) {
+  return std::accumulate(values.begin(), values.end(), 0.0) / static_cast<double>(values.size());
+}
+
+// ---- nearest neighbours ---------------------------------------------------------------------------------------------
+
+// Rows to be compared, and how: `moves` versions of a sample, of which the one nearest to a row counts.
+struct Search {
+  int64_t dims = 0, moves = 1;
+  std::function<void(int64_t sample, float* out)> versions;  // (moves, dims)
+};
+
+struct References {
+  int64_t count = 0;
+  std::vector<float> rows;     // (count, dims), as they are
+  std::vector<float> centred;  // (count, dims + 1), less the centre; the last is 1
+  std::vector<float> squares;  // of the centred rows
+};
+
+struct Found {
+  double square = infinity;   // distance to the nearest, squared
+  std::vector<int64_t> ties;  // all rows at that distance, ascending
+};
+
+// sum (a - b)^2, or infinity once it is above the limit
+double squared_distance(int64_t dims, const float* a, const float* b, double limit) {
+  constexpr int64_t piece = 64;
+  double sums[4] = {};
+  for (int64_t begin = 0; begin < dims; begin += piece) {
+    const int64_t end = std::min(dims, begin + piece);
+    int64_t i = begin;
+    for (; i + 4 <= end; i += 4) {
+      for (int l = 0; l < 4; l++) {
+        const double difference = double{a[i + l]} - double{b[i + l]};
+        sums[l] += difference * difference;
+      }
+    }
+    for (; i < end; i++) sums[0] += (double{a[i]} - double{b[i]}) * (double{a[i]} - double{b[i]});
+    if ((sums[0] + sums[1]) + (sums[2] + sums[3]) > limit) return infinity;
+  }
+  return (sums[0] + sums[1]) + (sums[2] + sums[3]);
+}
+
+void centre_and_extend(int64_t dims, const std::vector<double>& centre, const float* row, float* out, float& square) {
+  double sum = 0;
+  for (int64_t i = 0; i < dims; i++) {
+    out[i] = static_cast<float>(row[i] - centre[at(i)]);
+    sum += double{out[i]} * out[i];
+  }
+  square = static_cast<float>(sum);
+}
+
+// Two steps. Matrix products in float32 give |b|^2 - 2 max over versions of (a.b - |a|^2/2), the -|a|^2/2 riding along
+// as one more element; rows that rounding may have kept from being the nearest are then compared exactly.
+class Neighbours {
+ public:
+  Neighbours(const Search& search, const std::vector<double>& centre) : search_(search), centre_(centre) {}
+
+  // Per sample of [begin, end): the nearest rows of each of the references.
+  void find(int64_t begin, int64_t end, std::span<const References> references,
+            std::vector<std::vector<Found>>& found) {
+    const int64_t n = end - begin, moves = search_.moves, dims = search_.dims, wide = dims + 1;
+    versions_.resize(at(n * moves * dims)), centred_.resize(at(n * moves * wide)), largest_.assign(at(n), 0);
+    parallel_for(n, 1, [&](int64_t from, int64_t to) {
+      for (int64_t s = from; s < to; s++) {
+        float* const rows = versions_.data() + s * moves * dims;
+        search_.versions(begin + s, rows);
+        for (int64_t v = 0; v < moves; v++) {
+          float *const out = centred_.data() + (s * moves + v) * wide, square;
+          centre_and_extend(dims, centre_, rows + v * dims, out, square);
+          out[dims] = -square / 2;
+          largest_[at(s)] = std::max(largest_[at(s)], square);
+        }
+      }
+    });
+    for (size_t set = 0; set < references.size(); set++) find_in(references[set], n, found[set].data() + begin);
+  }
+
+ private:
+  struct Candidate {
+    int64_t row;
+    float lowest;  // that its squared distance may be
+  };
+
+  void find_in(const References& b, int64_t n, Found* found) {
+    constexpr int64_t columns = 1024;
+    const int64_t moves = search_.moves, wide = search_.dims + 1;
+    // Four times the typical error of a sum of so many rounded products, relative to |a|^2 + |b|^2.
+    const float error = 4 * std::sqrt(static_cast<float>(wide)) * std::numeric_limits<float>::epsilon() / 2;
+    std::vector<std::vector<Candidate>> candidates(at(n));
+    std::vector<float> highest(at(n), std::numeric_limits<float>::infinity());  // that the nearest may be away
+    for (int64_t j = 0; j < b.count; j += columns) {
+      const int64_t cols = std::min(columns, b.count - j);
+      products_.resize(at(n * moves * cols)), best_.resize(at(n * cols));
+      kernels::Cpu<float>::matmul({.m = n * moves, .n = cols, .k = wide, .trans_b = true}, centred_.data(),
+                                  b.centred.data() + j * wide, products_.data());
+      kernels::ReduceShape over_moves{.rank = 3, .sizes = {n, moves, cols}, .reduced = {false, true, false}};
+      kernels::Cpu<float>::reduce(kernels::Reduce::max, over_moves, products_.data(), best_.data());
+      parallel_for(n, 16384 / cols + 1, [&](int64_t begin, int64_t end) {
+        for (int64_t s = begin; s < end; s++) {
+          for (int64_t c = 0; c < cols; c++) {
+            const float square = b.squares[at(j + c)], margin = error * (square + largest_[at(s)]);
+            const float distance = square - 2 * best_[at(s * cols + c)];
+            if (distance - margin > highest[at(s)]) continue;
+            highest[at(s)] = std::min(highest[at(s)], distance + margin);
+            candidates[at(s)].push_back({j + c, distance - margin});
+          }
+        }
+      });
+    }
+    parallel_for(n, 1, [&](int64_t begin, int64_t end) {
+      for (int64_t s = begin; s < end; s++) {
+        for (const Candidate& candidate : candidates[at(s)]) {
+          if (candidate.lowest <= highest[at(s)]) compare(s, candidate.row, b, found[s]);
+        }
+      }
+    });
+  }
+
+  void compare(int64_t s, int64_t row, const References& b, Found& found) const {
+    const int64_t dims = search_.dims;
+    double square = infinity;
+    for (int64_t v = 0; v < search_.moves && square > 0; v++) {
+      square = std::min(square, squared_distance(dims, versions_.data() + (s * search_.moves + v) * dims,
+                                                 b.rows.data() + row * dims, std::min(square, found.square)));
+    }
+    if (square > found.square) return;
+    if (square < found.square) found.ties.clear();
+    found.square = square;
+    found.ties.push_back(row);
+  }
+
+  const Search& search_;
+  const std::vector<double>& centre_;
+  std::vector<float> versions_, centred_, largest_, products_, best_;
+};
+
+// P(sum of the weights that are drawn >= least), each drawn by itself with probability q.
+double tail_probability(const std::vector<int64_t>& weights, double q, int64_t least) {
+  std::vector<double> p{1};  // of each sum so far
+  for (const int64_t weight : weights) {
+    if (weight == 0) continue;
+    p.resize(p.size() + at(weight));
+    for (int64_t sum = std::ssize(p) - 1; sum >= 0; sum--) {
+      p[at(sum)] = p[at(sum)] * (1 - q) + (sum >= weight ? p[at(sum - weight)] * q : 0);
+    }
+  }
+  double tail = 0;
+  for (int64_t sum = std::ssize(p) - 1; sum >= least; sum--) tail += p[at(sum)];  // the smallest first
+  return std::min(1.0, tail);
+}
+
+Memorisation judge(int64_t count, const Search& search, References train, References held_out, const Ticker& ticker) {
+  const int64_t dims = search.dims;
+  std::vector<References> references;
+  references.push_back(std::move(train)), references.push_back(std::move(held_out));
+  const int64_t train_count = references[0].count, pool = train_count + references[1].count;
+  std::vector<double> centre(at(dims));
+  for (const References& set : references) {
+    for (int64_t r = 0; r < set.count; r++) {
+      for (int64_t i = 0; i < dims; i++) centre[at(i)] += set.rows[at(r * dims + i)];
+    }
+  }
+  for (double& x : centre) x /= static_cast<double>(pool);
+  for (References& set : references) {
+    set.centred.resize(at(set.count * (dims + 1))), set.squares.resize(at(set.count));
+    parallel_for(set.count, 16, [&](int64_t begin, int64_t end) {
+      for (int64_t r = begin; r < end; r++) {
+        float* const out = set.centred.data() + r * (dims + 1);
+        centre_and_extend(dims, centre, set.rows.data() + r * dims, out, set.squares[at(r)]);
+        out[dims] = 1;
+      }
+    });
+  }
+
+  std::vector<std::vector<Found>> found(2, std::vector<Found>(at(count)));
+  const int64_t group = std::max<int64_t>(1, 784 / search.moves);  // products of 784 rows at a time: 3 MiB
+  Neighbours neighbours(search, centre);
+  for (int64_t begin = 0; begin < count; begin += group) {
+    const int64_t end = std::min(count, begin + group);
+    neighbours.find(begin, end, references, found);
+    if (ticker) ticker(end, count);
+  }
+
+  Memorisation result;
+  result.count = count;
+  result.expected = static_cast<double>(train_count) / static_cast<double>(pool);
+  std::vector<int64_t> chosen(at(pool));  // how many samples a row is the nearest of
+  std::vector<double> ratios;
+  for (int64_t s = 0; s < count; s++) {
+    const Found &in_train = found[0][at(s)], &in_held = found[1][at(s)];
+    ratios.push_back(in_train.square == in_held.square ? 1 : std::sqrt(in_train.square / in_held.square));
+    result.nearest.push_back(in_train.ties.front());
+    result.distance.push_back(std::sqrt(in_train.square / static_cast<double>(dims)));
+    std::vector<int64_t> nearest;
+    if (in_train.square <= in_held.square) nearest = in_train.ties;
+    if (in_held.square <= in_train.square) {
+      for (const int64_t row : in_held.ties) nearest.push_back(train_count + row);
+    }
+    Random lot(0, static_cast<uint64_t>(s));
+    const int64_t row = nearest[lot.below(nearest.size())];
+    result.in_train += row < train_count;
+    chosen[at(row)]++;
+  }
+  result.distinct = std::count_if(chosen.begin(), chosen.end(), [](int64_t n) { return n > 0; });
+  result.p = tail_probability(chosen, result.expected, result.in_train);
+  result.median_ratio = median(ratios);
+  return result;
+}
+
+void check_float_rows(const Tensor& x, const std::string& caller, const std::string& name) {
+  check_rows(x, caller, name, 1);
+  check<ShapeError>(x.dtype() == DType::f32, "[", caller, "] ", name, " must be float32, got ", name_of(x.dtype()));
+}
+
+void check_sets(const Tensor& samples, const Tensor& train, const Tensor& held_out) {
+  check_float_rows(samples, "memorisation", "samples");
+  check_float_rows(train, "memorisation", "train");
+  check_float_rows(held_out, "memorisation", "held_out");
+  for (const Tensor& x : {train, held_out}) {
+    bool same = x.rank() == samples.rank();
+    for (int axis = 1; same && axis < x.rank(); axis++) same = x.size(axis) == samples.size(axis);
+    check<ShapeError>(same, "[memorisation] rows differ in shape: samples ", samples.shape(), ", train ", train.shape(),
+                      ", held_out ", held_out.shape());
+  }
+}
+
+// A window of an image (H, W, C), from its left to its right or the other way round: -> (height, width, C)
+void copy_window(const float* image, int64_t image_width, int64_t channels, int64_t top, int64_t left, int64_t height,
+                 int64_t width, bool mirrored, float* out) {
+  for (int64_t y = 0; y < height; y++) {
+    for (int64_t x = 0; x < width; x++) {
+      const int64_t column = mirrored ? left + width - 1 - x : left + x;
+      out = std::copy_n(image + ((top + y) * image_width + column) * channels, channels, out);
+    }
+  }
+}
+
+// ---- variety --------------------------------------------------------------------------------------------------------
+
+// f(sum, row, columns) for each row of each tile, over the pairs of two different rows, each once; the sums are added
+// up in order.
+template <class F>
+double sum_of_pairs(const Cloud& cloud, const F& f) {
+  std::vector<double> sums(at(cloud.rows.count));
+  for_each_tile(cloud, [&](int64_t i, int64_t m, int64_t j, int64_t n, const double* d) {
+    parallel_for(m, 16, [&](int64_t begin, int64_t end) {
+      for (int64_t r = begin; r < end; r++) f(sums[at(i + r)], d + r * n, i == j ? r : n);
+    });
+  });
+  return std::accumulate(sums.begin(), sums.end(), 0.0);
+}
+
+double mean_distance(const Cloud& cloud) {
+  const auto n = static_cast<double>(cloud.rows.count);
+  return sum_of_pairs(cloud,
+                      [](double& sum, const double* d, int64_t count) {
+                        for (int64_t i = 0; i < count; i++) sum += std::sqrt(d[i]);
+                      }) /
+         (n * (n - 1) / 2);
+}
+
+}  // namespace
+
+// ---- likelihood -----------------------------------------------------------------------------------------------------
+
+Parzen parzen(const Tensor& samples, const Tensor& validation, const Tensor& test, std::span<const double> candidates,
+              const Ticker& ticker) {
+  for (const double sigma : candidates) {
+    check<UsageError>(std::isfinite(sigma) && sigma > 0, "[parzen] a bandwidth must be above 0, got ", sigma);
+  }
+  Parzen result;
+  int64_t validated = 0;
+  {
+    const auto [x, of] = clouds_of(validation, "validation", 1, samples, "samples", 1, "parzen");
+    validated = x.rows.count;
+    check_rows(test, "parzen", "test", 2);
+    const std::vector<double> nearest = nearest_squares(x, of);
+    std::vector<double> chosen(candidates.begin(), candidates.end());
+    if (chosen.empty()) {
+      std::vector<double> away;
+      for (const double square : nearest) {
+        if (square > 0) away.push_back(std::sqrt(square / static_cast<double>(x.rows.dims)));
+      }
+      check<DataError>(!away.empty(), "[parzen] no bandwidth: every validation row is a sample");
+      constexpr int steps = 30;
+      const double middle = median(away), lowest = middle / 10;
+      const double spread = std::sqrt(mean_of(of.squares) / static_cast<double>(of.rows.dims));
+      const double ratio = std::max(10 * middle, spread) / lowest;
+      for (int i = 0; i <= steps; i++) chosen.push_back(lowest * std::pow(ratio, static_cast<double>(i) / steps));
+    }
+    const int64_t all = validated + test.size(0);
+    const auto by_sigma = log_likelihoods(x, of, nearest, chosen, [&](int64_t done, int64_t) {
+      if (ticker) ticker(done, all);
+    });
+    size_t best = 0;
+    for (size_t s = 1; s < chosen.size(); s++) {
+      if (mean_of(by_sigma[s]) > mean_of(by_sigma[best])) best = s;
+    }
+    result.sigma = chosen[best];
+    const auto [least, most] = std::minmax_element(chosen.begin(), chosen.end());
+    result.sigma_at_edge = result.sigma == *least || result.sigma == *most;
+  }
+  const auto [x, of] = clouds_of(test, "test", 2, samples, "samples", 1, "parzen");
+  const std::vector<double> values =
+      log_likelihoods(x, of, nearest_squares(x, of), std::span(&result.sigma, 1), [&](int64_t done, int64_t count) {
+        if (ticker) ticker(validated + done, validated + count);
+      })[0];
+  result.log_likelihood = mean_of(values);
+  double squares = 0;
+  for (const double value : values) squares += (value - result.log_likelihood) * (value - result.log_likelihood);
+  const auto n = static_cast<double>(values.size());
+  result.standard_error = std::sqrt(squares / (n - 1) / n);
+  return result;
+}
+
+// ---- memorisation ---------------------------------------------------------------------------------------------------
+
+Memorisation memorisation(const Tensor& samples, const Tensor& train, const Tensor& held_out, const Ticker& ticker) {
+  check_sets(samples, train, held_out);
+  const int64_t dims = samples.numel() / samples.size(0);
+  const auto references = [&](const Tensor& x) {
+    return References{x.size(0), {x.data<float>(), x.data<float>() + x.numel()}, {}, {}};
+  };
+  const Search search{.dims = dims, .moves = 1, .versions = [&](int64_t sample, float* out) {
+                        std::copy_n(samples.data<float>() + sample * dims, dims, out);
+                      }};
+  return judge(samples.size(0), search, references(train), references(held_out), ticker);
+}
+
+Memorisation memorisation_of_images(const Tensor& samples, const Tensor& train, const Tensor& held_out, int64_t shift,
+                                    const Ticker& ticker) {
+  check_sets(samples, train, held_out);
+  check<ShapeError>(samples.rank() == 4, "[memorisation] images must be (N, H, W, C), got ", samples.shape());
+  const int64_t h = samples.size(1), w = samples.size(2), channels = samples.size(3);
+  const int64_t height = h - 2 * shift, width = w - 2 * shift, image = h * w * channels;
+  check<ShapeError>(shift >= 0 && height >= 1 && width >= 1, "[memorisation] images of ", h, "x", w,
+                    " have nothing left within ", shift, " pixels of each side");
+  const int64_t dims = height * width * channels;
+  const auto references = [&](const Tensor& x) {
+    References set{x.size(0), std::vector<float>(at(x.size(0) * dims)), {}, {}};
+    for (int64_t i = 0; i < set.count; i++) {
+      copy_window(x.data<float>() + i * image, w, channels, shift, shift, height, width, false,
+                  set.rows.data() + i * dims);
+    }
+    return set;
+  };
+  const Search search{
+      .dims = dims, .moves = 2 * (2 * shift + 1) * (2 * shift + 1), .versions = [&](int64_t sample, float* out) {
+        const float* const pixels = samples.data<float>() + sample * image;
+        for (const bool mirrored : {false, true}) {
+          for (int64_t top = 0; top <= 2 * shift; top++) {
+            for (int64_t left = 0; left <= 2 * shift; left++, out += dims) {
+              copy_window(pixels, w, channels, top, left, height, width, mirrored, out);
+            }
+          }
+        }
+      }};
+  return judge(samples.size(0), search, references(train), references(held_out), ticker);
+}
+
+// ---- variety --------------------------------------------------------------------------------------------------------
+
+Collapse collapse(const Tensor& real, const Tensor& fake) {
+  const Cloud reals = cloud_of(real, "collapse", "real", 2), fakes = cloud_of(fake, "collapse", "fake", 2);
+  check<ShapeError>(reals.rows.dims == fakes.rows.dims, "[collapse] rows differ in length: real ", real.shape(),
+                    ", fake ", fake.shape());
+  std::vector<double> smallest(at(reals.rows.count), infinity);
+  for_each_tile(reals, [&](int64_t i, int64_t m, int64_t j, int64_t n, const double* d) {
+    for (int64_t r = 0; r < m; r++) {
+      for (int64_t c = 0; c < (i == j ? r : n); c++) {
+        if (d[r * n + c] > 0) smallest[at(i + r)] = std::min(smallest[at(i + r)], d[r * n + c]);
+      }
+    }
+  });
+  const double least = *std::min_element(smallest.begin(), smallest.end());
+  check<DataError>(least < infinity, "[collapse] all real rows are the same");
+  Collapse result;
+  result.diversity = mean_distance(fakes) / mean_distance(reals);
+  result.threshold = std::sqrt(least) / 2;
+  result.duplicates = static_cast<int64_t>(sum_of_pairs(fakes, [&](double& sum, const double* d, int64_t count) {
+    for (int64_t i = 0; i < count; i++) sum += d[i] < least / 4;
+  }));
+  const auto n = static_cast<double>(fakes.rows.count);
+  result.support_is_bound = result.duplicates == 0;
+  result.support = n * (n - 1) / 2 / static_cast<double>(std::max<int64_t>(1, result.duplicates));
+  return result;
+}
+
+ModeCoverage mode_coverage(const Tensor& points, std::span<const std::array<double, 2>> centres, double stddev) {
+  const Rows rows = rows_of(points, "mode_coverage", "points");
+  check<ShapeError>(rows.dims == 2, "[mode_coverage] points must be (N, 2), got ", points.shape());
+  check<UsageError>(!centres.empty() && std::isfinite(stddev) && stddev > 0,
+                    "[mode_coverage] expects modes with a standard deviation above 0, got ", centres.size(), " with ",
+                    stddev);
+  ModeCoverage result{.modes = std::ssize(centres), .samples = std::vector<int64_t>(centres.size())};
+  int64_t good = 0;
+  for (int64_t i = 0; i < rows.count; i++) {
+    size_t mode = 0;
+    double nearest = infinity;
+    for (size_t k = 0; k < centres.size(); k++) {
+      const double distance = std::hypot(rows.at(i)[0] - centres[k][0], rows.at(i)[1] - centres[k][1]);
+      if (distance < nearest) nearest = distance, mode = k;
+    }
+    if (nearest > 3 * stddev) continue;
+    good++, result.samples[mode]++;
+  }
+  result.covered = std::count_if(result.samples.begin(), result.samples.end(), [](int64_t n) { return n > 0; });
+  result.high_quality = static_cast<double>(good) / static_cast<double>(rows.count);
+  return result;
+}
+
+}  // namespace forger::metrics
