@@ -297,16 +297,53 @@ void check_sets(const Tensor& samples, const Tensor& train, const Tensor& held_o
   }
 }
 
-// A window of an image (H, W, C), from its left to its right or the other way round: -> (height, width, C)
-void copy_window(const float* image, int64_t image_width, int64_t channels, int64_t top, int64_t left, int64_t height,
-                 int64_t width, bool mirrored, float* out) {
-  for (int64_t y = 0; y < height; y++) {
-    for (int64_t x = 0; x < width; x++) {
-      const int64_t column = mirrored ? left + width - 1 - x : left + x;
-      out = std::copy_n(image + ((top + y) * image_width + column) * channels, channels, out);
+// What is compared of images (N, H, W, C): their pixels but for a frame of `shift`, and of samples every window of that
+// size, mirrored and not.
+struct Windows {
+  int64_t w, channels, shift, height, width, image, dims;
+
+  Windows(const Tensor& images, int64_t frame)
+      : w(images.size(2)),
+        channels(images.size(3)),
+        shift(frame),
+        height(images.size(1) - 2 * shift),
+        width(w - 2 * shift),
+        image(images.size(1) * w * channels),
+        dims(height * width * channels) {
+    check<ShapeError>(shift >= 0 && height >= 1 && width >= 1, "[memorisation] images of ", images.size(1), "x", w,
+                      " have nothing left within ", shift, " pixels of each side");
+  }
+
+  // -> (height, width, C), from left to right or the other way round
+  void copy(const float* from, int64_t top, int64_t left, bool mirrored, float* out) const {
+    for (int64_t y = 0; y < height; y++) {
+      for (int64_t x = 0; x < width; x++) {
+        const int64_t column = mirrored ? left + width - 1 - x : left + x;
+        out = std::copy_n(from + ((top + y) * w + column) * channels, channels, out);
+      }
     }
   }
-}
+
+  Search moved(const Tensor& samples) const {
+    const auto versions = [*this, pixels = samples.data<float>()](int64_t sample, float* out) {
+      for (const bool mirrored : {false, true}) {
+        for (int64_t top = 0; top <= 2 * shift; top++) {
+          for (int64_t left = 0; left <= 2 * shift; left++, out += dims)
+            copy(pixels + sample * image, top, left, mirrored, out);
+        }
+      }
+    };
+    return {.dims = dims, .moves = 2 * (2 * shift + 1) * (2 * shift + 1), .versions = versions};
+  }
+
+  // (count, dims)
+  std::vector<float> middles(const Tensor& x) const {
+    std::vector<float> rows(at(x.size(0) * dims));
+    for (int64_t i = 0; i < x.size(0); i++)
+      copy(x.data<float>() + i * image, shift, shift, false, rows.data() + i * dims);
+    return rows;
+  }
+};
 
 // ---- variety --------------------------------------------------------------------------------------------------------
 
@@ -404,31 +441,54 @@ Memorisation memorisation_of_images(const Tensor& samples, const Tensor& train, 
                                     const Ticker& ticker) {
   check_sets(samples, train, held_out);
   check<ShapeError>(samples.rank() == 4, "[memorisation] images must be (N, H, W, C), got ", samples.shape());
-  const int64_t h = samples.size(1), w = samples.size(2), channels = samples.size(3);
-  const int64_t height = h - 2 * shift, width = w - 2 * shift, image = h * w * channels;
-  check<ShapeError>(shift >= 0 && height >= 1 && width >= 1, "[memorisation] images of ", h, "x", w,
-                    " have nothing left within ", shift, " pixels of each side");
-  const int64_t dims = height * width * channels;
-  const auto references = [&](const Tensor& x) {
-    References set{x.size(0), std::vector<float>(at(x.size(0) * dims)), {}, {}};
-    for (int64_t i = 0; i < set.count; i++) {
-      copy_window(x.data<float>() + i * image, w, channels, shift, shift, height, width, false,
-                  set.rows.data() + i * dims);
-    }
-    return set;
-  };
-  const Search search{
-      .dims = dims, .moves = 2 * (2 * shift + 1) * (2 * shift + 1), .versions = [&](int64_t sample, float* out) {
-        const float* const pixels = samples.data<float>() + sample * image;
-        for (const bool mirrored : {false, true}) {
-          for (int64_t top = 0; top <= 2 * shift; top++) {
-            for (int64_t left = 0; left <= 2 * shift; left++, out += dims) {
-              copy_window(pixels, w, channels, top, left, height, width, mirrored, out);
-            }
+  const Windows windows(samples, shift);
+  const auto references = [&](const Tensor& x) { return References{x.size(0), windows.middles(x), {}, {}}; };
+  return judge(samples.size(0), windows.moved(samples), references(train), references(held_out), ticker);
+}
+
+std::vector<std::vector<Neighbour>> nearest_images(const Tensor& samples, const Tensor& train, int64_t k, int64_t shift,
+                                                   const Ticker& ticker) {
+  check_sets(samples, train, train);
+  check<ShapeError>(samples.rank() == 4, "[nearest_images] images must be (N, H, W, C), got ", samples.shape());
+  const int64_t count = samples.size(0), rows = train.size(0);
+  check<DataError>(k >= 1 && k <= rows, "[nearest_images] ", k, " neighbours of ", rows, " images");
+  const Windows windows(samples, shift);
+  const Search search = windows.moved(samples);
+  const std::vector<float> middles = windows.middles(train);
+  const int64_t dims = search.dims;
+  std::vector<float> versions(at(search.moves * dims));
+  std::vector<std::vector<Neighbour>> nearest(at(count));
+  for (int64_t s = 0; s < count; s++) {
+    search.versions(s, versions.data());
+    constexpr int64_t piece = 1024;  // training images that one list of the nearest is made of
+    std::vector<std::vector<Neighbour>> lists(at((rows + piece - 1) / piece));
+    parallel_for(std::ssize(lists), 1, [&](int64_t begin, int64_t end) {
+      for (int64_t p = begin; p < end; p++) {
+        std::vector<Neighbour>& list = lists[at(p)];
+        for (int64_t r = p * piece; r < std::min(rows, (p + 1) * piece); r++) {
+          double square = std::ssize(list) < k ? infinity : list.back().distance;
+          const double before = square;
+          for (int64_t v = 0; v < search.moves; v++) {
+            square =
+                std::min(square, squared_distance(dims, versions.data() + v * dims, middles.data() + r * dims, square));
           }
+          if (!(square < before)) continue;
+          const auto place = std::upper_bound(list.begin(), list.end(), square,
+                                              [](double d, const Neighbour& n) { return d < n.distance; });
+          list.insert(place, {r, square});
+          if (std::ssize(list) > k) list.pop_back();
         }
-      }};
-  return judge(samples.size(0), search, references(train), references(held_out), ticker);
+      }
+    });
+    std::vector<Neighbour>& all = nearest[at(s)];
+    for (const auto& list : lists) all.insert(all.end(), list.begin(), list.end());
+    std::stable_sort(all.begin(), all.end(),
+                     [](const Neighbour& a, const Neighbour& b) { return a.distance < b.distance; });
+    all.resize(at(k));
+    for (Neighbour& n : all) n.distance = std::sqrt(n.distance / static_cast<double>(dims));
+    if (ticker) ticker(s + 1, count);
+  }
+  return nearest;
 }
 
 // ---- variety --------------------------------------------------------------------------------------------------------

@@ -66,6 +66,14 @@ Memorisation memorisation(const Tensor& samples, const Tensor& train, const Tens
 Memorisation memorisation_of_images(const Tensor& samples, const Tensor& train, const Tensor& held_out,
                                     int64_t shift = 3, const Ticker& ticker = {});
 
+// The `k` images of `train` nearest to each sample by that distance, the nearest first; the earlier of equals.
+struct Neighbour {
+  int64_t row = 0;
+  double distance = 0;  // root mean square per pixel
+};
+std::vector<std::vector<Neighbour>> nearest_images(const Tensor& samples, const Tensor& train, int64_t k,
+                                                   int64_t shift = 3, const Ticker& ticker = {});
+
 // ---- variety --------------------------------------------------------------------------------------------------------
 
 // Mean distance of pairs of fakes over that of pairs of reals (1: as varied, 0: all alike), and how many different

@@ -34,7 +34,7 @@ std::string labelled_folder(const Scratch& scratch) {
 }
 
 std::string one_error(const Words& words, int code) {
-  const Result result = forger(words);
+  const Result result = program::forger(words);
   INFO(result.err);
   CHECK(result.code == code);
   const Words found = errors(result);
@@ -59,10 +59,10 @@ std::string timeless(const std::string& csv) {
 TEST_CASE("evaluate: JSON by metric, files for the report, the same scores again", "[evaluate]") {
   const Scratch scratch;
   const std::string data = "folder-gray:" + labelled_folder(scratch), run = scratch / "run";
-  REQUIRE(forger(tiny_training("dcgan", data, run)).code == 0);
+  REQUIRE(program::forger(tiny_training("dcgan", data, run)).code == 0);
   const Words words{"evaluate", run,  "--metrics", "fcd,cs,kcd,pr,dc,parzen,memorisation,modes,collapse",
                     "--count",  "60", "--json"};
-  const Result result = forger(words);
+  const Result result = program::forger(words);
   INFO(result.err);
   REQUIRE(result.code == 0);
   const json scores = json::parse(result.out);
@@ -78,13 +78,13 @@ TEST_CASE("evaluate: JSON by metric, files for the report, the same scores again
   CHECK(scores.at("fcd").at("split") == "test");
   CHECK(scores.at("kcd").at("spread").is_number());
   CHECK(json::parse(read_file(run + "/evaluation.json")).at("scores") == scores);
-  CHECK(forger(words).out == result.out);
+  CHECK(program::forger(words).out == result.out);
   CHECK(forger::gan::read_image(run + "/modes.png", 1).width > 100);
   const std::string report = read_file(run + "/report.html");
   CHECK(contains(report, "<h2>Scores</h2>"));
   CHECK(contains(report, "60 fake, test"));
 
-  const std::string text = forger({"evaluate", run, "--metrics", "fcd,modes", "--count", "60"}).out;
+  const std::string text = program::forger({"evaluate", run, "--metrics", "fcd,modes", "--count", "60"}).out;
   CHECK(contains(text, "fcd "));
   CHECK(contains(text, "share of left"));
 }
@@ -92,7 +92,7 @@ TEST_CASE("evaluate: JSON by metric, files for the report, the same scores again
 TEST_CASE("evaluate, fid, stats and neighbours refuse in one line", "[evaluate]") {
   const Scratch scratch;
   const std::string folder = labelled_folder(scratch), data = "folder-gray:" + folder, run = scratch / "run";
-  REQUIRE(forger(tiny_training("dcgan", data, run, {"--steps", "1"})).code == 0);
+  REQUIRE(program::forger(tiny_training("dcgan", data, run, {"--steps", "1"})).code == 0);
   CHECK(contains(one_error({"evaluate", run, "--metrics", "fcd,fidd"}, 2), "did you mean 'fid'?"));
   CHECK(contains(one_error({"evaluate", run, "--metrics", "fid"}, 2), "--inception FILE"));
   CHECK(contains(one_error({"evaluate", scratch / "absent"}, 2), "holds no run"));
@@ -113,21 +113,22 @@ TEST_CASE("fid: a set against itself is 0, statistics files stand for their sets
           "[evaluate]") {
   const Scratch scratch;
   const std::string folder = labelled_folder(scratch), data = "folder-gray:" + folder;
-  const Result same = forger({"fid", data, data, "--json"});
+  const Result same = program::forger({"fid", data, data, "--json"});
   INFO(same.err);
   REQUIRE(same.code == 0);
   CHECK(std::abs(json::parse(same.out).at("fcd").get<double>()) < 1e-6);
-  const std::string kept = scratch / "kept.safetensors", left = folder + "/test/left";
-  REQUIRE(forger({"stats", data, "--out", kept}).code == 0);
-  const json direct = json::parse(forger({"fid", data, left, "--judge", data, "--json"}).out);
-  const json by_file = json::parse(forger({"fid", kept, left, "--judge", data, "--json"}).out);
+  const std::string kept = scratch / "kept.safetensors", left = scratch / "left";
+  fs::copy(folder + "/test/left", left);
+  REQUIRE(program::forger({"stats", data, "--out", kept}).code == 0);
+  const json direct = json::parse(program::forger({"fid", data, left, "--judge", data, "--json"}).out);
+  const json by_file = json::parse(program::forger({"fid", kept, left, "--judge", data, "--json"}).out);
   CHECK(direct.at("fcd") == by_file.at("fcd"));
   CHECK(direct.at("fcd").get<double>() > 1);
   CHECK(direct.at("n") == json({80, 40}));
 
   write_file(left + "/7.png", "broken");
   CHECK(contains(one_error({"fid", kept, left, "--judge", data}, 1), "1 of 40 images"));
-  const Result skipped = forger({"fid", kept, left, "--judge", data, "--skip-broken", "--json"});
+  const Result skipped = program::forger({"fid", kept, left, "--judge", data, "--skip-broken", "--json"});
   CHECK(skipped.code == 0);
   CHECK(contains(skipped.err, "7.png"));
   CHECK(json::parse(skipped.out).at("n") == json({80, 39}));
@@ -136,8 +137,8 @@ TEST_CASE("fid: a set against itself is 0, statistics files stand for their sets
 TEST_CASE("neighbours: a row per sample", "[evaluate]") {
   const Scratch scratch;
   const std::string data = "folder-gray:" + labelled_folder(scratch), run = scratch / "run", out = scratch / "n.png";
-  REQUIRE(forger(tiny_training("dcgan", data, run, {"--steps", "1"})).code == 0);
-  const Result result = forger({"neighbours", run, "--count", "3", "--nearest", "4", "--out", out});
+  REQUIRE(program::forger(tiny_training("dcgan", data, run, {"--steps", "1"})).code == 0);
+  const Result result = program::forger({"neighbours", run, "--count", "3", "--nearest", "4", "--out", out});
   INFO(result.err);
   REQUIRE(result.code == 0);
   const auto picture = forger::gan::read_image(out, 1);
@@ -154,7 +155,7 @@ TEST_CASE("a run that is scored as it trains keeps its best checkpoint, is the r
   const Words scored{"--evaluate-every", "2",  "--evaluate",         "fcd,pr",
                      "--evaluate-count", "40", "--checkpoint-every", "4"};
   const auto run = [&](const std::string& name, Words more) {
-    const Result result = forger(tiny_training("dcgan", data, scratch / name, more));
+    const Result result = program::forger(tiny_training("dcgan", data, scratch / name, more));
     INFO(result.err);
     REQUIRE(result.code == 0);
   };
@@ -166,7 +167,9 @@ TEST_CASE("a run that is scored as it trains keeps its best checkpoint, is the r
   const std::string report = read_file(scratch / "whole/report.html");
   CHECK(contains(report, "<h2>Scores</h2>"));
   CHECK(contains(report, "best "));
-  CHECK(forger({"sample", scratch / "whole/checkpoints/best.safetensors", "--out", scratch / "best.png"}).code == 0);
+  CHECK(
+      program::forger({"sample", scratch / "whole/checkpoints/best.safetensors", "--out", scratch / "best.png"}).code ==
+      0);
 
   run("plain", {"--checkpoint-every", "4"});
   const std::string last = "/checkpoints/step-000008.safetensors";
@@ -176,7 +179,7 @@ TEST_CASE("a run that is scored as it trains keeps its best checkpoint, is the r
   Words half = scored;
   half.insert(half.end(), {"--steps", "4"});
   run("halves", half);
-  REQUIRE(forger({"train", "--resume", scratch / "halves", "--steps", "8"}).code == 0);
+  REQUIRE(program::forger({"train", "--resume", scratch / "halves", "--steps", "8"}).code == 0);
   CHECK(read_file(scratch / "halves" + last) == read_file(scratch / "whole" + last));
   CHECK(timeless(read_file(scratch / "halves/scores.csv")) == timeless(read_file(scratch / "whole/scores.csv")));
   CHECK(read_file(scratch / "halves/checkpoints/best.safetensors") ==
