@@ -498,7 +498,7 @@ Spread inception_score(const Tensor& logits, std::span<const int64_t> order, int
       for (int64_t c = 0; c < classes; c++) {
         p[at(c)] /= sum;
         mean[at(c)] += p[at(c)];
-        if (p[at(c)] > 0) negentropy += p[at(c)] * (x[c] - top - log_sum);
+        negentropy += p[at(c)] * (x[c] - top - log_sum);
       }
     }
     const double part = static_cast<double>(end - begin);

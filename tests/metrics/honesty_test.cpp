@@ -305,12 +305,13 @@ TEST_CASE("memorisation: equals draw lots") {
 }
 
 TEST_CASE("memorisation: exact where float32 products are not") {
-  // Neighbours 1e-4 apart at 1000 from the origin and 300 from each other's cluster.
+  // Neighbours 1e-3 apart, 300 from the next ones, 1000 from the origin.
   const int64_t n = 60, dims = 50;
   Random random(5);
   const Tensor base = random.normal({n, dims}, 1000, 300);
   const Tensor closer = base + random.normal({n, dims}, 0, 3e-4), farther = base + random.normal({n, dims}, 0, 1e-3);
-  const Memorisation m = memorisation(base, closer, farther);
+  const Tensor other = base + random.normal({n, dims}, 0, 1e-3);
+  const Memorisation m = memorisation(base, concat(std::vector{other, closer}, 0), farther);
   const std::vector<double> b = base.to_vector(), c = closer.to_vector(), f = farther.to_vector();
   int64_t in_train = 0;
   for (int64_t i = 0; i < n; i++) {
@@ -320,7 +321,7 @@ TEST_CASE("memorisation: exact where float32 products are not") {
       to_farther += (b[at(k)] - f[at(k)]) * (b[at(k)] - f[at(k)]);
     }
     in_train += to_closer < to_farther;
-    CHECK(m.nearest[at(i)] == i);
+    CHECK(m.nearest[at(i)] == n + i);
     CHECK(m.distance[at(i)] == Approx(std::sqrt(to_closer / dims)).epsilon(1e-9));
   }
   CHECK(m.in_train == in_train);

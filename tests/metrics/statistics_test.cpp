@@ -8,6 +8,7 @@
 #include <numeric>
 
 #include "core/ops.h"
+#include "metrics/distances.h"
 #include "nn/checkpoint.h"
 #include "tests/catch.h"
 #include "tests/message_of.h"
@@ -174,6 +175,12 @@ TEST_CASE("moments: more rows may follow, and a constant feature has variance 0"
   CHECK(late.covariance == gaussian_of(rows).covariance);
   CHECK(late.mean[1] == 0.1);
   for (const size_t i : {1u, 3u, 4u, 5u, 7u}) CHECK(late.covariance[i] == 0);
+  for (int64_t n = 2; n < 200; n++) {
+    const double value = 1.0 / static_cast<double>(n);
+    const Gaussian g = gaussian_of(full({5 * n, 1}, value, DType::f64));
+    CHECK(g.mean[0] == value);
+    CHECK(g.covariance[0] == 0);
+  }
 }
 
 TEST_CASE("moments: what is wrong, in a line") {
@@ -430,6 +437,42 @@ TEST_CASE("precision, recall, density, coverage: points on a line") {
   const auto [density, coverage] = density_coverage(real, fake, 1);
   CHECK(density == about(3. / 3));  // strictly: 2 in 3's; 4 in 3's and in 7's
   CHECK(coverage == about(0.5));    // 3 and 7
+}
+
+TEST_CASE("distances: right where products cancel, exact on a grid, the same from either side") {
+  const int64_t n = 40, dims = 30;
+  const Tensor base = features(1, n, dims, 1, 1e3), near = base + features(2, n, dims, 1e-5);
+  const Tensor rows = concat(std::vector{base, near, base}, 0);
+  const Cloud cloud = cloud_of(rows, "test", "rows");
+  std::vector<double> d(9 * n * n);
+  squared_distances(cloud, 0, 3 * n, cloud, 0, 3 * n, d.data());
+  const std::vector<double> x = rows.to_vector();
+  for (int64_t i = 0; i < 3 * n; i++) {
+    for (int64_t j = 0; j < 3 * n; j++) {
+      double sum = 0;
+      for (int64_t c = 0; c < dims; c++) {
+        const double difference = x[static_cast<size_t>(i * dims + c)] - x[static_cast<size_t>(j * dims + c)];
+        sum += difference * difference;
+      }
+      const double found = d[static_cast<size_t>(i * 3 * n + j)];
+      CHECK(found == d[static_cast<size_t>(j * 3 * n + i)]);
+      CHECK((sum == 0 ? found == 0 : std::abs(found - sum) < 1e-7 * sum));
+    }
+  }
+  std::vector<double> grid;
+  for (uint64_t i = 0; i < 60 * 7; i++) grid.push_back(static_cast<double>(test::splitmix64(i) % 5));
+  const Cloud on_grid = cloud_of(from({60, 7}, grid), "test", "grid");
+  squared_distances(on_grid, 0, 60, on_grid, 0, 60, d.data());
+  for (size_t i = 0; i < 3600; i++) CHECK(d[i] == std::round(d[i]));
+  // A tile of few columns gives the same bits.
+  std::vector<double> few(3 * n * 3);
+  squared_distances(cloud, 0, 3 * n, cloud, 5, 3, few.data());
+  squared_distances(cloud, 0, 3 * n, cloud, 0, 3 * n, d.data());
+  for (int64_t i = 0; i < 3 * n; i++) {
+    for (int64_t j = 0; j < 3; j++) {
+      CHECK(few[static_cast<size_t>(i * 3 + j)] == d[static_cast<size_t>(i * 3 * n + 5 + j)]);
+    }
+  }
 }
 
 TEST_CASE("precision and recall: the tie of a copy with its ball counts, in many dimensions too") {
