@@ -1,5 +1,6 @@
 // forger evaluate: scores of a trained generator, as a table for people or JSON for programs. In the run's folder it
 // leaves evaluation.json, modes.png (the real images that D is least and most sure of) and sanity.svg, for the report.
+#include <cmath>
 #include <filesystem>
 #include <iostream>
 #include <nlohmann/json.hpp>
@@ -31,6 +32,7 @@ ordered_json as_json(const metrics::Score& score) {
                    {"remark", score.remark},         {"text", metrics::line_of(score)}};
   if (score.spread) out["spread"] = *score.spread;
   for (const auto& [name, value] : score.values) out["values"][name] = value;
+  for (const auto& [name, share] : score.classes) out["classes"][name] = share;
   return out;
 }
 
@@ -50,9 +52,19 @@ ordered_json as_json(const std::vector<metrics::Score>& scores) {
 }
 
 void print_text(const std::vector<metrics::Score>& scores) {
+  constexpr size_t column = 14, longest_bar = 40;
+  const std::string indent(column, ' ');
   for (const metrics::Score& score : scores) {
-    std::cout << score.metric << std::string(14 - score.metric.size(), ' ') << metrics::line_of(score) << '\n';
-    if (!score.remark.empty()) std::cout << std::string(14, ' ') << score.remark << '\n';
+    std::cout << score.metric << std::string(column - score.metric.size(), ' ') << metrics::line_of(score) << '\n';
+    if (!score.remark.empty()) std::cout << indent << score.remark << '\n';
+    double most = 0;
+    for (const auto& [name, share] : score.classes) most = std::max(most, share);
+    for (const auto& [name, share] : score.classes) {
+      char percent[16];
+      std::snprintf(percent, sizeof percent, "%5.1f %%  ", 100 * share);
+      const auto bar = static_cast<size_t>(std::lround(share / most * longest_bar));
+      std::cout << indent << percent << std::string(bar, '#') << (bar > 0 ? " " : "") << name << '\n';
+    }
   }
 }
 

@@ -422,7 +422,7 @@ Table best_and_final(const Metrics& scores) {
 std::string evaluation(const RunFolder& folder) {
   std::string html;
   try {
-    const auto found = nlohmann::json::parse(read_file(folder.evaluation()));
+    const auto found = nlohmann::ordered_json::parse(read_file(folder.evaluation()));
     Table rows;
     for (const auto& [metric, score] : found.at("scores").items()) {
       const std::string remark = score.at("remark");

@@ -279,7 +279,7 @@ struct Evaluation::Impl {
     for (int64_t c = 0; c < classes; c++) {
       const int64_t n = histogram.counts[static_cast<size_t>(c)];
       const std::string& name = judge()->class_names()[static_cast<size_t>(c)];
-      s.values.emplace_back("share of " + name, static_cast<double>(n) / static_cast<double>(fakes->count));
+      s.classes.emplace_back(name, static_cast<double>(n) / static_cast<double>(fakes->count));
       if (n == 0) missing += (missing.empty() ? "" : ", ") + name;
     }
     s.remark = missing.empty() ? text("all ", classes, " classes come") : "missing: " + missing;

@@ -16,6 +16,7 @@ namespace forger::metrics {
 struct Score {
   std::string metric;                                  // "fid"
   std::vector<std::pair<std::string, double>> values;  // the first one is the score; {"recall", 0.4} may follow
+  std::vector<std::pair<std::string, double>> classes = {};  // share of the samples in each
   std::optional<double> spread = {};                   // standard deviation over splits or subsets, or standard error
   int64_t reals = 0, fakes = 0;                        // how many of each were looked at; 0: none were needed
   std::string convention = {};                         // "tf", "judge", "pixels"

@@ -62,7 +62,7 @@ class InceptionExtractor : public Extractor {
     return text("Inception-v3, ", network_.published() ? "the published weights" : "weights of its own", " (",
                 network_.hash(), "), resized as '", convention(), "'");
   }
-  int64_t batch() const override { return 16; }
+  int64_t batch() const override { return 8; }  // as fast as more, in less memory
   int channels() const override { return 3; }
   Seen look(const std::vector<gan::Image>& images) const override {
     const Tensor x({batch(), inception_side, inception_side, 3}, DType::f32);

@@ -33,10 +33,11 @@ void blur_line(uint8_t* first, int64_t count, int64_t step, const std::vector<do
   for (int64_t i = 0; i < count; i++) first[i * step] = byte(line[i]);
 }
 
+// Three digits, no exponent: 0.05, 1.5, 1370.
 std::string number(double x) {
   std::ostringstream out;
   out.precision(3);
-  out << x;
+  x < 100 ? out << x : out << std::llround(x);
   return out.str();
 }
 

@@ -3,7 +3,7 @@
 
 #include "tests/catch.h"
 #include "tests/gan/scratch.h"
-#include "tests/metrics/garments.h"
+#include "tests/metrics/bars.h"
 
 using namespace forger;
 using namespace forger::metrics;

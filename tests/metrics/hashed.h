@@ -6,15 +6,13 @@
 
 #include "gan/image.h"
 #include "metrics/inception.h"
+#include "tests/metrics/rows.h"
 
 namespace forger::test {
 
-// SplitMix64: the i-th number of a seed.
+// The i-th number of a seed.
 inline uint64_t hashed(uint64_t seed, int64_t i) {
-  uint64_t z = seed + 0x9e3779b97f4a7c15 * static_cast<uint64_t>(i + 1);
-  z = (z ^ (z >> 30)) * 0xbf58476d1ce4e5b9;
-  z = (z ^ (z >> 27)) * 0x94d049bb133111eb;
-  return z ^ (z >> 31);
+  return splitmix64(seed + 0x9e3779b97f4a7c15 * static_cast<uint64_t>(i));
 }
 
 inline uint64_t fnv(const std::string& text) {

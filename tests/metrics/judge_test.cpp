@@ -4,7 +4,7 @@
 #include "core/ops.h"
 #include "tests/catch.h"
 #include "tests/gan/scratch.h"
-#include "tests/metrics/garments.h"
+#include "tests/metrics/bars.h"
 
 using namespace forger;
 using namespace forger::metrics;
