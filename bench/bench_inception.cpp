@@ -186,14 +186,5 @@ void run(const Settings& s) {
 int main(int argc, char** argv) {
   const std::vector<std::string_view> words(argv + 1, argv + argc);
   if (std::find(words.begin(), words.end(), "--help") != words.end()) return std::fputs(usage, stdout) < 0;
-  try {
-    run(parse(words));
-    return 0;
-  } catch (const UsageError& e) {
-    std::fprintf(stderr, "bench_inception: %s\n", e.what());
-    return 2;
-  } catch (const std::exception& e) {
-    std::fprintf(stderr, "bench_inception: %s\n", e.what());
-    return 1;
-  }
+  return guarded("bench_inception", [&] { run(parse(words)); });
 }

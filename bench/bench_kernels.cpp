@@ -444,14 +444,5 @@ class Bench {
 }  // namespace
 
 int main(int argc, char** argv) {
-  try {
-    Bench(parse({argv + 1, argv + argc})).run();
-    return 0;
-  } catch (const UsageError& error) {
-    std::fprintf(stderr, "bench_kernels: %s\n", error.what());
-    return 2;
-  } catch (const std::exception& error) {
-    std::fprintf(stderr, "bench_kernels: %s\n", error.what());
-    return 1;
-  }
+  return guarded("bench_kernels", [&] { Bench(parse({argv + 1, argv + argc})).run(); });
 }

@@ -313,15 +313,8 @@ void print_errors(Settings s) {
 int main(int argc, char** argv) {
   const std::vector<std::string_view> words(argv + 1, argv + argc);
   if (std::find(words.begin(), words.end(), "--help") != words.end()) return std::fputs(usage, stdout) < 0;
-  try {
+  return guarded("bench_ops", [&] {
     const Settings s = parse(words);
     s.errors ? print_errors(s) : bench(s);
-    return 0;
-  } catch (const UsageError& e) {
-    std::fprintf(stderr, "bench_ops: %s\n", e.what());
-    return 2;
-  } catch (const std::exception& e) {
-    std::fprintf(stderr, "bench_ops: %s\n", e.what());
-    return 1;
-  }
+  });
 }

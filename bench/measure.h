@@ -24,6 +24,21 @@ inline int64_t positive(std::string_view digits, const char* name) {
   return value;
 }
 
+// What a benchmark's main does: runs, and turns what goes wrong into a line and an exit code, 2 for bad usage.
+template <class F>
+int guarded(const char* program, const F& run) {
+  try {
+    run();
+    return 0;
+  } catch (const UsageError& error) {
+    std::fprintf(stderr, "%s: %s\n", program, error.what());
+    return 2;
+  } catch (const std::exception& error) {
+    std::fprintf(stderr, "%s: %s\n", program, error.what());
+    return 1;
+  }
+}
+
 template <class F>
 double seconds_of(const F& run) {
   const auto begin = std::chrono::steady_clock::now();

@@ -8,9 +8,11 @@
 #include "gan/penalties.h"
 #include "nn/checkpoint.h"
 #include "tests/catch.h"
+#include "tests/nn/support.h"
 
 using namespace forger;
 using namespace forger::gan;
+using test::relative_error;
 
 namespace {
 
@@ -38,19 +40,6 @@ class Golden {
   nn::Checkpoint file_;
   DType dtype_;
 };
-
-// ||got - wanted|| / ||wanted||
-double relative_error(const Tensor& got, const Tensor& wanted) {
-  REQUIRE(got.shape() == wanted.shape());
-  const auto a = got.to_vector(), b = wanted.to_vector();
-  double difference = 0, scale = 0;
-  for (size_t i = 0; i < a.size(); i++) {
-    difference += (a[i] - b[i]) * (a[i] - b[i]);
-    scale += b[i] * b[i];
-  }
-  REQUIRE(scale > 0);
-  return std::sqrt(difference / scale);
-}
 
 void compare_gradients(const Tensor& loss, const nn::Module& module, const Golden& golden, const std::string& prefix,
                        double bound) {

@@ -11,6 +11,7 @@
 using namespace forger;
 using namespace forger::metrics;
 using test::message_of;
+using test::relative_error;
 
 namespace {
 
@@ -26,18 +27,6 @@ Tensor inputs(int64_t count) {
     inception_input(test::hashed_image(i, inception_side, inception_side, 3), Convention::tf,
                     x.data<float>() + i * size);
   return x;
-}
-
-// ||got - wanted|| / ||wanted||
-double relative_error(const Tensor& got, const Tensor& wanted) {
-  REQUIRE(got.shape() == wanted.shape());
-  const auto a = got.to_vector(), b = wanted.to_vector();
-  double difference = 0, scale = 0;
-  for (size_t i = 0; i < a.size(); i++) {
-    difference += (a[i] - b[i]) * (a[i] - b[i]);
-    scale += b[i] * b[i];
-  }
-  return std::sqrt(difference / scale);
 }
 
 }  // namespace

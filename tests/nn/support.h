@@ -48,6 +48,18 @@ inline double largest_difference(const Tensor& a, const Tensor& b) {
   return largest_difference(a.to_vector(), b.to_vector());
 }
 
+// ||got - wanted|| / ||wanted||; infinite where that says nothing.
+inline double relative_error(const Tensor& got, const Tensor& wanted) {
+  const auto a = got.to_vector(), b = wanted.to_vector();
+  double difference = 0, scale = 0;
+  for (size_t i = 0; i < std::min(a.size(), b.size()); i++) {
+    difference += (a[i] - b[i]) * (a[i] - b[i]);
+    scale += b[i] * b[i];
+  }
+  const bool comparable = got.shape() == wanted.shape() && scale > 0;
+  return comparable ? std::sqrt(difference / scale) : std::numeric_limits<double>::infinity();
+}
+
 inline bool identical(const nn::NamedTensors& a, const nn::NamedTensors& b) {
   return std::equal(a.begin(), a.end(), b.begin(), b.end(), [](const nn::Named& x, const nn::Named& y) {
     return x.name == y.name && x.tensor.shape() == y.tensor.shape() && x.tensor.dtype() == y.tensor.dtype() &&
