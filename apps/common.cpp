@@ -46,6 +46,27 @@ Tensor generate_all(gan::Recipe& recipe, const Tensor& latent) {
   return concat(parts, 0);
 }
 
+gan::DataSetPtr data_of(const gan::Settings& settings, gan::Subset subset) {
+  const std::string& spec = settings.text("data");
+  gan::DataSetPtr train = gan::open_data(spec, settings.integer("size"));
+  check<DataError>(train->hash() == settings.text("data_hash"), "the data '", spec,
+                   "' has changed since the run began: comparing with other images would mean nothing");
+  return subset == gan::Subset::train ? train : gan::open_data(spec, settings.integer("size"), subset);
+}
+
+nlohmann::ordered_json as_json(const metrics::Score& score) {
+  using nlohmann::ordered_json;
+  ordered_json out{{"value", score.value()},         {"spread", nullptr},
+                   {"n_real", score.reals},          {"n_fake", score.fakes},
+                   {"convention", score.convention}, {"weights", score.weights},
+                   {"split", score.split},           {"values", ordered_json::object()},
+                   {"remark", score.remark},         {"text", metrics::line_of(score)}};
+  if (score.spread) out["spread"] = *score.spread;
+  for (const auto& [name, value] : score.values) out["values"][name] = value;
+  for (const auto& [name, share] : score.classes) out["classes"][name] = share;
+  return out;
+}
+
 gan::Image single(const Tensor& images, int64_t i) {
   check<UsageError>(images.rank() == 4, "this run makes points, not images: there are no single pictures to write");
   return gan::grid(slice(images, 0, i, i + 1), 1);

@@ -8,11 +8,13 @@
 #include <CLI/CLI.hpp>
 #include <atomic>
 #include <functional>
+#include <nlohmann/json.hpp>
 #include <string>
 
 #include "gan/image.h"
 #include "gan/recipe.h"
 #include "gan/trainer.h"
+#include "metrics/evaluate.h"
 
 namespace forger::apps {
 
@@ -48,6 +50,12 @@ inline Random sampling_random(int64_t seed) { return Random(static_cast<uint64_t
 // Latents pass through the generator in pieces of this many: memory stays bounded for any --count.
 constexpr int64_t generated_at_once = 64;
 Tensor generate_all(gan::Recipe& recipe, const Tensor& latent);
+
+// The data that a run was trained on; DataError when it has changed since.
+gan::DataSetPtr data_of(const gan::Settings& settings, gan::Subset subset = gan::Subset::train);
+
+// {"value": ..., "spread": ..., "n_real": ..., ...}
+nlohmann::ordered_json as_json(const metrics::Score& score);
 
 // Sample i of a batch of images as a picture of its own.
 gan::Image single(const Tensor& images, int64_t i);

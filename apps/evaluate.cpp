@@ -24,20 +24,8 @@ struct EvaluateOptions {
   bool raw = false, all_conventions = false, sanity = false, json = false;
 };
 
-ordered_json as_json(const metrics::Score& score) {
-  ordered_json out{{"value", score.value()},         {"spread", nullptr},
-                   {"n_real", score.reals},          {"n_fake", score.fakes},
-                   {"convention", score.convention}, {"weights", score.weights},
-                   {"split", score.split},           {"values", ordered_json::object()},
-                   {"remark", score.remark},         {"text", metrics::line_of(score)}};
-  if (score.spread) out["spread"] = *score.spread;
-  for (const auto& [name, value] : score.values) out["values"][name] = value;
-  for (const auto& [name, share] : score.classes) out["classes"][name] = share;
-  return out;
-}
-
 // By metric; where several conventions looked the first one's, with the values of all under "conventions".
-ordered_json as_json(const std::vector<metrics::Score>& scores) {
+ordered_json by_metric(const std::vector<metrics::Score>& scores) {
   ordered_json out = ordered_json::object();
   for (const metrics::Score& score : scores) {
     if (!out.contains(score.metric)) {
@@ -76,11 +64,10 @@ std::string default_metrics(const EvaluateOptions& options, const gan::DataSet& 
 int evaluate(const EvaluateOptions& options) {
   Terminal terminal;
   gan::Trained trained = gan::load_trained(options.run, /*averaged=*/!options.raw);
-  const std::string data = trained.settings.text("data");
-  const int64_t size = trained.settings.integer("size");
-  const gan::DataSetPtr train = gan::open_data(data, size), test = gan::open_data(data, size, gan::Subset::test);
-  check<DataError>(train->hash() == trained.settings.text("data_hash"), "the data '", data,
-                   "' has changed since the run began: scores against other images would mean nothing");
+  const bool whole_run = !std::filesystem::is_regular_file(options.run);  // not one of its checkpoints
+  check<UsageError>(whole_run || !options.sanity, "--sanity draws into a run's folder, and '", options.run,
+                    "' is a checkpoint");
+  const gan::DataSetPtr train = data_of(trained.settings), test = data_of(trained.settings, gan::Subset::test);
 
   metrics::Request request;
   request.metrics =
@@ -97,16 +84,20 @@ int evaluate(const EvaluateOptions& options) {
   const auto announce = [&](const std::string& what, int64_t done, int64_t total) { terminal.work(what, done, total); };
   metrics::Evaluation evaluation(train, test, request, announce);
   const std::vector<metrics::Score> scores = evaluation.scores(*trained.recipe, options.run);
-  ordered_json out = as_json(scores);
-  options.json ? void(std::cout << out.dump() << '\n') : print_text(scores);
+  ordered_json out = by_metric(scores);
+  if (options.json) {
+    std::cout << out.dump() << '\n';
+  } else {
+    print_text(scores);
+    for (const std::string& line : evaluation.lookers()) std::cout << "seen by       " << line << '\n';
+  }
 
-  if (std::filesystem::is_regular_file(options.run)) return exit_done;  // a checkpoint: its run's folder stays as it is
+  if (!whole_run) return exit_done;
   const gan::RunFolder folder(options.run);
-  const auto has = [&](const char* metric) {
-    return std::find(request.metrics.begin(), request.metrics.end(), metric) != request.metrics.end();
-  };
-  nn::write_file_atomically(folder.evaluation(), ordered_json{{"step", trained.step}, {"scores", out}}.dump(2) + "\n");
-  if (has("modes")) {
+  nn::write_file_atomically(
+      folder.evaluation(),
+      ordered_json{{"step", trained.step}, {"scores", out}, {"seen_by", evaluation.lookers()}}.dump(2) + "\n");
+  if (out.contains("modes")) {
     constexpr int64_t each_way = 20, columns = 10;
     const Tensor extremes = evaluation.extreme_reals(*trained.recipe, each_way);
     if (extremes.defined()) gan::write_png(folder.modes(), gan::picture(extremes, columns));

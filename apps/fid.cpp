@@ -21,23 +21,31 @@ struct FidOptions {
   bool skip_broken = false, json = false;
 };
 
-bool is_statistics(const std::string& set) { return set.ends_with(".safetensors"); }
-bool is_run(const std::string& set) { return fs::is_directory(set) && gan::RunFolder(set).holds_run(); }
+// A run folder, or one of its checkpoints.
+bool is_run(const std::string& set) {
+  const bool file = fs::is_regular_file(set);
+  return (file || fs::is_directory(set)) &&
+         gan::RunFolder(file ? fs::absolute(set).parent_path().parent_path() : fs::path(set)).holds_run();
+}
+bool is_statistics(const std::string& set) { return set.ends_with(".safetensors") && !is_run(set); }
 bool is_folder(const std::string& set) { return fs::is_directory(set) && !is_run(set); }
 
+// Data sets are brought to the size of the run among the sets, if there is one and --size says nothing else.
+int64_t common_size(const FidOptions& options) {
+  for (const std::string& set : options.sets)
+    if (options.size == 0 && is_run(set)) return gan::load_trained(set).settings.integer("size");
+  return options.size;
+}
+
 // Whose eyes: Inception's, or those of the judge of --judge, of a run's data or of a data set among the sets.
-metrics::ExtractorPtr chosen_extractor(const FidOptions& options, Terminal& terminal) {
+metrics::ExtractorPtr chosen_extractor(const FidOptions& options, int64_t size, Terminal& terminal) {
+  const metrics::Convention convention = metrics::find_convention(options.convention);
   if (!options.inception.empty())
-    return metrics::inception_extractor(options.inception, metrics::find_convention(options.convention));
+    return metrics::inception_extractor(std::make_shared<const metrics::Inception>(options.inception), convention);
   std::string data = options.judge;
-  int64_t size = options.size;
   for (const std::string& set : options.sets) {
     if (!data.empty() || is_statistics(set) || is_folder(set)) continue;
-    data = set;
-    if (is_run(set)) {
-      const gan::Settings settings = gan::load_trained(set).settings;
-      data = settings.text("data"), size = settings.integer("size");
-    }
+    data = is_run(set) ? gan::load_trained(set).settings.text("data") : set;
   }
   check<UsageError>(!data.empty(), "somebody must look at the images: --inception FILE, or --judge DATA for the ",
                     "classifier of a labelled data set");
@@ -46,13 +54,15 @@ metrics::ExtractorPtr chosen_extractor(const FidOptions& options, Terminal& term
       [&](int64_t done, int64_t total) { terminal.work("training the built-in judge", done, total); });
 }
 
-metrics::Pictures open_set(const FidOptions& options, const std::string& set, int channels) {
+metrics::Pictures open_set(const FidOptions& options, const std::string& set, int64_t size, int channels,
+                           Terminal& terminal) {
   constexpr int64_t samples = 10'000;
   metrics::Pictures pictures;
   if (is_run(set)) {
     const gan::Trained trained = gan::load_trained(set);
-    pictures = metrics::pictures_of(*trained.recipe, options.count > 0 ? options.count : samples,
-                                    static_cast<uint64_t>(options.seed), "samples of " + set);
+    pictures = metrics::pictures_of(
+        *trained.recipe, options.count > 0 ? options.count : samples, static_cast<uint64_t>(options.seed),
+        "samples of " + set, [&](int64_t done, int64_t total) { terminal.work("sampling " + set, done, total); });
   } else if (is_folder(set)) {
     pictures = metrics::pictures_in_folder(set, channels, options.skip_broken);
     for (const std::string& file : pictures.broken) std::cerr << "forger: left out '" << file << "'\n";
@@ -60,14 +70,14 @@ metrics::Pictures open_set(const FidOptions& options, const std::string& set, in
       std::cerr << "forger: " << pictures.broken.size() << " broken images left out" << std::endl;
   } else {
     const auto subset = options.split == "test" ? gan::Subset::test : gan::Subset::train;
-    pictures = metrics::pictures_of(gan::open_data(set, options.size, subset), set + " (" + options.split + ")");
+    pictures = metrics::pictures_of(gan::open_data(set, size, subset), set + " (" + options.split + ")");
   }
-  return options.count > 0 ? pictures.first(options.count) : pictures;
+  return options.count > 0 ? pictures.some(options.count, static_cast<uint64_t>(options.seed)) : pictures;
 }
 
 std::vector<metrics::Statistics> look_at_sets(const FidOptions& options) {
   Terminal terminal;
-  if (options.threads > 0) kernels::set_threads(static_cast<int>(options.threads));
+  const int64_t size = common_size(options);
   std::vector<metrics::Statistics> all(options.sets.size());
   metrics::ExtractorPtr extractor;
   for (size_t i = 0; i < options.sets.size(); i++)
@@ -75,11 +85,13 @@ std::vector<metrics::Statistics> look_at_sets(const FidOptions& options) {
   for (size_t i = 0; i < options.sets.size(); i++) {
     const std::string& set = options.sets[i];
     if (is_statistics(set)) continue;
-    if (!extractor) extractor = chosen_extractor(options, terminal);
-    const metrics::Pictures pictures = open_set(options, set, extractor->channels());
+    if (!extractor) extractor = chosen_extractor(options, size, terminal);
+    const metrics::Pictures pictures = open_set(options, set, size, extractor->channels(), terminal);
+    if (options.threads > 0) kernels::set_threads(static_cast<int>(options.threads));  // a run has set its own
     all[i] = metrics::statistics_of(*extractor, pictures, [&](int64_t done, int64_t total) {
       terminal.work("looking at " + pictures.name, done, total);
     });
+    if (!is_run(set) && !is_folder(set)) all[i].split = options.split;
   }
   return all;
 }
@@ -89,20 +101,10 @@ int fid(const FidOptions& options) {
   const auto sets = look_at_sets(options);
   const metrics::Score score = metrics::frechet_score(sets[0], sets[1]);
   if (options.json) {
-    std::cout << nlohmann::ordered_json{{score.metric, score.value()},
-                                        {"n", {score.reals, score.fakes}},
-                                        {"convention", score.convention},
-                                        {"weights", score.weights},
-                                        {"remark", score.remark}}
-                     .dump()
-              << '\n';
+    std::cout << nlohmann::ordered_json{{score.metric, as_json(score)}}.dump() << '\n';
     return exit_done;
   }
-  std::ostringstream line;
-  line.precision(6);
-  line << score.metric << ' ' << score.value() << "  (" << score.convention << ", N = " << score.reals << " and "
-       << score.fakes << ", weights " << score.weights << ")";
-  std::cout << line.str() << '\n';
+  std::cout << score.metric << ' ' << metrics::line_of(score) << '\n';
   if (!score.remark.empty()) std::cerr << "forger: " << score.remark << std::endl;
   return exit_done;
 }
@@ -126,12 +128,12 @@ void add_options(CLI::App& app, FidOptions& options) {
   app.add_option("--split", options.split, "Of data sets: test or train")
       ->capture_default_str()
       ->check(CLI::IsMember({"test", "train"}));
-  app.add_option("--count", options.count, "Only the first so many images; all when left out")
+  app.add_option("--count", options.count, "Only so many images, drawn by --seed; all when left out")
       ->check(CLI::Range(2, 10'000'000));
   app.add_option("--size", options.size,
-                 "Side that a data set's images are brought to first; as they are when left out")
+                 "Side that data sets are brought to; that of a run among the sets, or as they are, when left out")
       ->check(CLI::Range(0, 1024));
-  app.add_option("--seed", options.seed, "Of a run's samples")->capture_default_str();
+  app.add_option("--seed", options.seed, "Of a run's samples, and of what --count draws")->capture_default_str();
   app.add_option("--threads", options.threads, "Processor cores to use; all when left out")->check(CLI::Range(1, 1024));
   app.add_flag("--skip-broken", options.skip_broken, "Leave unreadable images out, and name them");
 }

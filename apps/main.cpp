@@ -89,7 +89,7 @@ int guarded(int argc, char** argv) {
   } catch (const UsageError& error) {
     return report(error.what(), exit_bad_usage);
   } catch (const std::bad_alloc&) {
-    return report("out of memory: a smaller --batch, --size or --width needs less", exit_failed);
+    return report("out of memory: a smaller --batch, --size, --width or --count needs less", exit_failed);
   } catch (const std::exception& error) {  // forger::Error, filesystem errors
     return report(error.what(), exit_failed);
   }

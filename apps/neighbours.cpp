@@ -21,9 +21,8 @@ int neighbours(const NeighboursOptions& options) {
   gan::Trained trained = gan::load_trained(options.run, /*averaged=*/!options.raw);
   Random random = sampling_random(options.seed);
   const Tensor samples = to(generate_all(*trained.recipe, trained.recipe->latent(options.count, random)), Device::cpu);
-  const gan::DataSetPtr data = gan::open_data(trained.settings.text("data"), trained.settings.integer("size"));
-  const metrics::Pictures pictures = metrics::pictures_of(data, data->name());
-  const Tensor train = metrics::as_tensor(pictures, 0, pictures.count);
+  const gan::DataSetPtr data = data_of(trained.settings);
+  const Tensor train = metrics::as_tensor(metrics::pictures_of(data, data->name()), 0, data->count());
   constexpr int64_t shift = 3;
   const auto nearest = metrics::nearest_images(
       samples, train, options.nearest, shift,

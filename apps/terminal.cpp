@@ -120,6 +120,7 @@ void Terminal::work(const std::string& what, int64_t done, int64_t total) {
   if (done >= total) {
     if (drawn_) write_error("\r\x1b[K");
     drawn_ = false;
+    work_.clear();
     return;
   }
   if (std::chrono::duration<double>(now - last_).count() < (live_ ? redraw_seconds : plain_seconds)) return;

@@ -27,7 +27,7 @@ class Terminal {
   Terminal& operator=(const Terminal&) = delete;
 
   void progress(const gan::Progress& progress);
-  // Any other long work: "looking at fashion-mnist (test)  2,304/10,000  4.1 s left". Its line goes when it is done.
+  // Any other long work: "looking at fashion-mnist (test)  2304/10000  4.1 s left". Its line goes when it is done.
   void work(const std::string& what, int64_t done, int64_t total);
   void note(const std::string& line);
   void warning(const std::string& line);

@@ -129,8 +129,8 @@ void print_json(const Outcome& outcome) {
   std::cout << out.dump() << '\n';
 }
 
-// Scores the samples of a run as it trains; none where its settings do not ask for that. UsageError, before any work,
-// for a metric that cannot be had of its data.
+// Scores the samples of a run as it trains; none where its settings do not ask for that. Whatever cannot be had is
+// refused here, and the judge trained, before the first step.
 gan::Evaluate evaluator(const gan::Settings& settings, Terminal& terminal) {
   if (settings.integer("evaluate_every") == 0) return {};
   metrics::Request request;
@@ -141,6 +141,7 @@ gan::Evaluate evaluator(const gan::Settings& settings, Terminal& terminal) {
   const auto subset = [&](gan::Subset s) { return gan::open_data(settings.text("data"), settings.integer("size"), s); };
   const auto evaluation = std::make_shared<metrics::Evaluation>(subset(gan::Subset::train), subset(gan::Subset::test),
                                                                 std::move(request), announce);
+  evaluation->prepare();
   return [evaluation](gan::Recipe& recipe) {
     std::vector<gan::TrainingScore> scores;
     for (const metrics::Score& score : evaluation->scores(recipe, "this run")) {

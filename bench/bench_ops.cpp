@@ -169,8 +169,9 @@ double float_bytes(int64_t count) { return static_cast<double>(count) * sizeof(f
 void add_triangle(std::vector<Entry>& entries, const ConvShape& g) {
   const auto t = std::make_shared<Triangle<float>>(g);
   for (const Side side : sides) {
-    entries.push_back({layer_name(g), name_of(side), g.flops(), 2 * conv_multiply_adds<float>(g),
-                       float_bytes(t->elements()), [=] { t->run(side); }});
+    entries.push_back({layer_name(g), name_of(side), g.flops(),
+                       2 * conv_multiply_adds<float>(g, side == Side::conv_transpose2d), float_bytes(t->elements()),
+                       [=] { t->run(side); }});
   }
 }
 

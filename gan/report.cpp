@@ -428,6 +428,7 @@ std::string evaluation(const RunFolder& folder) {
       const std::string remark = score.at("remark");
       rows.emplace_back(metric, score.at("text").get<std::string>() + (remark.empty() ? "" : "; " + remark));
     }
+    for (const std::string line : found.at("seen_by")) rows.emplace_back("seen by", line);
     html =
         text("<p class='none'>After step ", found.at("step").get<int64_t>(), ", by forger evaluate:</p>", table(rows));
   } catch (const nlohmann::json::exception&) {
@@ -481,7 +482,8 @@ constexpr const char* style = R"(
 *{box-sizing:border-box}
 body{margin:0 auto;max-width:1080px;padding:1.5rem 1rem 4rem;background:var(--paper);color:var(--ink);
 font:16px/1.5 system-ui,sans-serif}
-h1{font-size:1.6rem;margin:.2rem 0}h3{font-size:.95rem;margin:1.2rem 0 .5rem}.modes{max-width:420px}h2{font-size:1.1rem;margin:2.2rem 0 .8rem}
+h1{font-size:1.6rem;margin:.2rem 0}h3{font-size:.95rem;margin:1.2rem 0 .5rem}.modes{max-width:420px}
+h2{font-size:1.1rem;margin:2.2rem 0 .8rem}
 .lead{color:var(--soft);margin:0}.none{color:var(--soft)}
 figure{margin:0}figcaption{font-weight:600}
 .charts{display:grid;grid-template-columns:repeat(auto-fit,minmax(min(100%,460px),1fr));gap:1rem}

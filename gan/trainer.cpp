@@ -248,10 +248,16 @@ struct Trainer::Impl {
   }
 
   void evaluation(double seconds) {
-    state.swap_averages();
-    const std::vector<TrainingScore> found = evaluate(*state.recipe);
-    state.swap_averages();
     const auto step = static_cast<int64_t>(counters.step);
+    std::vector<TrainingScore> found;
+    state.swap_averages();
+    try {
+      found = evaluate(*state.recipe);
+    } catch (const Error& error) {  // scores are not worth a run
+      warn(text("step ", step, ": not scored: ", error.what()));
+    }
+    state.swap_averages();
+    if (found.empty()) return;
     std::vector<std::pair<std::string, double>> row;
     for (const TrainingScore& score : found) {
       const auto [before, first] = best.try_emplace(score.name, score.value);

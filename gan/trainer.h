@@ -62,7 +62,8 @@ class Trainer {
   Trainer(Trainer&&) noexcept;
   ~Trainer();
 
-  // Scores the generator every `evaluate_every` steps and at the end; without it these settings have no effect.
+  // Scores the generator every `evaluate_every` steps and at the end (a run that is made longer keeps the row of its
+  // first end); without it these settings have no effect.
   void evaluate_with(Evaluate evaluate);
 
   // Trains to the end, or until *stop becomes true (then it checkpoints). True when the run is complete.

@@ -16,7 +16,9 @@ namespace {
 constexpr int64_t is_splits = 10, kid_subsets = 100, kid_size = 1000;
 // Rows at the most, of metrics whose cost grows with the square, or with fakes times training images.
 constexpr int64_t most_neighbours = 10'000, most_memorised = 1'000, most_validation = 1'000, most_pairs = 2'000;
-constexpr double alarm = 0.01;  // p of the memorisation test from which on a remark is made
+constexpr int64_t least_images = 10;
+constexpr int64_t most_bytes = int64_t{1} << 30;  // of a data set's pixels that are compared with
+constexpr double alarm = 0.01;                    // p of the memorisation test from which on a remark is made
 
 std::string thousands(int64_t n) {
   std::string digits = std::to_string(n);
@@ -50,7 +52,8 @@ bool same_images(const gan::DataSet& a, const gan::DataSet& b) {
 // Who looks, and what it saw in the real images.
 struct Viewer {
   ExtractorPtr extractor;
-  std::optional<Seen> reals, fakes;  // `fakes` of the call in progress
+  std::optional<Tensor> reals;  // features
+  std::optional<Seen> fakes;    // of the call in progress
   std::optional<Gaussian> real_gaussian;
 };
 
@@ -86,10 +89,14 @@ const MetricEntry& find_metric(const std::string& name) {
 std::vector<std::string> parse_metrics(const std::string& names) {
   std::vector<std::string> metrics;
   std::istringstream in(names);
-  for (std::string name; std::getline(in, name, ',');) metrics.push_back(find_metric(name).name);
-  check<UsageError>(!metrics.empty(), "no metric is named; there are: fid, is, kid, pr, dc, fcd, cs, kcd, parzen, ",
-                    "memorisation, modes, collapse");
-  return metrics;
+  for (std::string name; std::getline(in, name, ',');) {
+    if (name.empty() || std::find(metrics.begin(), metrics.end(), name) != metrics.end()) continue;
+    metrics.push_back(find_metric(name).name);
+  }
+  if (!metrics.empty()) return metrics;
+  std::string known;
+  for (const MetricEntry& entry : metric_entries()) known += (known.empty() ? "" : ", ") + entry.name;
+  throw UsageError("no metric is named; there are: " + known);
 }
 
 // ---- an evaluation --------------------------------------------------------------------------------------------------
@@ -100,7 +107,8 @@ struct Evaluation::Impl {
   gan::DataSetPtr train, test;
   Pictures reals;  // of the split
   std::shared_ptr<const Judge> judge_;
-  std::map<std::string, Viewer> viewers;  // by convention; "judge"
+  std::map<std::string, Viewer> viewers;     // by convention; "judge"
+  std::shared_ptr<const Inception> network;  // where there is a file of weights
   std::optional<Tensor> train_images, held_out_images, train_features, held_out_features;
   std::optional<Pictures> fakes;  // of the call in progress
 
@@ -123,10 +131,23 @@ struct Evaluation::Impl {
                         "has not seen, and ", data, " has no test set: a folder needs train/ and test/");
     }
     check<UsageError>(!request.conventions.empty(), "no convention is named");
+    check<UsageError>(request.count >= least_images, "scores need at least ", least_images, " samples, got ",
+                      request.count);
+    if (!request.inception.empty()) network = std::make_shared<const Inception>(request.inception);
     const bool use_train = request.split == gan::Subset::train || !has_split;
     if (use_train) request.split = gan::Subset::train;
     const gan::DataSetPtr& split = use_train ? train : test;
-    reals = pictures_of(split, text(data, " (", split_name(), ")")).first(std::min(request.count, split->count()));
+    reals = pictures_of(split, text(data, " (", split_name(), ")"))
+                .some(std::min(request.count, split->count()), request.seed);
+  }
+
+  void prepare() {
+    for (const std::string& metric : request.metrics) {
+      const bool features = metric == "pr" || metric == "dc" || metric == "collapse";
+      const bool by_judge = find_metric(metric).needs_labels || (features && request.inception.empty() && can_see()) ||
+                            (metric == "memorisation" && train->classes() > 1);
+      if (by_judge) judge();
+    }
   }
 
   const char* split_name() const { return request.split == gan::Subset::train ? "train" : "test"; }
@@ -147,22 +168,27 @@ struct Evaluation::Impl {
   Viewer& viewer(const std::string& convention) {
     Viewer& viewer = viewers[convention];
     if (viewer.extractor) return viewer;
-    viewer.extractor = convention == "judge" ? ExtractorPtr(judge())
-                                             : inception_extractor(request.inception, find_convention(convention));
+    viewer.extractor =
+        convention == "judge" ? ExtractorPtr(judge()) : inception_extractor(network, find_convention(convention));
     return viewer;
   }
   // The one for features as such: Inception's first convention where there is one.
   Viewer& best_viewer() { return viewer(request.inception.empty() ? "judge" : name_of(request.conventions.front())); }
-  const Seen& seen_reals(Viewer& v) {
-    if (!v.reals) v.reals = look_at(*v.extractor, reals, ticker("looking at " + reals.name));
+  const Tensor& seen_reals(Viewer& v) {
+    if (!v.reals) v.reals = features_of(v, reals);
     return *v.reals;
+  }
+  Tensor features_of(const Viewer& v, const Pictures& pictures) const {
+    return look_at(*v.extractor, pictures, ticker("looking at " + pictures.name)).features;
   }
   const Seen& seen_fakes(Viewer& v) {
     if (!v.fakes) v.fakes = look_at(*v.extractor, *fakes, ticker("looking at " + fakes->name));
     return *v.fakes;
   }
-  Tensor all_images(const gan::DataSetPtr& data) const {
-    return as_tensor(pictures_of(data, data->name()), 0, data->count());
+  // All images of a set, or as many as `most_bytes` of floats hold.
+  Pictures comparable(const gan::DataSetPtr& data) const {
+    const int64_t most = std::max<int64_t>(1, most_bytes / (data->sample().numel() * int64_t{sizeof(float)}));
+    return pictures_of(data, data->name()).some(std::min(most, data->count()), request.seed);
   }
 
   Random random(uint64_t stream) const { return Random(request.seed, stream); }
@@ -176,7 +202,7 @@ struct Evaluation::Impl {
   }
 
   Score frechet(const std::string& metric, Viewer& v) {
-    const Tensor &real = seen_reals(v).features, &fake = seen_fakes(v).features;
+    const Tensor &real = seen_reals(v), &fake = seen_fakes(v).features;
     if (!v.real_gaussian) v.real_gaussian = gaussian_of(real);
     Score s = score(metric, &v, real.size(0), fake.size(0));
     s.values = {{metric, frechet_distance(*v.real_gaussian, gaussian_of(fake))}};
@@ -185,7 +211,7 @@ struct Evaluation::Impl {
   }
 
   Score kernel(const std::string& metric, Viewer& v) {
-    const Tensor &real = seen_reals(v).features, &fake = seen_fakes(v).features;
+    const Tensor &real = seen_reals(v), &fake = seen_fakes(v).features;
     const int64_t size = std::min({kid_size, real.size(0), fake.size(0)});
     Random draws = random(0x6b6964);
     const Spread mmd = kernel_distance(real, fake, draw_subsets(real.size(0), fake.size(0), kid_subsets, size, draws));
@@ -208,7 +234,7 @@ struct Evaluation::Impl {
   }
 
   Score neighbours(const std::string& metric, Viewer& v) {
-    const Tensor real = rows(seen_reals(v).features, most_neighbours);
+    const Tensor real = rows(seen_reals(v), most_neighbours);
     const Tensor fake = rows(seen_fakes(v).features, most_neighbours);
     Score s = score(metric, &v, real.size(0), fake.size(0));
     if (metric == "pr") {
@@ -223,9 +249,9 @@ struct Evaluation::Impl {
 
   Score likelihood() {
     const Tensor samples = as_tensor(*fakes, 0, fakes->count);
-    const Pictures training = pictures_of(train, train->name());
-    const Tensor validation = as_tensor(training, 0, std::min(most_validation, training.count));
-    const Tensor real = as_tensor(reals, 0, reals.count);
+    // Bandwidth and likelihood on real images that are not the same, nor any that a generator may have copied.
+    const int64_t validated = std::min(most_validation, reals.count / 4);
+    const Tensor validation = as_tensor(reals, 0, validated), real = as_tensor(reals, validated, reals.count);
     const Parzen window = parzen(samples, validation, real, {}, ticker("Parzen windows"));
     Score s = score("parzen", nullptr, real.size(0), samples.size(0));
     s.values = {{"parzen", window.log_likelihood}, {"sigma", window.sigma}};
@@ -237,7 +263,9 @@ struct Evaluation::Impl {
 
   Score memory() {
     const Tensor samples = as_tensor(*fakes, 0, std::min(most_memorised, fakes->count));
-    if (!train_images) train_images = all_images(train), held_out_images = all_images(test);
+    const Pictures seen = comparable(train), unseen = comparable(test);
+    if (!train_images)
+      train_images = as_tensor(seen, 0, seen.count), held_out_images = as_tensor(unseen, 0, unseen.count);
     const Memorisation pixels =
         memorisation_of_images(samples, *train_images, *held_out_images, 3, ticker("nearest neighbours of samples"));
     Score s = score("memorisation", nullptr, held_out_images->size(0), samples.size(0));
@@ -249,13 +277,9 @@ struct Evaluation::Impl {
                 {"expected", pixels.expected},
                 {"median_ratio", pixels.median_ratio}};
     double least = pixels.p;
-    if (train->classes() > 1) {
-      Viewer& v = viewer("judge");
-      if (!train_features) {
-        train_features =
-            look_at(*v.extractor, pictures_of(train, train->name()), ticker("looking at " + train->name())).features;
-        held_out_features = look_at(*v.extractor, pictures_of(test, test->name())).features;
-      }
+    if (can_see()) {
+      Viewer& v = train->classes() > 1 ? viewer("judge") : best_viewer();
+      if (!train_features) train_features = features_of(v, seen), held_out_features = features_of(v, unseen);
       const Memorisation features =
           memorisation(rows(seen_fakes(v).features, samples.size(0)), *train_features, *held_out_features);
       s.values.insert(s.values.end(), {{"p_features", features.p}, {"in_train_features", share(features)}});
@@ -263,6 +287,7 @@ struct Evaluation::Impl {
       least = std::min(least, features.p);
     }
     s.split = "train and test";
+    s.reals = seen.count + unseen.count;
     s.remark = least < alarm ? "samples lie nearer to training images than chance allows: look at `forger neighbours`"
                              : "no sign of memorised training images";
     return s;
@@ -289,7 +314,7 @@ struct Evaluation::Impl {
   Score variety() {
     const bool pixels = !can_see();
     const int64_t n = std::min({most_pairs, reals.count, fakes->count});
-    const Tensor real = pixels ? as_tensor(reals, 0, n) : rows(seen_reals(best_viewer()).features, n);
+    const Tensor real = pixels ? as_tensor(reals, 0, n) : rows(seen_reals(best_viewer()), n);
     const Tensor fake = pixels ? as_tensor(*fakes, 0, n) : rows(seen_fakes(best_viewer()).features, n);
     const Collapse found = collapse(real, fake);
     Score s = score("collapse", pixels ? nullptr : &best_viewer(), n, n);
@@ -333,6 +358,14 @@ Evaluation::Evaluation(Evaluation&&) noexcept = default;
 
 const Judge& Evaluation::judge() { return *impl_->judge(); }
 
+void Evaluation::prepare() { impl_->prepare(); }
+
+std::vector<std::string> Evaluation::lookers() const {
+  std::vector<std::string> lines;
+  for (const auto& [convention, viewer] : impl_->viewers) lines.push_back(viewer.extractor->about());
+  return lines;
+}
+
 std::vector<Score> Evaluation::scores(const Pictures& fakes) {
   impl_->fakes = fakes;
   for (auto& [convention, viewer] : impl_->viewers) viewer.fakes.reset();
@@ -349,7 +382,7 @@ Tensor Evaluation::extreme_reals(gan::Recipe& recipe, int64_t count) {
   const NoGrad no_grad;
   constexpr int64_t at_once = 64;
   const Pictures& reals = impl_->reals;
-  check<UsageError>(2 * count <= reals.count, "only ", reals.count, " real images to choose ", 2 * count, " from");
+  if (2 * count > reals.count) return {};
   std::vector<double> verdicts;
   for (int64_t begin = 0; begin < reals.count; begin += at_once) {
     const Tensor images = as_tensor(reals, begin, std::min(begin + at_once, reals.count));
@@ -360,12 +393,8 @@ Tensor Evaluation::extreme_reals(gan::Recipe& recipe, int64_t count) {
   std::vector<int64_t> order(verdicts.size());
   std::iota(order.begin(), order.end(), int64_t{0});
   std::stable_sort(order.begin(), order.end(), [&](int64_t a, int64_t b) { return verdicts[a] < verdicts[b]; });
-  std::vector<Tensor> chosen;
-  for (int64_t i = 0; i < 2 * count; i++) {
-    const int64_t at = order[static_cast<size_t>(i < count ? i : reals.count - 2 * count + i)];
-    chosen.push_back(as_tensor(reals, at, at + 1));
-  }
-  return concat(chosen, 0);
+  order.erase(order.begin() + count, order.end() - count);
+  return as_tensor(reals.at(std::move(order)), 0, 2 * count);
 }
 
 std::string line_of(const Score& score) {
@@ -421,7 +450,8 @@ void save_statistics(const std::string& path, const Statistics& s) {
                    {"count", std::to_string(s.gaussian.count)},
                    {"extractor", s.extractor},
                    {"convention", s.convention},
-                   {"weights", s.weights}};
+                   {"weights", s.weights},
+                   {"split", s.split}};
   nn::save_checkpoint(path, file);
 }
 
@@ -448,7 +478,8 @@ Statistics load_statistics(const std::string& path) {
           field("name"),
           field("extractor"),
           field("convention"),
-          field("weights")};
+          field("weights"),
+          field("split")};
 }
 
 Score frechet_score(const Statistics& a, const Statistics& b) {
@@ -462,6 +493,7 @@ Score frechet_score(const Statistics& a, const Statistics& b) {
   s.reals = a.gaussian.count, s.fakes = b.gaussian.count;
   s.convention = a.extractor == "judge" ? "judge" : a.convention;
   s.weights = a.weights;
+  s.split = a.split == b.split ? a.split : a.split + (a.split.empty() || b.split.empty() ? "" : " and ") + b.split;
   s.remark = rank_remark(s.reals, s.fakes, a.gaussian.dims());
   return s;
 }

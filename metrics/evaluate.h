@@ -14,15 +14,15 @@
 namespace forger::metrics {
 
 struct Score {
-  std::string metric;                                  // "fid"
-  std::vector<std::pair<std::string, double>> values;  // the first one is the score; {"recall", 0.4} may follow
+  std::string metric;                                        // "fid"
+  std::vector<std::pair<std::string, double>> values;        // the first one is the score; {"recall", 0.4} may follow
   std::vector<std::pair<std::string, double>> classes = {};  // share of the samples in each
-  std::optional<double> spread = {};                   // standard deviation over splits or subsets, or standard error
-  int64_t reals = 0, fakes = 0;                        // how many of each were looked at; 0: none were needed
-  std::string convention = {};                         // "tf", "judge", "pixels"
-  std::string weights = {};                            // hash of the network that looked; empty: none did
-  std::string split = {};                              // of the real images: "test"
-  std::string remark = {};                             // a warning, or what else to know
+  std::optional<double> spread = {};  // standard deviation over splits or subsets, or standard error
+  int64_t reals = 0, fakes = 0;       // how many of each were looked at; 0: none were needed
+  std::string convention = {};        // "tf", "judge", "pixels"
+  std::string weights = {};           // hash of the network that looked; empty: none did
+  std::string split = {};             // of the real images: "test"
+  std::string remark = {};            // a warning, or what else to know
   double value() const { return values.front().second; }
 };
 
@@ -52,8 +52,8 @@ using Announcer = std::function<void(const std::string& what, int64_t done, int6
 
 class Evaluation {
  public:
-  // The two subsets of a data set; the same one twice where there is only one. UsageError, before any work, for a
-  // metric that cannot be had of this data.
+  // The two subsets of a data set; the same one twice where there is only one. UsageError for a metric that cannot be
+  // had of this data, DataError for weights that cannot be read: before any work.
   Evaluation(gan::DataSetPtr train, gan::DataSetPtr test, Request request, Announcer announce = {});
   ~Evaluation();
   Evaluation(Evaluation&&) noexcept;
@@ -64,8 +64,14 @@ class Evaluation {
 
   // The `count` real images that the discriminator doubts most, the least likely first, then as many that it is surest
   // of, the surest last, (2*count, H, W, C): modes that the generator misses are among the latter, where nothing ever
-  // taught D to doubt. Of the first `count` asked for of the split. Undefined when the recipe has no discriminator.
+  // taught D to doubt. Undefined when the recipe has no discriminator or there are fewer than 2*count images.
   Tensor extreme_reals(gan::Recipe& recipe, int64_t count);
+
+  // A line for people about each network that has looked so far.
+  std::vector<std::string> lookers() const;
+
+  // Trains the judge now if a metric will ask for it, not in the middle of something else.
+  void prepare();
 
   // The judge of this data, trained when first asked for. UsageError when it has no labels.
   const Judge& judge();
@@ -75,7 +81,7 @@ class Evaluation {
   std::unique_ptr<Impl> impl_;
 };
 
-// A row for people: "fid  23.41  tf, N = 10,000 / 10,000 (test), weights 0123...".
+// For people: "23.41  (tf, 10,000 real, 10,000 fake, test, weights 0123456789abcdef)".
 std::string line_of(const Score& score);
 
 // ---- two sets of images ---------------------------------------------------------------------------------------------
@@ -86,6 +92,7 @@ struct Statistics {
   std::string name;                   // of the set
   std::string extractor, convention;  // "inception", "tf"
   std::string weights;                // hash
+  std::string split = {};             // of a data set: "test"
 };
 Statistics statistics_of(const Extractor& extractor, const Pictures& pictures, const Ticker& ticker = {});
 void save_statistics(const std::string& path, const Statistics& statistics);  // safetensors, atomically

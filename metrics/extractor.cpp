@@ -1,35 +1,13 @@
 #include "metrics/extractor.h"
 
-#include <omp.h>
-
-#include <atomic>
-#include <exception>
-#include <mutex>
 #include <numeric>
 
 #include "core/autograd.h"
 #include "core/ops.h"
-#include "metrics/inception.h"
+#include "metrics/threads.h"
 
 namespace forger::metrics {
 namespace {
-
-// f(i) for 0 <= i < n on all threads; the first exception is thrown again here.
-template <class F>
-void on_threads(int64_t n, const F& f) {
-  std::exception_ptr failure;
-  std::mutex mutex;
-#pragma omp parallel for num_threads(kernels::threads()) schedule(dynamic, 1)
-  for (int64_t i = 0; i < n; i++) {
-    try {
-      f(i);
-    } catch (...) {
-      const std::lock_guard lock(mutex);
-      if (!failure) failure = std::current_exception();
-    }
-  }
-  if (failure) std::rethrow_exception(failure);
-}
 
 // 8-bit images of one size in one piece of memory.
 struct Album {
@@ -43,7 +21,7 @@ struct Album {
 };
 
 void append(Album& album, const Tensor& images) {
-  check<UsageError>(images.rank() == 4, "this run makes points, not images: only the metric 'modes' judges points");
+  check<UsageError>(images.rank() == 4, "this run makes points, not images: there is nothing to look at");
   album.height = images.size(1), album.width = images.size(2), album.channels = images.size(3);
   for (const double x : to(images, Device::cpu).to_vector()) album.pixels.push_back(gan::to_byte(x));
 }
@@ -54,13 +32,14 @@ Pictures pictures_of(std::shared_ptr<const Album> album, int64_t count, const st
 
 class InceptionExtractor : public Extractor {
  public:
-  InceptionExtractor(const std::string& weights, Convention convention) : network_(weights), convention_(convention) {}
+  InceptionExtractor(std::shared_ptr<const Inception> network, Convention convention)
+      : network_(std::move(network)), convention_(convention) {}
   std::string name() const override { return "inception"; }
   std::string convention() const override { return name_of(convention_); }
-  std::string hash() const override { return network_.hash(); }
+  std::string hash() const override { return network_->hash(); }
   std::string about() const override {
-    return text("Inception-v3, ", network_.published() ? "the published weights" : "weights of its own", " (",
-                network_.hash(), "), resized as '", convention(), "'");
+    return text("Inception-v3, ", network_->published() ? "the published weights" : "weights of its own", " (",
+                network_->hash(), "), resized as '", convention(), "'");
   }
   int64_t batch() const override { return 8; }  // as fast as more, in less memory
   int channels() const override { return 3; }
@@ -70,22 +49,38 @@ class InceptionExtractor : public Extractor {
     on_threads(batch(), [&](int64_t i) {
       inception_input(images[static_cast<size_t>(i)], convention_, x.data<float>() + i * size);
     });
-    const Inception::Output seen = network_.forward(x);
+    const Inception::Output seen = network_->forward(x);
     return {seen.features, seen.unbiased};
   }
 
  private:
-  Inception network_;
+  std::shared_ptr<const Inception> network_;
   Convention convention_;
 };
 
 }  // namespace
 
-Pictures Pictures::first(int64_t n) const {
+Pictures Pictures::at(std::vector<int64_t> rows) const {
+  Pictures chosen = *this;
+  chosen.count = std::ssize(rows);
+  const auto kept = std::make_shared<const std::vector<int64_t>>(std::move(rows));
+  chosen.read = [read = read, kept](int64_t i) { return read((*kept)[static_cast<size_t>(i)]); };
+  if (label) chosen.label = [label = label, kept](int64_t i) { return label((*kept)[static_cast<size_t>(i)]); };
+  return chosen;
+}
+
+Pictures Pictures::some(int64_t n, uint64_t seed) const {
   check<DataError>(n <= count, name, " has ", count, " images, ", n, " were asked for");
-  Pictures fewer = *this;
-  fewer.count = n;
-  return fewer;
+  if (n == count) return *this;
+  std::vector<int64_t> order = Random(seed).permutation(count);
+  order.resize(static_cast<size_t>(n));
+  return at(std::move(order));
+}
+
+Pictures Pictures::range(int64_t begin, int64_t end) const {
+  std::vector<int64_t> rows(static_cast<size_t>(end - begin));
+  std::iota(rows.begin(), rows.end(), begin);
+  return at(std::move(rows));
 }
 
 Pictures pictures_in_folder(const std::string& folder, int channels, bool skip_broken) {
@@ -121,13 +116,18 @@ Pictures pictures_in_folder(const std::string& folder, int channels, bool skip_b
 Pictures pictures_of(const gan::DataSetPtr& data, const std::string& name) {
   const Shape sample = data->sample();
   check<UsageError>(sample.rank() == 3, name, " holds points, not images");
-  return {.name = name, .count = data->count(), .read = [data, sample](int64_t i) {
+  return {
+      .name = name,
+      .count = data->count(),
+      .read =
+          [data, sample](int64_t i) {
             std::vector<float> values(static_cast<size_t>(sample.numel()));
             data->read(i, values.data());
             gan::Image image{sample[0], sample[1], sample[2], {}};
             for (const float x : values) image.pixels.push_back(gan::to_byte(x));
             return image;
-          }};
+          },
+      .label = data->classes() > 0 ? [data](int64_t i) { return data->label(i); } : std::function<int64_t(int64_t)>()};
 }
 
 Pictures pictures_of(const Tensor& images, const std::string& name) {
@@ -164,8 +164,8 @@ Tensor as_tensor(const Pictures& pictures, int64_t begin, int64_t end) {
   return images;
 }
 
-ExtractorPtr inception_extractor(const std::string& weights, Convention convention) {
-  return std::make_shared<InceptionExtractor>(weights, convention);
+ExtractorPtr inception_extractor(std::shared_ptr<const Inception> network, Convention convention) {
+  return std::make_shared<InceptionExtractor>(std::move(network), convention);
 }
 
 void look_at(const Extractor& extractor, const Pictures& pictures, const std::function<void(const Seen&)>& take,
@@ -183,16 +183,23 @@ void look_at(const Extractor& extractor, const Pictures& pictures, const std::fu
 }
 
 Seen look_at(const Extractor& extractor, const Pictures& pictures, const Ticker& ticker) {
-  const NoGrad no_grad;
-  std::vector<Tensor> features, logits;
+  Seen all;
+  int64_t done = 0;
+  const auto keep = [&](const Tensor& part, Tensor& whole) {
+    const int64_t width = part.size(1);
+    if (!whole.defined()) whole = Tensor({pictures.count, width}, DType::f32);
+    std::copy_n(part.data<float>(), part.numel(), whole.data<float>() + done * width);
+  };
   look_at(
       extractor, pictures,
       [&](const Seen& seen) {
-        features.push_back(seen.features);
-        logits.push_back(seen.logits);
+        keep(seen.features, all.features);
+        keep(seen.logits, all.logits);
+        done += seen.features.size(0);
       },
       ticker);
-  return {concat(features, 0), concat(logits, 0)};
+  check<DataError>(done > 0, pictures.name, ": no images to look at");
+  return all;
 }
 
 }  // namespace forger::metrics

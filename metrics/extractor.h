@@ -11,6 +11,7 @@
 #include "gan/image.h"
 #include "gan/recipe.h"
 #include "metrics/honesty.h"
+#include "metrics/inception.h"
 #include "metrics/preprocess.h"
 
 namespace forger::metrics {
@@ -20,10 +21,13 @@ namespace forger::metrics {
 struct Pictures {
   std::string name;  // "fashion-mnist (test)", "1,000 samples of runs/dcgan"
   int64_t count = 0;
-  std::function<gan::Image(int64_t i)> read;  // 0 <= i < count; thread-safe; DataError when it cannot be read
-  std::vector<std::string> broken = {};       // files that were left out
+  std::function<gan::Image(int64_t i)> read;     // 0 <= i < count; thread-safe; DataError when it cannot be read
+  std::function<int64_t(int64_t i)> label = {};  // its class; empty where there are none
+  std::vector<std::string> broken = {};          // files that were left out
 
-  Pictures first(int64_t n) const;  // DataError when there are fewer
+  Pictures at(std::vector<int64_t> rows) const;
+  Pictures range(int64_t begin, int64_t end) const;
+  Pictures some(int64_t n, uint64_t seed) const;  // drawn without replacement; DataError when there are fewer
 };
 // The files of a folder as they are, neither cropped nor resized; `channels` 1 or 3: converted. Every file is decoded
 // once to find the broken ones: they are left out when `skip_broken`, else DataError names the first ones and counts.
@@ -58,8 +62,7 @@ class Extractor {
 };
 using ExtractorPtr = std::shared_ptr<const Extractor>;
 
-// DataError as Inception's constructor.
-ExtractorPtr inception_extractor(const std::string& weights, Convention convention);
+ExtractorPtr inception_extractor(std::shared_ptr<const Inception> network, Convention convention);
 
 // All images in order, in batches of at most extractor.batch(). Reading and preparing are spread over the threads.
 void look_at(const Extractor& extractor, const Pictures& pictures, const std::function<void(const Seen&)>& take,

@@ -2,9 +2,11 @@
 
 #include <cstdlib>
 #include <filesystem>
+#include <thread>
 
 #include "core/autograd.h"
 #include "gan/data/images.h"
+#include "metrics/threads.h"
 #include "nn/checkpoint.h"
 #include "nn/layers.h"
 #include "nn/optim.h"
@@ -37,6 +39,55 @@ class Resized : public gan::DataSet {
   Pictures pictures_;
 };
 
+// The machine's own settings for as long as a judge is trained: its weights must not depend on who asks first.
+class OwnSettings {
+ public:
+  OwnSettings() {
+    kernels::set_threads(static_cast<int>(std::max(1u, std::thread::hardware_concurrency())));
+    kernels::set_conv_method(kernels::ConvMethod::automatic);
+    set_fused(true);
+  }
+  ~OwnSettings() {
+    kernels::set_threads(threads_);
+    kernels::set_conv_method(conv_);
+    set_fused(fused_);
+  }
+  OwnSettings(const OwnSettings&) = delete;
+
+ private:
+  int threads_ = kernels::threads();
+  kernels::ConvMethod conv_ = kernels::conv_method();
+  bool fused_ = fused_enabled();
+};
+
+// All that decides how a judge comes out. A folder's hash is of names and sizes, so some images are looked at as well.
+std::string key_of(const gan::DataSetPtr& train, const gan::DataSetPtr& test, uint64_t seed) {
+  constexpr int64_t looked_at = 64;
+  gan::Fnv key;
+  for (const gan::DataSetPtr& data : {train, test}) {
+    key.add(data->hash());
+    key.add(text(data->sample()));
+    key.add(data->count());
+    const Pictures pictures = pictures_of(data, data->name());
+    for (int64_t i = 0; i < std::min(looked_at, data->count()); i++)
+      key.add(pictures.read(i * data->count() / std::min(looked_at, data->count())).pixels);
+  }
+  for (const std::string& part : {std::string(recipe_version), std::to_string(seed), std::to_string(kernels::threads()),
+                                  std::string(kernels::simd_level())})
+    key.add(part);
+  return key.hex();
+}
+
+std::string hash_of(const nn::NamedTensors& tensors) {
+  gan::Fnv hash;
+  for (const auto& [name, tensor] : tensors) {
+    hash.add(name);
+    const auto* bytes = static_cast<const uint8_t*>(tensor.storage()->data());
+    hash.add({bytes, static_cast<size_t>(tensor.numel()) * size_of(tensor.dtype())});
+  }
+  return hash.hex();
+}
+
 }  // namespace
 
 struct Judge::Network : nn::Module {
@@ -59,10 +110,11 @@ struct Judge::Network : nn::Module {
   std::shared_ptr<nn::Module> body, features, dropout, head;
 };
 
-Judge::Judge(int channels, std::vector<std::string> class_names, Random& random)
+Judge::Judge(int channels, std::vector<std::string> class_names, uint64_t seed)
     : channels_(channels),
       class_names_(std::move(class_names)),
-      network_(std::make_shared<Network>(channels, std::ssize(class_names_), random)) {}
+      random_(seed),
+      network_(std::make_shared<Network>(channels, std::ssize(class_names_), random_)) {}
 
 void Judge::fit(const gan::DataSetPtr& train, uint64_t seed, const Ticker& ticker) {
   const int64_t batch = std::min(batch_size, train->count());
@@ -89,29 +141,25 @@ void Judge::measure(const gan::DataSet& test) {
 
 std::shared_ptr<const Judge> Judge::of(const gan::DataSetPtr& train, const gan::DataSetPtr& test, uint64_t seed,
                                        const std::string& cache, const Ticker& ticker) {
-  check<UsageError>(train->sample().rank() == 3, train->name(), " holds points: only the metric 'modes' judges points");
+  check<UsageError>(train->sample().rank() == 3, train->name(), " holds points: the built-in judge looks at images");
   check<UsageError>(train->classes() > 1, train->name(),
                     " has no labels for the built-in judge to learn; give Inception's weights: --inception FILE");
   std::vector<std::string> names;
   for (int64_t c = 0; c < train->classes(); c++) names.push_back(train->class_name(c));
-  Random random(seed);
-  const std::shared_ptr<Judge> judge(new Judge(static_cast<int>(train->sample()[2]), names, random));
+  const OwnSettings own;
+  const std::shared_ptr<Judge> judge(new Judge(static_cast<int>(train->sample()[2]), names, seed));
   judge->data_name_ = train->name();
 
   namespace fs = std::filesystem;
-  gan::Fnv key;  // all that decides how a judge comes out
-  for (const std::string& part : {std::string(recipe_version), train->hash(), test->hash(), text(train->sample()),
-                                  std::to_string(seed), std::to_string(kernels::threads())})
-    key.add(part);
-  judge->hash_ = key.hex();
   const fs::path folder = cache.empty() ? cache_folder() : cache,
-                 file = folder / ("judge-" + judge->hash_ + ".safetensors");
+                 file = folder / ("judge-" + key_of(train, test, seed) + ".safetensors");
   if (fs::exists(file)) {
     try {
       const nn::Checkpoint kept = nn::load_checkpoint(file.string());
       nn::load_state(judge->network_->state(), kept.tensors);
       judge->accuracy_ = std::stod(kept.metadata.at("accuracy"));
       judge->network_->eval();
+      judge->hash_ = hash_of(judge->network_->state());
       return judge;
     } catch (const std::exception&) {
       // Damaged, or of another making: trained again and replaced.
@@ -119,9 +167,13 @@ std::shared_ptr<const Judge> Judge::of(const gan::DataSetPtr& train, const gan::
   }
   judge->fit(train, seed, ticker);
   judge->network_->eval();
+  judge->hash_ = hash_of(judge->network_->state());
   judge->measure(*test);
   nn::Checkpoint kept{.tensors = judge->network_->state(), .metadata = {}};
-  kept.metadata = {{"accuracy", text(judge->accuracy_)}, {"data", train->name()}};
+  std::ostringstream accuracy;
+  accuracy.precision(17);
+  accuracy << judge->accuracy_;
+  kept.metadata = {{"accuracy", accuracy.str()}, {"data", train->name()}};
   std::error_code ignored;  // an unwritable cache costs time, not results
   fs::create_directories(folder, ignored);
   try {
@@ -145,9 +197,8 @@ Seen Judge::look(const std::vector<gan::Image>& images) const {
   const NoGrad no_grad;
   const Tensor x({batch(), side, side, channels_}, DType::f32);
   const int64_t size = side * side * channels_;
-#pragma omp parallel for num_threads(kernels::threads()) schedule(static)
-  for (int64_t i = 0; i < batch(); i++)
-    judge_input(images[static_cast<size_t>(i)], channels_, x.data<float>() + i * size);
+  on_threads(batch(),
+             [&](int64_t i) { judge_input(images[static_cast<size_t>(i)], channels_, x.data<float>() + i * size); });
   const Tensor features = network_->see(x);
   return {features, (*network_->head)(features)};
 }

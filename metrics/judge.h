@@ -15,8 +15,9 @@ namespace forger::metrics {
 
 class Judge : public Extractor {
  public:
-  // Learns the labels of `train`; accuracy is measured on `test`. Trained once: the same data, seed and threads find it
-  // again in the cache folder (cache_folder() when empty). UsageError when the data has no labels.
+  // Learns the labels of `train`; accuracy is measured on `test`. Trained once, with the machine's own settings
+  // whatever the caller's are: the same data and seed find it again in the cache folder (cache_folder() when empty).
+  // UsageError when the data has no labels.
   static std::shared_ptr<const Judge> of(const gan::DataSetPtr& train, const gan::DataSetPtr& test, uint64_t seed = 0,
                                          const std::string& cache = "", const Ticker& ticker = {});
 
@@ -33,13 +34,14 @@ class Judge : public Extractor {
   Seen look(const std::vector<gan::Image>& images) const override;
 
  private:
-  Judge(int channels, std::vector<std::string> class_names, Random& random);
+  Judge(int channels, std::vector<std::string> class_names, uint64_t seed);
   struct Network;
   void fit(const gan::DataSetPtr& train, uint64_t seed, const Ticker& ticker);
   void measure(const gan::DataSet& test);
 
   int channels_;
   std::vector<std::string> class_names_;
+  Random random_;
   std::string data_name_, hash_;
   double accuracy_ = 0;
   std::shared_ptr<Network> network_;

@@ -33,7 +33,7 @@ void blur_line(uint8_t* first, int64_t count, int64_t step, const std::vector<do
   for (int64_t i = 0; i < count; i++) first[i * step] = byte(line[i]);
 }
 
-// Three digits, no exponent: 0.05, 1.5, 1370.
+// Three digits: 0.05, 1.5, 1370.
 std::string number(double x) {
   std::ostringstream out;
   out.precision(3);
@@ -82,19 +82,16 @@ Pictures with_salt_and_pepper(const Pictures& pictures, double share, uint64_t s
 }
 
 Pictures with_duplicates(const Pictures& pictures, int64_t distinct) {
-  Pictures fewer = pictures;
-  fewer.read = [read = pictures.read, distinct](int64_t i) { return read(i % distinct); };
-  return fewer;
+  std::vector<int64_t> rows;
+  for (int64_t i = 0; i < pictures.count; i++) rows.push_back(i % distinct);
+  return pictures.at(std::move(rows));
 }
 
-Pictures without_classes(const Pictures& pictures, const gan::DataSet& labels, int64_t dropped) {
+Pictures without_classes(const Pictures& pictures, int64_t dropped) {
   std::vector<int64_t> kept;
   for (int64_t i = 0; i < pictures.count; i++)
-    if (labels.label(i) >= dropped) kept.push_back(i);
-  Pictures fewer = pictures;
-  fewer.count = std::ssize(kept);
-  fewer.read = [read = pictures.read, kept = std::move(kept)](int64_t i) { return read(kept[static_cast<size_t>(i)]); };
-  return fewer;
+    if (pictures.label(i) >= dropped) kept.push_back(i);
+  return pictures.at(std::move(kept));
 }
 
 bool SanityCurve::rises() const {
@@ -106,7 +103,7 @@ bool SanityCurve::rises() const {
 std::vector<SanityCurve> sanity_curves(const Judge& judge, const gan::DataSetPtr& train, const gan::DataSetPtr& test,
                                        int64_t count, const Ticker& ticker) {
   constexpr uint64_t seed = 0;
-  const Pictures whole = pictures_of(test, test->name()).first(std::min(count, test->count()));
+  const Pictures whole = pictures_of(test, test->name()).some(std::min(count, test->count()), seed);
   struct Experiment {
     std::string title, axis;
     std::vector<double> levels;
@@ -125,7 +122,7 @@ std::vector<SanityCurve> sanity_curves(const Judge& judge, const gan::DataSetPtr
        {0, 0.01, 0.02, 0.05, 0.1, 0.2},
        [&](double x) { return with_salt_and_pepper(whole, x, seed); }},
       {"Missing classes", "classes dropped", classes,
-       [&](double x) { return without_classes(whole, *test, static_cast<int64_t>(x)); }},
+       [&](double x) { return without_classes(whole, static_cast<int64_t>(x)); }},
       {"Duplicates", "copies of each image", {1, 4, 16, 64, 256}, [&](double x) {
          return with_duplicates(whole, std::max<int64_t>(2, whole.count / static_cast<int64_t>(x)));
        }}};
@@ -136,7 +133,8 @@ std::vector<SanityCurve> sanity_curves(const Judge& judge, const gan::DataSetPtr
     if (ticker) ticker(++done, total);
     return s;
   };
-  const Statistics reference = statistics(pictures_of(train, train->name()).first(std::min(count, train->count())));
+  const Statistics reference =
+      statistics(pictures_of(train, train->name()).some(std::min(count, train->count()), seed));
   std::vector<SanityCurve> curves;
   for (const Experiment& e : experiments) {
     SanityCurve curve{e.title, e.axis, {}};

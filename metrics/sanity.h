@@ -15,7 +15,7 @@ Pictures with_noise(const Pictures& pictures, double stddev, uint64_t seed);  //
 Pictures with_blur(const Pictures& pictures, double sigma);                   // Gaussian, in pixels; edges go on
 Pictures with_salt_and_pepper(const Pictures& pictures, double share, uint64_t seed);  // of pixels: black or white
 Pictures with_duplicates(const Pictures& pictures, int64_t distinct);                  // the first ones again and again
-Pictures without_classes(const Pictures& pictures, const gan::DataSet& labels, int64_t dropped);  // 0 ... dropped - 1
+Pictures without_classes(const Pictures& pictures, int64_t dropped);                   // classes 0 ... dropped - 1
 
 // ---- curves ----
 

@@ -53,8 +53,8 @@ class Moments {
 // features. With S = F F^T the last trace is the sum of the singular values of F1^T F2, so no square root of a product
 // is ever taken: no imaginary parts, singular covariances included, and a set is at distance 0 from itself to rounding.
 // F is a Cholesky factor with pivots, far cheaper than eigenvectors; what lies below D * 2^-52 of the features'
-// variances is taken for 0 in both. Never negative. A covariance that is not symmetric or has negative eigenvalues beyond
-// rounding is a DataError.
+// variances is taken for 0 in both. Never negative. A covariance that is not symmetric or has negative eigenvalues
+// beyond rounding is a DataError.
 double frechet_distance(const Gaussian& a, const Gaussian& b);
 
 // Rows drawn for one estimate of KID, without replacement, from each side. DataError when there are fewer than `size`.

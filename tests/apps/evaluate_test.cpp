@@ -97,6 +97,9 @@ TEST_CASE("evaluate, fid, stats and neighbours refuse in one line", "[evaluate]"
   CHECK(contains(one_error({"evaluate", run, "--metrics", "fid"}, 2), "--inception FILE"));
   CHECK(contains(one_error({"evaluate", scratch / "absent"}, 2), "holds no run"));
   CHECK(contains(one_error({"evaluate", run, "--count", "1"}, 2), "--count"));
+  CHECK(contains(one_error({"evaluate", run, "--count", "5"}, 2), "at least 10 samples"));
+  CHECK(contains(one_error({"evaluate", newest_checkpoint(run), "--sanity"}, 2), "is a checkpoint"));
+  CHECK(contains(one_error({"fid", data, data, "--convention", "tensor"}, 2), "pytorch"));
   CHECK(contains(one_error({"evaluate", run, "--metrics", "fid", "--inception", scratch / "absent"}, 1), "absent"));
   CHECK(contains(one_error({"evaluate", run, "--metrics", "fid", "--convention", "tensor"}, 2), "pytorch"));
   CHECK(contains(one_error({"fid", folder, folder}, 2), "--inception FILE, or --judge DATA"));
@@ -105,8 +108,14 @@ TEST_CASE("evaluate, fid, stats and neighbours refuse in one line", "[evaluate]"
   CHECK(contains(one_error({"stats", data, "--out", "x.npz"}, 2), ".safetensors"));
   write_file(scratch / "bad.safetensors", "not a checkpoint");
   CHECK(contains(one_error({"fid", scratch / "bad.safetensors", data}, 1), "bad.safetensors"));
+  const Words trained = tiny_training("dcgan", data, scratch / "y", {"--evaluate-every", "2", "--evaluate", "fid"});
+  Words with_weights = trained;
+  with_weights.insert(with_weights.end(), {"--inception", scratch / "absent"});
+  CHECK(contains(one_error(with_weights, 1), "absent"));
+  CHECK_FALSE(fs::exists(scratch / "y"));
   fs::remove_all(folder + "/train/left");
   CHECK(contains(one_error({"evaluate", run}, 1), "has changed since the run began"));
+  CHECK(contains(one_error({"neighbours", run}, 1), "has changed since the run began"));
 }
 
 TEST_CASE("fid: a set against itself is 0, statistics files stand for their sets, broken images are left out",
@@ -116,22 +125,43 @@ TEST_CASE("fid: a set against itself is 0, statistics files stand for their sets
   const Result same = program::forger({"fid", data, data, "--json"});
   INFO(same.err);
   REQUIRE(same.code == 0);
-  CHECK(std::abs(json::parse(same.out).at("fcd").get<double>()) < 1e-6);
+  CHECK(std::abs(json::parse(same.out).at("fcd").at("value").get<double>()) < 1e-6);
   const std::string kept = scratch / "kept.safetensors", left = scratch / "left";
   fs::copy(folder + "/test/left", left);
   REQUIRE(program::forger({"stats", data, "--out", kept}).code == 0);
   const json direct = json::parse(program::forger({"fid", data, left, "--judge", data, "--json"}).out);
   const json by_file = json::parse(program::forger({"fid", kept, left, "--judge", data, "--json"}).out);
-  CHECK(direct.at("fcd") == by_file.at("fcd"));
-  CHECK(direct.at("fcd").get<double>() > 1);
-  CHECK(direct.at("n") == json({80, 40}));
+  CHECK(direct.at("fcd").at("value") == by_file.at("fcd").at("value"));
+  CHECK(direct.at("fcd").at("value").get<double>() > 1);
+  CHECK(direct.at("fcd").at("n_real") == 80);
+  CHECK(direct.at("fcd").at("n_fake") == 40);
+  CHECK(by_file.at("fcd").at("split") == "test");
 
   write_file(left + "/7.png", "broken");
   CHECK(contains(one_error({"fid", kept, left, "--judge", data}, 1), "1 of 40 images"));
   const Result skipped = program::forger({"fid", kept, left, "--judge", data, "--skip-broken", "--json"});
   CHECK(skipped.code == 0);
   CHECK(contains(skipped.err, "7.png"));
-  CHECK(json::parse(skipped.out).at("n") == json({80, 39}));
+  CHECK(json::parse(skipped.out).at("fcd").at("n_fake") == 39);
+}
+
+TEST_CASE("fid: a run's samples against its data, in either order, whole or by a checkpoint", "[evaluate]") {
+  const Scratch scratch;
+  const std::string data = "folder-gray:" + labelled_folder(scratch), run = scratch / "run";
+  REQUIRE(program::forger(tiny_training("dcgan", data, run, {"--steps", "2"})).code == 0);
+  const auto fcd = [&](const std::string& a, const std::string& b) {
+    const Result result = program::forger({"fid", a, b, "--count", "50", "--json"});
+    INFO(result.err);
+    REQUIRE(result.code == 0);
+    const json score = json::parse(result.out).at("fcd");
+    CHECK(score.at("n_real") == 50);
+    CHECK(score.at("split") == "test");
+    return score.at("value").get<double>();
+  };
+  const double there = fcd(data, run), back = fcd(run, data);
+  CHECK(there > 1);
+  CHECK(std::abs(there - back) < 1e-6 * there);
+  CHECK(fcd(data, newest_checkpoint(run)) == there);
 }
 
 TEST_CASE("neighbours: a row per sample", "[evaluate]") {

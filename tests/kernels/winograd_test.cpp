@@ -3,6 +3,7 @@
 #include <random>
 
 #include "kernels/cpu/simd.h"
+#include "kernels/cpu/winograd.h"
 #include "kernels/cpu/winograd_matrices.h"
 #include "tests/kernels/setting.h"
 #include "tests/kernels/triangle.h"
@@ -105,6 +106,23 @@ TEST_CASE("Winograd's convolutions agree with direct ones on layers of many bloc
     CHECK(error(by_winograd.map, wide(direct.map), double(s.kh * s.kw * s.c)) < tolerance<float>);
     CHECK(error(by_winograd.image, wide(direct.image), double(s.kh * s.kw * s.oc)) < tolerance<float>);
     CHECK(error(by_winograd.weight, wide(direct.weight), double(s.n * s.oh * s.ow)) < tolerance<float>);
+  }
+}
+
+TEST_CASE("transposed convolutions of many taps go the direct way", "[conv]") {
+  const Setting setting(2, 64);
+  std::mt19937 generator(7);
+  for (const ConvShape& s : {square(2, 11, 16, 32, 5, 1, 2), conv_shape(2, 6, 17, 16, 32, 1, 7, 1, 1, 0, 3)}) {
+    const Triangle<float> t = random_triangle<float>(s, generator);
+    const auto products = [&](ConvMethod way) {
+      const WithConvMethod method(way);
+      return t.products(s);
+    };
+    const Triangle<float> by_winograd = products(ConvMethod::winograd), direct = products(ConvMethod::direct);
+    CHECK(by_winograd.image == direct.image);
+    CHECK(by_winograd.map != direct.map);
+    CHECK(by_winograd.weight != direct.weight);
+    CHECK(conv_multiply_adds<float>(s, true) == s.flops() / 2);
   }
 }
 

@@ -69,13 +69,13 @@ TEST_CASE("every metric of the judge tells fresh real images from damaged, copie
   CHECK(find(noisy, "kcd").value() > find(good, "kcd").value());
   CHECK(find(noisy, "pr").value() < find(good, "pr").value());
 
-  const auto one_sided = evaluation.scores(without_classes(pictures_of(fresh, "bars 2"), *fresh, 2));
+  const auto one_sided = evaluation.scores(without_classes(pictures_of(fresh, "bars 2"), 2));
   CHECK(find(one_sided, "modes").value() == 2);
   CHECK(contains(find(one_sided, "modes").remark, "missing: bar 0, bar 1"));
   CHECK(find(one_sided, "modes").classes.at(2) == std::pair<std::string, double>("bar 2", 1));
   CHECK(named(find(one_sided, "pr"), "recall") < 0.5);
 
-  const auto copied = evaluation.scores(pictures_of(train, "copies").first(200));
+  const auto copied = evaluation.scores(pictures_of(train, "copies").range(0, 200));
   CHECK(find(copied, "memorisation").value() < 1e-6);
   CHECK(contains(find(copied, "memorisation").remark, "nearer to training images"));
 
@@ -121,6 +121,22 @@ TEST_CASE("scores are the same when asked again, and an evaluation of one metric
   CHECK(contains(find(first, "fcd").remark, "not of full rank"));  // 100 rows, 128 features
 }
 
+TEST_CASE("a part of the real images is drawn from all of them, however they are sorted") {
+  const Scratch cache;
+  const gan::DataSetPtr data = bars(300, 1);
+  const Pictures all = pictures_of(data, "bars");
+  std::vector<int64_t> by_class;
+  for (int64_t c = 0; c < 3; c++)
+    for (int64_t i = 0; i < data->count(); i++)
+      if (data->label(i) == c) by_class.push_back(i);
+  const Pictures part = all.at(by_class).some(60, 5);
+  std::vector<int64_t> classes(3);
+  for (int64_t i = 0; i < part.count; i++) classes[static_cast<size_t>(part.label(i))]++;
+  for (const int64_t n : classes) CHECK(n > 8);
+  CHECK(part.read(7).pixels == all.at(by_class).some(60, 5).read(7).pixels);
+  CHECK(contains(message_of<DataError>([&] { all.some(301, 0); }), "has 300 images, 301 were asked for"));
+}
+
 TEST_CASE("what cannot be had is refused before any work") {
   const Scratch cache;
   const gan::DataSetPtr train = bars(30, 1), held_out = bars(30, 2), unlabelled = bars(30, 3, 3, false);
@@ -133,6 +149,13 @@ TEST_CASE("what cannot be had is refused before any work") {
   CHECK(contains(refusal("fcd", unlabelled, unlabelled), "no labels"));
   CHECK(contains(refusal("pr", unlabelled, unlabelled), "no labels"));
   CHECK(contains(refusal("memorisation", train, train), "has no test set"));
+  Request few = request_for("fcd", cache);
+  few.count = 9;
+  CHECK(contains(message_of<UsageError>([&] { Evaluation(train, held_out, few); }), "at least 10 samples"));
+  Request weightless = request_for("fid", cache);
+  weightless.inception = cache.file("absent");
+  CHECK(contains(message_of<DataError>([&] { Evaluation(train, held_out, weightless); }), "absent"));
+  CHECK(parse_metrics("fcd,,cs,fcd") == std::vector<std::string>{"fcd", "cs"});
   CHECK(refusal("parzen,collapse", unlabelled, unlabelled) == "(nothing was thrown)");
 }
 
@@ -163,7 +186,7 @@ TEST_CASE("statistics files: written, read, compared; others refused") {
                  "mean (D) and covariance"));
 }
 
-TEST_CASE("damage: level 0 changes nothing, the same seed does the same, blur keeps the mean") {
+TEST_CASE("damage: level 0 changes nothing, the same seed does the same, blur keeps what is flat and the mean") {
   const Pictures whole = pictures_of(bars(4, 5), "bars");
   CHECK(with_noise(whole, 0, 1).read(2).pixels == whole.read(2).pixels);
   CHECK(with_blur(whole, 0).read(2).pixels == whole.read(2).pixels);
@@ -175,9 +198,16 @@ TEST_CASE("damage: level 0 changes nothing, the same seed does the same, blur ke
   const auto mean = [](const gan::Image& image) {
     return std::accumulate(image.pixels.begin(), image.pixels.end(), 0.0) / static_cast<double>(image.pixels.size());
   };
-  CHECK(std::abs(mean(with_blur(whole, 1).read(0)) - mean(whole.read(0))) < 6);
+  const Pictures flat{.name = "flat", .count = 1, .read = [](int64_t) {
+                        return gan::Image{9, 7, 3, std::vector<uint8_t>(9 * 7 * 3, 131)};
+                      }};
+  CHECK(with_blur(flat, 2).read(0).pixels == flat.read(0).pixels);
+  gan::Image dot{9, 9, 1, std::vector<uint8_t>(81, 0)};
+  dot.pixels[40] = 255;
+  const Pictures one{.name = "dot", .count = 1, .read = [dot](int64_t) { return dot; }};
+  CHECK(std::abs(mean(with_blur(one, 0.8).read(0)) - mean(dot)) < 0.2);
   CHECK(with_duplicates(whole, 2).read(3).pixels == whole.read(1).pixels);
-  const Pictures fewer = without_classes(whole, *bars(4, 5), 1);
+  const Pictures fewer = without_classes(whole, 1);
   CHECK(fewer.count == 2);
   CHECK(fewer.read(0).pixels == whole.read(1).pixels);
 }

@@ -36,7 +36,7 @@ TEST_CASE("the judge learns labels, is kept in the cache folder and found again 
   CHECK(a.features.to_vector() == b.features.to_vector());
 
   // Another order and other neighbours, the same features.
-  const Seen few = look_at(*judge, pictures.first(7));
+  const Seen few = look_at(*judge, pictures.range(0, 7));
   CHECK(few.features.to_vector() == slice(a.features, 0, 0, 7).to_vector());
 
   // A damaged file is replaced, not believed.
@@ -44,8 +44,20 @@ TEST_CASE("the judge learns labels, is kept in the cache folder and found again 
     std::filesystem::resize_file(file.path(), 100);
   const auto again = Judge::of(train, held_out, 0, scratch.path(), count);
   CHECK(trained > 0);
-  CHECK(look_at(*again, pictures.first(7)).features.to_vector() == few.features.to_vector());
+  CHECK(look_at(*again, pictures.range(0, 7)).features.to_vector() == few.features.to_vector());
   CHECK(Judge::of(train, held_out, 1, scratch.path())->hash() != judge->hash());
+
+  // Whatever the caller's settings are.
+  kernels::set_conv_method(kernels::ConvMethod::direct);
+  const int threads = kernels::threads();
+  kernels::set_threads(1);
+  trained = 0;
+  CHECK(Judge::of(train, held_out, 0, scratch.path(), count)->hash() == judge->hash());
+  CHECK(trained == 0);
+  CHECK(kernels::threads() == 1);
+  CHECK(kernels::conv_method() == kernels::ConvMethod::direct);
+  kernels::set_conv_method(kernels::ConvMethod::automatic);
+  kernels::set_threads(threads);
 }
 
 TEST_CASE("the judge refuses data without labels") {
