@@ -194,6 +194,17 @@ TEST_CASE("a run that is scored as it trains keeps its best checkpoint, is the r
   REQUIRE(rows.size() == 5);
   CHECK(rows.front() == "step,seconds,fcd,fcd_best,precision,precision_best,recall,recall_best");
   CHECK(rows.back().starts_with("8,"));
+  double least_fcd = 1e300, most_recall = -1;
+  for (size_t i = 1; i < rows.size(); i++) {
+    std::vector<double> cells;
+    std::istringstream in(rows[i]);
+    for (std::string cell; std::getline(in, cell, ',');) cells.push_back(std::stod(cell));
+    REQUIRE(cells.size() == 8);
+    least_fcd = std::min(least_fcd, cells[2]);
+    most_recall = std::max(most_recall, cells[6]);
+    CHECK(cells[3] == least_fcd);
+    CHECK(cells[7] == most_recall);
+  }
   const std::string report = read_file(scratch / "whole/report.html");
   CHECK(contains(report, "<h2>Scores</h2>"));
   CHECK(contains(report, "best "));
