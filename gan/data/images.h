@@ -17,7 +17,7 @@
 
 namespace forger::gan {
 
-Image fit(const Image& image, int64_t size);        // square; size 0: unchanged
+Image fit(const Image& image, int64_t size);  // square; size 0: unchanged
 
 struct ImageArray {
   std::string name;
