@@ -106,6 +106,14 @@ TEST_CASE("Inception looks where its weights are given, under every convention a
   CHECK(scores[0].value() != scores[1].value());
   CHECK(contains(scores[0].remark, "fewer than 2,049 images"));
   CHECK(scores.back().metric == "pr");
+
+  // An image's features depend neither on the images beside it nor on the threads.
+  const auto network = std::make_shared<const Inception>(request.inception);
+  const ExtractorPtr looker = inception_extractor(network, Convention::pytorch);
+  const Pictures pictures = pictures_of(held_out, "bars");
+  const Tensor all = look_at(*looker, pictures).features;
+  const test::Threads one(1);
+  CHECK(look_at(*looker, pictures.range(0, 3)).features.to_vector() == slice(all, 0, 0, 3).to_vector());
 }
 
 TEST_CASE("scores are the same when asked again, and an evaluation of one metric changes no other") {
