@@ -54,7 +54,8 @@ metrics::ExtractorPtr chosen_extractor(const FidOptions& options, int64_t size, 
       [&](int64_t done, int64_t total) { terminal.work("training the built-in judge", done, total); });
 }
 
-metrics::Pictures open_set(const FidOptions& options, const std::string& set, int64_t size, int channels,
+// `data`: the set, where it is a data set.
+metrics::Pictures open_set(const FidOptions& options, const std::string& set, const gan::DataSetPtr& data, int channels,
                            Terminal& terminal) {
   constexpr int64_t samples = 10'000;
   metrics::Pictures pictures;
@@ -69,8 +70,7 @@ metrics::Pictures open_set(const FidOptions& options, const std::string& set, in
     if (!pictures.broken.empty())
       std::cerr << "forger: " << pictures.broken.size() << " broken images left out" << std::endl;
   } else {
-    const auto subset = options.split == "test" ? gan::Subset::test : gan::Subset::train;
-    pictures = metrics::pictures_of(gan::open_data(set, size, subset), set + " (" + options.split + ")");
+    pictures = metrics::pictures_of(data, set + " (" + options.split + ")");
   }
   return options.count > 0 ? pictures.some(options.count, static_cast<uint64_t>(options.seed)) : pictures;
 }
@@ -79,19 +79,24 @@ std::vector<metrics::Statistics> look_at_sets(const FidOptions& options) {
   Terminal terminal;
   const int64_t size = common_size(options);
   std::vector<metrics::Statistics> all(options.sets.size());
+  std::vector<gan::DataSetPtr> data(options.sets.size());
+  for (size_t i = 0; i < options.sets.size(); i++) {  // what is not there is found out before the long work
+    const std::string& set = options.sets[i];
+    const auto subset = options.split == "test" ? gan::Subset::test : gan::Subset::train;
+    if (is_statistics(set)) all[i] = metrics::load_statistics(set);
+    if (!is_statistics(set) && !is_run(set) && !is_folder(set)) data[i] = gan::open_data(set, size, subset);
+  }
   metrics::ExtractorPtr extractor;
-  for (size_t i = 0; i < options.sets.size(); i++)
-    if (is_statistics(options.sets[i])) all[i] = metrics::load_statistics(options.sets[i]);
   for (size_t i = 0; i < options.sets.size(); i++) {
     const std::string& set = options.sets[i];
     if (is_statistics(set)) continue;
     if (!extractor) extractor = chosen_extractor(options, size, terminal);
-    const metrics::Pictures pictures = open_set(options, set, size, extractor->channels(), terminal);
+    const metrics::Pictures pictures = open_set(options, set, data[i], extractor->channels(), terminal);
     if (options.threads > 0) kernels::set_threads(static_cast<int>(options.threads));  // a run has set its own
     all[i] = metrics::statistics_of(*extractor, pictures, [&](int64_t done, int64_t total) {
       terminal.work("looking at " + pictures.name, done, total);
     });
-    if (!is_run(set) && !is_folder(set)) all[i].split = options.split;
+    if (data[i]) all[i].split = options.split;
   }
   return all;
 }
@@ -111,6 +116,8 @@ int fid(const FidOptions& options) {
 
 int stats(const FidOptions& options) {
   check<UsageError>(is_statistics(options.out), "--out must end in .safetensors, got '", options.out, "'");
+  const fs::path folder = fs::absolute(options.out).parent_path();
+  check<UsageError>(fs::is_directory(folder), "--out: there is no folder '", folder.string(), "'");
   const metrics::Statistics statistics = look_at_sets(options).front();
   metrics::save_statistics(options.out, statistics);
   std::cout << options.out << ": " << statistics.gaussian.count << " images of " << statistics.name << ", "

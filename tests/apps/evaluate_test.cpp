@@ -106,6 +106,8 @@ TEST_CASE("evaluate, fid, stats and neighbours refuse in one line", "[evaluate]"
   CHECK(contains(one_error({"fid", folder}, 2), "SET"));
   CHECK(contains(one_error({"fid", data, data, "--count", "1000"}, 1), "has 80 images, 1000 were asked for"));
   CHECK(contains(one_error({"stats", data, "--out", "x.npz"}, 2), ".safetensors"));
+  CHECK(contains(one_error({"stats", data, "--out", scratch / "no/x.safetensors"}, 2), "there is no folder"));
+  CHECK(contains(one_error({"fid", data, scratch / "nothing", "--judge", data}, 2), "neither a folder nor a data set"));
   write_file(scratch / "bad.safetensors", "not a checkpoint");
   CHECK(contains(one_error({"fid", scratch / "bad.safetensors", data}, 1), "bad.safetensors"));
   const Words trained = tiny_training("dcgan", data, scratch / "y", {"--evaluate-every", "2", "--evaluate", "fid"});
