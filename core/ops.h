@@ -94,19 +94,18 @@ struct Conv2dOptions {
   int64_t padding = 0;                    // on every side
   int64_t output_padding = 0;             // conv_transpose2d only: extra rows and columns at the far side, < stride
   std::optional<int64_t> padding_w = {};  // left and right, where it differs from above and below: 1x7 kernels
+  kernels::Activation activation = kernels::Activation::none;  // conv2d only: what follows, fused into it
+  double slope = 0.2;                                          // leaky_relu only, >= 0
 };
 // x (N, H, W, C), weight (O, KH, KW, C) -> (N, OH, OW, O), OH = (H + 2*padding - KH) / stride + 1
-Tensor conv2d(const Tensor& x, const Tensor& weight, Conv2dOptions options = {});
-// act(conv2d(x, weight) + bias), bias (O). Where nothing is recorded one kernel does it in one pass; where something
-// is, it is the three ops.
-Tensor conv2d_bias(const Tensor& x, const Tensor& weight, const Tensor& bias,
-                   kernels::Activation activation = kernels::Activation::none, double slope = 0.2,
-                   Conv2dOptions options = {});
+Tensor conv2d(const Tensor& x, const Tensor& weight, const Conv2dOptions& options = {});
+// act(conv2d(x, weight) + bias) in one pass; bias (O), or undefined for none
+Tensor conv2d(const Tensor& x, const Tensor& weight, const Tensor& bias, const Conv2dOptions& options = {});
 // x (N, H, W, O), weight (O, KH, KW, C) -> (N, OH, OW, C), OH = (H - 1)*stride - 2*padding + KH + output_padding
-Tensor conv_transpose2d(const Tensor& x, const Tensor& weight, Conv2dOptions options = {});
+Tensor conv_transpose2d(const Tensor& x, const Tensor& weight, const Conv2dOptions& options = {});
 // x (N, H, W, C), gy (N, OH, OW, O) -> (O, KH, KW, C): the gradient of <conv2d(x, weight), gy> with respect to the
 // weight
-Tensor conv_weight_grad(const Tensor& x, const Tensor& gy, int64_t kh, int64_t kw, Conv2dOptions options = {});
+Tensor conv_weight_grad(const Tensor& x, const Tensor& gy, int64_t kh, int64_t kw, const Conv2dOptions& options = {});
 
 // ---- pooling and resampling ---- core/ops/pool.cpp
 struct Pool2dOptions {

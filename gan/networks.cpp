@@ -12,6 +12,12 @@ constexpr Conv2dOptions halve{.stride = 2, .padding = 1};    // and, transposed,
 constexpr Conv2dOptions same{.stride = 1, .padding = 1};     // of a 3x3 kernel
 constexpr Conv2dOptions project{.stride = 1, .padding = 0};  // 4x4 <-> 1x1
 
+Conv2dOptions with_leaky_relu(Conv2dOptions options, double slope) {
+  options.activation = kernels::Activation::leaky_relu;
+  options.slope = slope;
+  return options;
+}
+
 }  // namespace
 
 std::shared_ptr<nn::Sequential> dcgan_generator(int64_t latent, int64_t width, int64_t channels, int64_t size,
@@ -37,17 +43,14 @@ std::shared_ptr<nn::Sequential> dcgan_discriminator(int64_t width, int64_t chann
   auto conv = [&](int64_t in, int64_t out, Conv2dOptions options) {
     net->append(std::make_shared<nn::Conv2d>(in, out, kernel, options, random, false, dtype));
   };
-  conv(channels, width, halve);
-  net->append(nn::leaky_relu(0.2));
+  const Conv2dOptions halve_leaky = with_leaky_relu(halve, 0.2);
+  conv(channels, width, halve_leaky);
   int64_t multiple = 1;
   for (int64_t side = size / 2; side > smallest_map; side /= 2, multiple *= 2) {
-    conv(width * multiple, width * multiple * 2, halve);
-    if (batch_norm) {
-      const NormOptions leaky{.activation = kernels::Activation::leaky_relu, .slope = 0.2};
-      net->append(std::make_shared<nn::BatchNorm>(width * multiple * 2, leaky, 0.1, dtype));
-    } else {
-      net->append(nn::leaky_relu(0.2));
-    }
+    conv(width * multiple, width * multiple * 2, batch_norm ? halve : halve_leaky);
+    if (!batch_norm) continue;
+    const NormOptions leaky{.activation = kernels::Activation::leaky_relu, .slope = 0.2};
+    net->append(std::make_shared<nn::BatchNorm>(width * multiple * 2, leaky, 0.1, dtype));
   }
   conv(width * multiple, 1, project);
   net->append(nn::reshape_to({}));  // (N, 1, 1, 1) -> (N)
@@ -85,8 +88,7 @@ std::shared_ptr<nn::Sequential> sndcgan_discriminator(int64_t width, int64_t cha
     net->append(std::make_shared<nn::SpectralNorm>(std::move(layer), random));
   };
   auto conv = [&](int64_t in, int64_t out, int64_t side, Conv2dOptions options) {
-    normalised(std::make_shared<nn::Conv2d>(in, out, side, options, random, true, dtype));
-    net->append(nn::leaky_relu(0.1));
+    normalised(std::make_shared<nn::Conv2d>(in, out, side, with_leaky_relu(options, 0.1), random, true, dtype));
   };
   int64_t in = channels;
   for (int64_t multiple = 1; multiple < 8; multiple *= 2) {

@@ -226,8 +226,8 @@ nn::Checkpoint read_file(const std::string& path) {
 Tensor run(const Layer& layer, const Tensor& x) {
   if (layer.out == 0) return max_pool2d(x, {.kernel = 3, .stride = layer.stride, .padding = layer.pad_h});
   const auto convolve = [&](Activation activation) {
-    return conv2d_bias(x, layer.weight, layer.bias, activation, 0,
-                       {.stride = layer.stride, .padding = layer.pad_h, .padding_w = layer.pad_w});
+    return conv2d(x, layer.weight, layer.bias,
+                  {.stride = layer.stride, .padding = layer.pad_h, .padding_w = layer.pad_w, .activation = activation});
   };
   if (!layer.pooled) return convolve(Activation::relu);
   return relu(avg_pool2d(convolve(Activation::none), {.kernel = 3, .stride = 1, .padding = 1}));

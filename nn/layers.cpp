@@ -48,7 +48,7 @@ Conv2d::Conv2d(int64_t in, int64_t out, int64_t kernel, Conv2dOptions options, R
     : WeightedLayer({out, kernel, kernel, in}, out, random, with_bias, dtype), options_(options) {}
 
 Tensor Conv2d::apply(const Tensor& x, const Tensor& with_weight) const {
-  return add_bias(conv2d(x, with_weight, options_));
+  return conv2d(x, with_weight, bias, options_);
 }
 
 ConvTranspose2d::ConvTranspose2d(int64_t in, int64_t out, int64_t kernel, Conv2dOptions options, Random& random,

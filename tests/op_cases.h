@@ -508,14 +508,19 @@ class OpTable {
 
     // What follows a convolution fused into it; kernels of one row or column pad one side only.
     using kernels::Activation;
-    for (const auto& [kh, kw, activation] :
-         {std::tuple{3, 3, Activation::leaky_relu}, {1, 5, Activation::relu}, {5, 1, Activation::none}}) {
-      const Conv2dOptions options{.stride = 1, .padding = kh / 2, .padding_w = kw / 2};
-      const auto follow = activation;
-      row(text("conv2d_bias: ", kh, 'x', kw), {real({2, 5, 6, 3}), real({4, kh, kw, 3}), real({4})},
-          [=](const Tensor& x, const Tensor& w, const Tensor& b) {
-            return conv2d_bias(x, w, b, follow, 0.25, options);
-          });
+    for (const auto& [kh, kw, biased, activation] : {std::tuple{3, 3, true, Activation::leaky_relu},
+                                                     {4, 4, false, Activation::leaky_relu},
+                                                     {1, 5, true, Activation::relu},
+                                                     {5, 1, true, Activation::none}}) {
+      const Conv2dOptions linear{.stride = kh == 4 ? 2 : 1, .padding = (kh - 1) / 2, .padding_w = (kw - 1) / 2};
+      Conv2dOptions fused = linear;
+      fused.activation = activation, fused.slope = 0.25;
+      std::vector<Input> inputs{real({2, 6, 6, 3}), real({4, kh, kw, 3})};
+      if (biased) inputs.push_back(real({4}));
+      const auto with = [](const Conv2dOptions& options) {
+        return [=](const Tensors& in) { return conv2d(in[0], in[1], in.size() == 3 ? in[2] : Tensor(), options); };
+      };
+      row(text("conv2d: fused ", kh, 'x', kw), inputs, with(fused)).clear_of_zero = with(linear);
     }
 
     struct Transposed {

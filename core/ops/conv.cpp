@@ -109,40 +109,59 @@ void check_no_output_padding(const char* op, const Conv2dOptions& options) {
   check<ShapeError>(options.output_padding == 0, "[", op, "] output_padding belongs to conv_transpose2d, got ",
                     options.output_padding);
 }
-
-// What conv2d checks.
-ConvShape forward_geometry(const char* op, const Tensor& x, const Tensor& weight, const Conv2dOptions& options) {
-  check_ranks(op, x, "weight", weight);
-  check_no_output_padding(op, options);
-  check<ShapeError>(weight.size(3) == x.size(3), "[", op, "] weight expects ", weight.size(3),
-                    " input channels, x has ", x.size(3), " (x: ", x.shape(), ", weight: ", weight.shape(), ")");
-  return geometry(op, x.shape(), weight.size(0), weight.size(1), weight.size(2), options);
+void check_no_activation(const char* op, const Conv2dOptions& options) {
+  check<ShapeError>(options.activation == Activation::none, "[", op, "] an activation is fused into conv2d only");
 }
 
 }  // namespace
 
-Tensor conv2d(const Tensor& x, const Tensor& weight, Conv2dOptions options) {
-  return conv(forward_geometry("conv2d", x, weight, options), x, weight);
+Tensor conv2d(const Tensor& x, const Tensor& weight, const Conv2dOptions& options) {
+  return conv2d(x, weight, Tensor(), options);
 }
 
-Tensor conv2d_bias(const Tensor& x, const Tensor& weight, const Tensor& bias, Activation activation, double slope,
-                   Conv2dOptions options) {
-  const ConvShape s = forward_geometry("conv2d_bias", x, weight, options);
-  check_operands("conv2d_bias", x, bias);
-  check<ShapeError>(bias.shape() == Shape{s.oc}, "[conv2d_bias] bias should be ", s.oc, ", got ", bias.shape());
-  const bool recorded = recording() && (x.requires_grad() || weight.requires_grad() || bias.requires_grad());
-  if (recorded || !fused_enabled()) return activate(add(conv(s, x, weight), bias), activation, slope);
+// Both activations are piecewise linear and keep the sign, so that y tells their slope, and every derivative is ops.
+Tensor conv2d(const Tensor& x, const Tensor& weight, const Tensor& bias, const Conv2dOptions& options) {
+  check_ranks("conv2d", x, "weight", weight);
+  check_no_output_padding("conv2d", options);
+  check<ShapeError>(weight.size(3) == x.size(3), "[conv2d] weight expects ", weight.size(3), " input channels, x has ",
+                    x.size(3), " (x: ", x.shape(), ", weight: ", weight.shape(), ")");
+  check<ShapeError>(options.slope >= 0, "[conv2d] slope cannot be negative, got ", options.slope);
+  const ConvShape s = geometry("conv2d", x.shape(), weight.size(0), weight.size(1), weight.size(2), options);
+  const bool biased = bias.defined(), activated = options.activation != Activation::none;
+  if (biased) {
+    check_operands("conv2d", x, bias);
+    check<ShapeError>(bias.shape() == Shape{s.oc}, "[conv2d] bias should be ", Shape{s.oc}, ", got ", bias.shape());
+  }
+  if (!biased && !activated) return conv(s, x, weight);
+  if (!fused_enabled()) {
+    const Tensor map = conv(s, x, weight);
+    return activate(biased ? add(map, bias) : map, options.activation, options.slope);
+  }
   Tensor map = fresh(x, {s.n, s.oh, s.ow, s.oc});
   dispatch(x, [&]<class K>() {
     using T = typename K::Scalar;
-    K::conv2d_bias(s, x.data<T>(), weight.data<T>(), bias.data<T>(), activation, static_cast<T>(slope), map.data<T>());
+    K::conv2d_bias(s, x.data<T>(), weight.data<T>(), biased ? bias.data<T>() : nullptr, options.activation,
+                   static_cast<T>(options.slope), map.data<T>());
   });
   announce(s);
-  return record("conv2d_bias", map, {}, {});
+  const Tensor inputs[] = {x, weight, bias};
+  const double slope = options.activation == Activation::relu ? 0 : options.slope;
+  return record(
+      "conv2d", map, std::span(inputs, biased ? 3 : 2),
+      [s, biased, activated, slope, x_ = save_if(weight.requires_grad(), x),
+       weight_ = save_if(x.requires_grad(), weight)](const Incoming& in) {
+        const Tensor g = activated ? leaky_relu_grad(in.gy, in.y, slope) : in.gy;
+        Gradients gradients{in.needs(0) ? conv_transpose(s, g, *weight_) : Tensor(),
+                            in.needs(1) ? weight_grad(s, *x_, g) : Tensor()};
+        if (biased) gradients.push_back(in.needs(2) ? sum_to(g, Shape{s.oc}) : Tensor());
+        return gradients;
+      },
+      activated);
 }
 
-Tensor conv_transpose2d(const Tensor& x, const Tensor& weight, Conv2dOptions options) {
+Tensor conv_transpose2d(const Tensor& x, const Tensor& weight, const Conv2dOptions& options) {
   check_ranks("conv_transpose2d", x, "weight", weight);
+  check_no_activation("conv_transpose2d", options);
   check<ShapeError>(weight.size(0) == x.size(3), "[conv_transpose2d] weight expects ", weight.size(0),
                     " input channels, x has ", x.size(3), " (x: ", x.shape(), ", weight: ", weight.shape(), ")");
   check<ShapeError>(options.stride > 0, "[conv_transpose2d] stride must be positive, got ", options.stride);
@@ -163,9 +182,10 @@ Tensor conv_transpose2d(const Tensor& x, const Tensor& weight, Conv2dOptions opt
   return conv_transpose(s, x, weight);
 }
 
-Tensor conv_weight_grad(const Tensor& x, const Tensor& gy, int64_t kh, int64_t kw, Conv2dOptions options) {
+Tensor conv_weight_grad(const Tensor& x, const Tensor& gy, int64_t kh, int64_t kw, const Conv2dOptions& options) {
   check_ranks("conv_weight_grad", x, "gy", gy);
   check_no_output_padding("conv_weight_grad", options);
+  check_no_activation("conv_weight_grad", options);
   const ConvShape s = geometry("conv_weight_grad", x.shape(), gy.size(3), kh, kw, options);
   check<ShapeError>(gy.shape() == Shape{s.n, s.oh, s.ow, s.oc}, "[conv_weight_grad] gy should be ",
                     Shape{s.n, s.oh, s.ow, s.oc}, " (x: ", x.shape(), ", gy: ", gy.shape(), ", kernel ", kh, "x", kw,

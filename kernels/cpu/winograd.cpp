@@ -456,7 +456,8 @@ class Polyphase {
                       const Store& store_tiles) const {
     const int64_t size = int64_t{sizeof(T)}, parts = gemm::blocks(length, max_depth);
     const auto part_of_u = [&](int64_t width) { return points * Packed::plane(std::min(max_depth, length), width); };
-    const bool u_stays = parts * part_of_u(wide.size()) * size <= staying_bytes && mine.size() > passing_tiles;
+    const bool u_is_smaller = wide.size() <= mine.size() && mine.size() > passing_tiles;
+    const bool u_stays = u_is_smaller && parts * part_of_u(wide.size()) * size <= staying_bytes;
     const int64_t most_tiles = u_stays ? passing_tiles : std::max<int64_t>(staying_bytes / (points * length * size), 1);
     const int64_t most_columns = u_stays ? all_columns : std::max<int64_t>(passing_width / nr, 1) * nr;
     const int64_t columns = std::min(most_columns, wide.size()), block_rows = std::min(most_tiles, mine.size());

@@ -228,9 +228,15 @@ TEST_CASE("errors name the op and the shapes that do not fit") {
        {"[conv2d]", "7", "6"}},
       {[&] { conv2d(image, weight, {.stride = 0}); }, {"[conv2d]", "stride", "0"}},
       {[&] { conv2d(image, weight, {.padding = -1}); }, {"[conv2d]", "padding", "-1"}},
+      {[&] { conv2d(image, weight, {.slope = -1}); }, {"[conv2d]", "slope", "-1"}},
+      {[&] { conv2d(image, weight, v4); }, {"[conv2d]", "bias", "8", "4"}},
       {[&] { conv_transpose2d(image, weight); }, {"[conv_transpose2d]", "2x6x7x3", "8x4x4x3"}},
       {[&] { conv_transpose2d(map, weight, {.stride = 2, .output_padding = 2}); }, {"[conv_transpose2d]", "2"}},
       {[&] { conv_transpose2d(map, weight, {.output_padding = -1}); }, {"[conv_transpose2d]", "-1"}},
+      {[&] { conv_transpose2d(map, weight, {.activation = kernels::Activation::relu}); },
+       {"[conv_transpose2d]", "activation"}},
+      {[&] { conv_weight_grad(image, map, 4, 4, {.activation = kernels::Activation::relu}); },
+       {"[conv_weight_grad]", "activation"}},
       {[&] {
          conv_transpose2d(zeros({1, 1, 1, 8}), weight, {.padding = 2});
        },

@@ -81,13 +81,18 @@ TEST_CASE("linear says what it expected") {
 
 TEST_CASE("conv2d slides its weight over the image") {
   Random random(2);
-  for (const bool with_bias : {true, false}) {
-    Conv2d layer(3, 4, 3, {2, 1, 0}, random, with_bias, DType::f64);
+  for (const auto& [with_bias, leaky] : {std::pair{true, false}, {false, false}, {true, true}, {false, true}}) {
+    Conv2dOptions options{.stride = 2, .padding = 1};
+    if (leaky) options.activation = kernels::Activation::leaky_relu, options.slope = 0.5;
+    Conv2d layer(3, 4, 3, options, random, with_bias, DType::f64);
     const Tensor x = random_tensor({2, 6, 6, 3}, 3);
     const Values xs = x.to_vector(), w = layer.weight.to_vector();
     Values expected(2 * 3 * 3 * 4, 0);
     for_taps(2, 6, 3, 3, 4, 3, 2, 1, [&](int64_t ix, int64_t iw, int64_t iy) { expected[iy] += xs[ix] * w[iw]; });
     if (with_bias) add_bias(expected, layer.bias.to_vector());
+    if (leaky) {
+      for (double& value : expected) value = value > 0 ? value : value / 2;
+    }
     const Tensor y = layer(x);
     CHECK(y.shape() == Shape{2, 3, 3, 4});
     CHECK(largest_difference(y.to_vector(), expected) < tolerance);
