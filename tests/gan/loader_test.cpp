@@ -146,12 +146,23 @@ TEST_CASE("loader: an error of the reading thread comes out of next, in its turn
   CHECK(loader.drawn() == 20);
 }
 
-TEST_CASE("loader: it can go at any moment") {
+TEST_CASE("loader: it can go at any moment, and leaves nobody reading") {
+  const auto left_alone = [](const std::shared_ptr<Counting>& data) {
+    const auto reads = data->reads.load();
+    std::this_thread::sleep_for(std::chrono::milliseconds(1));
+    return data.use_count() == 1 && data->reads == reads;
+  };
   for (int i = 0; i < 50; i++) {
-    Loader loader(std::make_shared<Counting>(100), 10, 1, 0, 1 + i % 4);
-    if (i % 3 != 0) loader.next();
+    const auto data = std::make_shared<Counting>(100);
+    {
+      Loader loader(data, 10, 1, 0, 1 + i % 4);
+      if (i % 3 != 0) loader.next();
+    }
+    CHECK(left_alone(data));
   }
-  Loader failed(std::make_shared<Counting>(10, 3), 10, 1);  // goes with its error unread
+  const auto broken = std::make_shared<Counting>(10, 3);
+  { Loader failed(broken, 10, 1); }  // goes with its error unread
+  CHECK(left_alone(broken));
 }
 
 TEST_CASE("loader: real images") {
