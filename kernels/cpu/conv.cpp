@@ -20,6 +20,7 @@
 // and all three are plain matrix products. Layers with enough channels go by Winograd's algorithm (winograd.cpp)
 // instead.
 #include "kernels/cpu/gemm.h"
+#include "kernels/cpu/thin_conv.h"
 #include "kernels/cpu/winograd.h"
 #include "kernels/plain_conv.h"
 
@@ -253,7 +254,7 @@ void transpose_scattered(const ConvShape& s, const T* map, const T* weight, T* i
 
 template <class T>
 void Cpu<T>::conv2d(const ConvShape& s, const T* image, const T* weight, T* map) {
-  if (winograd_conv2d<T>(s, image, weight, nullptr, map)) return;
+  if (winograd_conv2d<T>(s, image, weight, nullptr, map) || thin_conv2d<T>(s, image, weight, nullptr, map)) return;
   convolve(s, image, weight, MatrixOut<T>{map, s.oc});
 }
 
@@ -261,14 +262,14 @@ template <class T>
 void Cpu<T>::conv2d_bias(const ConvShape& s, const T* image, const T* weight, const T* bias, Activation act, T slope,
                          T* map) {
   const BiasActivation<T> epilogue{bias, act, slope};
-  if (winograd_conv2d(s, image, weight, &epilogue, map)) return;
+  if (winograd_conv2d(s, image, weight, &epilogue, map) || thin_conv2d(s, image, weight, &epilogue, map)) return;
   convolve(s, image, weight, FinishedOut<T>{{map, s.oc}, epilogue, s.kh * s.kw * s.c});
 }
 
 template <class T>
 void Cpu<T>::conv_transpose2d(const ConvShape& s, const T* map, const T* weight, T* image) {
   if (window_is_image(s)) return matmul(plain(s.n, s.kh * s.kw * s.c, s.oc, false, false), map, weight, image);
-  if (winograd_conv_transpose2d(s, map, weight, image)) return;
+  if (winograd_conv_transpose2d(s, map, weight, image) || thin_conv_transpose2d(s, map, weight, image)) return;
   with_simd([&](auto bytes) {
     if (s.c < gemm::Tile<T, bytes>::lanes) {
       transpose_scattered<T, bytes>(s, map, weight, image);
@@ -284,7 +285,7 @@ template <class T>
 void Cpu<T>::conv_weight_grad(const ConvShape& s, const T* image, const T* map, T* weight) {
   const int64_t k = s.kh * s.kw * s.c, depth = s.n * s.oh * s.ow, size = s.oc * k;
   if (window_is_image(s)) return matmul(plain(s.oc, k, s.n, true, false), map, image, weight);
-  if (winograd_weight_grad(s, image, map, weight)) return;
+  if (winograd_weight_grad(s, image, map, weight) || thin_weight_grad(s, image, map, weight)) return;
   const Operand<Matrix<const T>> a{{map, s.oc}, true};
   const Operand<Patches<const T>> b{patches_of(s, image)};
   const int count = gemm::useful_threads(double(size) * double(depth));
