@@ -4,7 +4,7 @@
 //
 //   conv2d             map    (n*oh*ow, oc) = patches (n*oh*ow, K) x weight^T      patches gathered while packing A
 //   conv_weight_grad   weight (oc, K)       = map^T x patches (n*oh*ow, K)         patches gathered while packing B
-//   conv_transpose2d   image, by phase or scattered
+//   conv_transpose2d   image, by phase
 //
 // By phase: the pixels with the same (y + pad_h) mod stride_h and (x + pad_w) mod stride_w see the same taps of the
 // kernel, so each of these stride_h*stride_w phases is a stride-1 convolution of the map with its taps alone. Nothing
@@ -12,13 +12,10 @@
 //
 //   pixels of a phase (rows, c) = patches of the map (rows, taps*oc) x weight of the taps (taps*oc, c)
 //
-// Scattered: map (n*oh*ow, oc) x weight (oc, K), each row added to its window of the image. For images of few channels,
-// whose tiles would be mostly empty by phase. Each thread owns whole images, so the order of additions is fixed.
-//
 // In NHWC a row of a window is one contiguous run of kw*c numbers, which is why patches cost little more than a copy.
 // Where the window covers the whole image (first layer of a generator, last of a discriminator), a patch *is* the image
-// and all three are plain matrix products. Layers with enough channels go by Winograd's algorithm (winograd.cpp)
-// instead.
+// and all three are plain matrix products. Layers of whole vectors of channels go by Winograd's algorithm
+// (winograd.cpp) instead, and images of up to four channels without packing (thin_conv.cpp).
 #include "kernels/cpu/gemm.h"
 #include "kernels/cpu/thin_conv.h"
 #include "kernels/cpu/winograd.h"
@@ -126,27 +123,6 @@ Patches<T> patches_of(const ConvShape& s, T* image) {
   return {image, {s.h, s.w, s.c, s.oh, s.ow, s.kh, s.kw, s.stride_h, s.stride_w, -s.pad_h, -s.pad_w}};
 }
 
-// Adds rows of map x weight to the windows they belong to.
-template <class T>
-struct ScatterOut {
-  Patches<T> windows;
-  void scatter(int64_t row, int64_t count, int64_t col, int64_t cols, const T* tile, int64_t tile_step) const {
-    typename Patches<T>::Cursor cursors[gemm::max_mr];
-    auto cursor = windows.at(row);
-    for (int64_t r = 0; r < count; r++, cursor.next()) cursors[r] = cursor;
-    // Neighbouring windows overlap, and an addition that reads what the previous one has just written stalls. So every
-    // second window (with 4x4 stride 2) is added first, then those between.
-    const int64_t overlap = (windows.s.kw + windows.s.stride_w - 1) / windows.s.stride_w;
-    for (int64_t pass = 0; pass < overlap; pass++) {
-      for (int64_t r = pass; r < count; r += overlap) {
-        cursors[r].runs(col, cols, [&](int64_t offset, T* pixels, int64_t n) {
-          if (pixels) gemm::add_run(pixels, tile + r * tile_step + offset, n);
-        });
-      }
-    }
-  }
-};
-
 template <class T, class Out>
 void convolve(const ConvShape& s, const T* image, const T* weight, const Out& out) {
   const int64_t k = s.kh * s.kw * s.c, pixels = s.n * s.oh * s.ow;
@@ -242,14 +218,6 @@ void transpose_by_phase(const ConvShape& s, const T* map, const T* weight, T* im
   }
 }
 
-template <class T, int Bytes>
-void transpose_scattered(const ConvShape& s, const T* map, const T* weight, T* image) {
-  const int64_t k = s.kh * s.kw * s.c;
-  Cpu<T>::fill(s.n * s.h * s.w * s.c, T{0}, image);
-  gemm::multiply<T, Bytes>(s.n * s.oh * s.ow, k, s.oc, Operand<Matrix<const T>>{{map, s.oc}},
-                           Operand<Matrix<const T>>{{weight, k}}, ScatterOut<T>{patches_of(s, image)}, s.oh * s.ow);
-}
-
 }  // namespace
 
 template <class T>
@@ -270,13 +238,7 @@ template <class T>
 void Cpu<T>::conv_transpose2d(const ConvShape& s, const T* map, const T* weight, T* image) {
   if (window_is_image(s)) return matmul(plain(s.n, s.kh * s.kw * s.c, s.oc, false, false), map, weight, image);
   if (winograd_conv_transpose2d(s, map, weight, image) || thin_conv_transpose2d(s, map, weight, image)) return;
-  with_simd([&](auto bytes) {
-    if (s.c < gemm::Tile<T, bytes>::lanes) {
-      transpose_scattered<T, bytes>(s, map, weight, image);
-    } else {
-      transpose_by_phase<T, bytes>(s, map, weight, image);
-    }
-  });
+  with_simd([&](auto bytes) { transpose_by_phase<T, bytes>(s, map, weight, image); });
 }
 
 // The product is deep: a step per pixel of the map. Where it is small too, each thread sums a share of the depth, and

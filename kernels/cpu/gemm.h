@@ -23,8 +23,7 @@
 // distance (`by rows`; read in place where they have it already), or it holds the transpose and step k of a panel is a
 // piece of row k (`by depth`), copied if many panels of B follow and read in place if not.
 //
-// Operands may also be so narrow that tiles are mostly padding: see "few columns" below. For few channels on the other
-// side of a convolution, products scattered into their destination serve (conv.cpp).
+// Operands may also be so narrow that tiles are mostly padding: see "few columns" below, and thin_conv.cpp.
 //
 // The layout follows K. Goto and R. van de Geijn, "Anatomy of high-performance matrix multiplication" (2008) and F. Van
 // Zee and R. van de Geijn, "BLIS" (2015), except that A is packed one panel at a time.
@@ -100,14 +99,8 @@ constexpr bool is_matrix = requires(const Source& s) {
 
 // ---- destinations ---------------------------------------------------------------------------------------------------
 //
-// A destination either has rows(row, count, pointers), the addresses of contiguous rows into which tiles are stored, or
-// scatter(row, count, col, cols, tile, tile_step), which must add a tile wherever it belongs. One with rows may also
-// have finish(rows, count, col, cols, depth), told of each tile when the products up to `depth` are summed.
-
-template <class Out>
-constexpr bool scatters = requires {
-  &Out::scatter;
-};
+// A destination has rows(row, count, pointers), the addresses of contiguous rows into which tiles are stored. It may
+// also have finish(rows, count, col, cols, depth), told of each tile when the products up to `depth` are summed.
 
 template <class Out>
 constexpr bool finishes = requires {
@@ -291,19 +284,16 @@ APanel<T> pack_a(const Operand<A>& a, Range rows, Range depth, int64_t repeats, 
   return {panel, max_mr};
 }
 
-// The tiles of `rows` x `cols`, the block of B (depth, cols) being packed. Tiles that are not full, and all tiles of a
-// scattering destination, are computed aside first: one at a time, or the whole width.
+// The tiles of `rows` x `cols`, the block of B (depth, cols) being packed. Tiles that are not full are computed aside.
 template <class T, int Bytes, class A, class Out>
 void multiply_block(const Operand<A>& a, const T* b_panels, Range rows, Range cols, Range depth, bool accumulate,
                     Out& out) {
   constexpr int nr = Tile<T, Bytes>::nr;
-  constexpr bool scattered = scatters<Out>;
   const int64_t kc = depth.size(), b_count = blocks(cols.size(), nr), panels = blocks(rows.size(), Tile<T, Bytes>::mr);
-  const int64_t aside_step = scattered ? b_count * nr : nr;
   T* const a_panel = static_cast<T*>(scratch(Scratch::gemm_a, max_mr * row_step<T> * sizeof(T)));
-  T* const aside = static_cast<T*>(scratch(Scratch::gemm_c, static_cast<size_t>(max_mr * aside_step) * sizeof(T)));
+  T* const aside = static_cast<T*>(scratch(Scratch::gemm_c, max_mr * nr * sizeof(T)));
   T *aside_rows[max_mr], *out_rows[max_mr];
-  for (int i = 0; i < max_mr; i++) aside_rows[i] = aside + i * aside_step;
+  for (int i = 0; i < max_mr; i++) aside_rows[i] = aside + i * nr;
 
   for (int64_t panel = 0; panel < panels; panel++) {
     const Range mine = rows.part(panel, panels);
@@ -311,19 +301,15 @@ void multiply_block(const Operand<A>& a, const T* b_panels, Range rows, Range co
     const APanel<T> packed = pack_a(a, mine, depth, b_count, a_panel);
     const Kernel<T> full = find_kernel<T, Bytes>(mr, !a.transposed, false);
     const Kernel<T> narrow = find_kernel<T, Bytes>(mr, !a.transposed, true);
-    if constexpr (!scattered) out.rows(mine.begin, mr, out_rows);
+    out.rows(mine.begin, mr, out_rows);
 
     for (int64_t col = cols.begin; col < cols.end; col += nr) {
       const T* const b = b_panels + (col - cols.begin) * kc;
       const int64_t count = std::min<int64_t>(nr, cols.end - col);
-      if (!scattered && count == nr) {
+      if (count == nr) {
         full(kc, packed.data, packed.step, b, out_rows, col, accumulate);
-        if constexpr (finishes<Out>) out.finish(out_rows, mr, col, count, depth.end);
-        continue;
-      }
-      (count <= nr / 2 ? narrow : full)(kc, packed.data, packed.step, b, aside_rows, scattered ? col - cols.begin : 0,
-                                        false);
-      if constexpr (!scattered) {
+      } else {
+        (count <= nr / 2 ? narrow : full)(kc, packed.data, packed.step, b, aside_rows, 0, false);
         for (int i = 0; i < mr; i++) {
           if (accumulate) {
             add_run(out_rows[i] + col, aside_rows[i], count);
@@ -331,10 +317,9 @@ void multiply_block(const Operand<A>& a, const T* b_panels, Range rows, Range co
             copy_run(out_rows[i] + col, aside_rows[i], count);
           }
         }
-        if constexpr (finishes<Out>) out.finish(out_rows, mr, col, count, depth.end);
       }
+      if constexpr (finishes<Out>) out.finish(out_rows, mr, col, count, depth.end);
     }
-    if constexpr (scattered) out.scatter(mine.begin, mr, cols.begin, cols.size(), aside, aside_step);
   }
 }
 
@@ -467,36 +452,30 @@ inline int useful_threads(double multiply_adds) {
   return static_cast<int>(std::clamp<double>(multiply_adds / min_work_per_thread, 1, threads()));
 }
 
-// The whole product. Threads share the rows, or the columns where rows are too few. Rows are dealt in multiples of
-// `row_grain`: a scattering destination must own what it adds to.
+// The whole product. Threads share the rows, or the columns where rows are too few.
 template <class T, int Bytes, class A, class B, class Out>
-void multiply(int64_t m, int64_t n, int64_t k, const Operand<A>& a, const Operand<B>& b, Out out,
-              int64_t row_grain = 1) {
+void multiply(int64_t m, int64_t n, int64_t k, const Operand<A>& a, const Operand<B>& b, Out out) {
   constexpr int nr = Tile<T, Bytes>::nr;
   if (m == 0 || n == 0) return;
   const int count = useful_threads(double(m) * double(n) * double(k));
-  if constexpr (!scatters<Out>) {
-    if (n <= max_dot_columns && k >= nr && !a.transposed) {
-      return parallel_for(m, std::max<int64_t>(m / count, 1), [&](int64_t begin, int64_t end) {
-        multiply_few_columns<T, Bytes>(a, b, {begin, end}, n, k, out);
-      });
-    }
+  if (n <= max_dot_columns && k >= nr && !a.transposed) {
+    return parallel_for(m, std::max<int64_t>(m / count, 1), [&](int64_t begin, int64_t end) {
+      multiply_few_columns<T, Bytes>(a, b, {begin, end}, n, k, out);
+    });
   }
   if (count == 1) return multiply_serial<T, Bytes>(m, n, {0, k}, a, b, out);
 
-  const bool by_rows = m / row_grain >= count && (row_grain > 1 || m >= 4 * count || n < nr * count);
+  const bool by_rows = m >= count && (m >= 4 * count || n < nr * count);
   const Range rows{0, m}, cols{0, n}, depth{0, k};
   void* const shared = b_scratch<T>();
 #pragma omp parallel num_threads(count)
   {
     const int rank = omp_get_thread_num(), size = omp_get_num_threads();
     if (by_rows) {
-      multiply_share<T, Bytes>({rank, size, shared}, a, b, rows.part(rank, size, row_grain), cols, depth, out);
-    } else if (row_grain == 1) {
+      multiply_share<T, Bytes>({rank, size, shared}, a, b, rows.part(rank, size), cols, depth, out);
+    } else {
       const Range mine = cols.part(rank, size, nr);
       if (mine.size() > 0) multiply_share<T, Bytes>({0, 1, b_scratch<T>()}, a, b, rows, mine, depth, out);
-    } else if (rank == 0) {
-      multiply_share<T, Bytes>({0, 1, shared}, a, b, rows, cols, depth, out);
     }
   }
 }

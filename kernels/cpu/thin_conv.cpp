@@ -6,12 +6,13 @@
 //
 //   out(i, j) = sum over k of a[at[k] + i] * b[k*b_step + j]      i: broadcasts, j: vectors
 //
-//                      i                           j         k                       a                b
-//   conv2d             windows of a line           filters   taps                    lines, phased    weight^T
-//   conv_weight_grad   taps of a window's row      filters   windows of some lines   lines            map in place
-//   conv_transpose2d   taps of a window's row      windows   filters                 weight in place  map^T of a line
+//                      i                       j         k                a                b
+//   conv2d             windows of a line       filters   taps             lines, phased    weight^T
+//   conv_weight_grad   taps of a window's row  filters   windows          lines            map in place
+//   conv_transpose2d   taps                    windows   filters          weight in place  map^T of a line
 //
-// and what it makes goes to its place from the registers: to the map, to sums over windows, to lines that overlap.
+// and what it makes goes to its place from the registers: to the map, to sums over windows, to lines of the image
+// where windows overlap.
 //
 // Phased lines. A row of a window is kw*c neighbouring numbers of a line, and the next window's row begins S =
 // stride_w*c further on. Number x of a phased line stands at place x / S of phase x mod S: tap t of neighbouring
@@ -200,16 +201,15 @@ class ThinConv {
 
   template <bool Phased>
   void copy_lines(const T* image, int64_t n, Range band, T* to) const {
-    const int64_t pad = s.pad_w * s.c, count = std::min(s.w * s.c, line - pad);
     std::fill_n(to, band_lines(band.size()) * line, T{0});
     for (int64_t i = 0; i < band_lines(band.size()); i++, to += line) {
       const int64_t y = band.begin * s.stride_h + i - s.pad_h;
       if (y < 0 || y >= s.h) continue;
       const T* const from = image + (n * s.h + y) * s.w * s.c;
       if constexpr (!Phased) {
-        std::copy_n(from, count, to + pad);
+        std::copy_n(from, s.w * s.c, to + s.pad_w * s.c);
       } else {
-        for_phases(count, [&](int64_t x, int64_t place, int64_t run) {
+        for_phases([&](int64_t x, int64_t place, int64_t run) {
           for (int64_t j = 0; j < run; j++) to[place + j] = from[x + j * step];
         });
       }
@@ -217,23 +217,24 @@ class ThinConv {
   }
 
   // Pixels under no window are zeros.
-  void copy_back(const T* from, T* image) const {
-    const int64_t count = std::min(s.w * s.c, line - s.pad_w * s.c);
+  void copy_back(const T* sums, T* image) const {
     for (int64_t y = 0; y < s.h; y++, image += s.w * s.c) {
-      const T* const sums = from + (y + s.pad_h) * line;
-      const bool covered = y + s.pad_h < lines;
-      std::fill(image + (covered ? count : 0), image + s.w * s.c, T{0});
-      if (!covered) continue;
-      for_phases(count, [&](int64_t x, int64_t place, int64_t run) {
-        for (int64_t j = 0; j < run; j++) image[x + j * step] = sums[place + j];
+      if (y + s.pad_h >= lines) {
+        std::fill_n(image, s.w * s.c, T{0});
+        continue;
+      }
+      const T* const from = sums + (y + s.pad_h) * line;
+      for_phases([&](int64_t x, int64_t place, int64_t run) {
+        for (int64_t j = 0; j < run; j++) image[x + j * step] = from[place + j];
       });
     }
   }
 
-  // f(x, place, run) for each phase of the first `count` numbers of a line of the image: x, x + step, ... of it stand
-  // at place, place + 1, ... of a phased line.
+  // f(x, place, run) for each phase of a line of the image: its numbers x, x + step, ... stand at place, place + 1, ...
+  // of a phased line.
   template <class F>
-  void for_phases(int64_t count, const F& f) const {
+  void for_phases(const F& f) const {
+    const int64_t count = s.w * s.c;
     for (int64_t x = 0; x < std::min(step, count); x++) f(x, phased(x + s.pad_w * s.c), (count - x + step - 1) / step);
   }
 
@@ -284,7 +285,7 @@ class ThinConv {
   int64_t taps;    // numbers of a window
   int64_t wide;    // windows of a line, in whole vectors
   int64_t places;  // of a phase
-  int64_t line;    // numbers of a padded line
+  int64_t line;    // numbers of a padded line, more than w + 2*pad_w pixels
   int64_t lines;   // of an image, all that windows see
 };
 

@@ -55,6 +55,34 @@ TEMPLATE_TEST_CASE("convolutions agree with plain loops on the layers of GANs", 
                            tolerance<TestType>);  // window larger than the image
 }
 
+TEMPLATE_TEST_CASE("convolutions of images of few channels agree with plain loops", "[conv]", float, double) {
+  const int bytes = GENERATE(16, 32, 64), count = GENERATE(1, 2, 3);
+  const Setting setting(count, bytes);
+  CAPTURE(bytes, count);
+  std::mt19937 generator(11);
+  const ConvShape layers[] = {
+      square(3, 16, 3, 32, 4, 2, 1),                    // first layer of a discriminator
+      square(1, 15, 1, 64, 4, 2, 1),                    // one image, a leftover pixel, seven windows a line
+      square(2, 64, 3, 16, 4, 2, 1),                    // lines of several bands
+      square(1, 40, 3, 48, 3, 1, 1),                    // windows of a line beyond whole vectors
+      square(2, 7, 4, 16, 9, 1, 4),                     // more taps a row than broadcasts, padding wider than windows
+      square(2, 23, 2, 16, 2, 3, 0),                    // pixels under no window
+      square(2, 49, 2, 16, 2, 3, 0),                    // a last pixel beyond all windows of whole vectors
+      square(2, 17, 3, 16, 5, 3, 2),                    // phases of unequal length
+      conv_shape(2, 9, 14, 4, 16, 3, 5, 2, 1, 0, 2),    // unequal sides
+      conv_shape(3, 1, 21, 1, 32, 1, 7, 1, 4, 0, 3),    // a single line
+      conv_shape(1, 33, 130, 1, 16, 4, 4, 1, 2, 3, 1),  // long lines, a band each
+  };
+  for (const ConvShape& s : layers) check_triangle<TestType>(s, generator, tolerance<TestType>);
+  for (int trial = 0; trial < 30; trial++) {
+    const auto pick = [&](int64_t low, int64_t high) { return low + int64_t(generator() % uint64_t(high - low + 1)); };
+    const int64_t kh = pick(1, 5), kw = pick(1, 6);
+    check_triangle<TestType>(conv_shape(pick(1, 3), kh + pick(0, 9), kw + pick(3, 20), pick(1, 4), 16 * pick(1, 3), kh,
+                                        kw, pick(1, 3), pick(1, 3), pick(0, 3), pick(0, 3)),
+                             generator, tolerance<TestType>);
+  }
+}
+
 TEST_CASE("convolutions of more than one block of columns, depth and rows", "[conv]") {
   const Setting setting(2, 64);
   std::mt19937 generator(8);
