@@ -161,6 +161,9 @@ void Cpu<T>::norm_backward(const NormShape& s, const T* x, const T* gy, const T*
       sum_gx(static_cast<size_t>(n));  // of g and g*xhat, per group and channel
   with_activation(act, [&]<Activation a>(Tag<a>) {
     const auto sums = [&]<class V>(const Place& place) {
+      constexpr int64_t ahead = 2048 / sizeof(T);  // x was last seen in the forward pass: it comes from memory
+      __builtin_prefetch(x + place.offset + ahead);
+      __builtin_prefetch(gy + place.offset + ahead);
       const auto [centred, pre] = columns.template at<V>(place, x);
       const V g = through<a>(load<V>(gy + place.offset), pre, vec::splat<V>(slope));
       return std::array<V, 2>{g, g * (centred * load<V>(&columns.rstd[place.group * t.width + place.column]))};
