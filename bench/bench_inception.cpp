@@ -83,15 +83,6 @@ Inception random_network(Random& random) {
   return {weights, "random"};
 }
 
-double peak_gflops() {
-  double best = 0, work = 0;
-  for (int round = 0; round < 5; round++) {
-    const double seconds = seconds_of([&] { work = kernels::register_multiply_adds(1'000'000); });
-    best = std::max(best, 2e-9 * work / seconds);
-  }
-  return best;
-}
-
 long peak_mib() {
   rusage used{};
   getrusage(RUSAGE_SELF, &used);

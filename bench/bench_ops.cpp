@@ -22,8 +22,6 @@
 #include "bench/measure.h"
 #include "bench/roofline.h"
 #include "core/device.h"
-#include "kernels/cpu/simd.h"
-#include "kernels/cpu/winograd.h"
 #include "kernels/kernels.h"
 #include "nn/checkpoint.h"
 
@@ -98,20 +96,6 @@ Settings parse(const std::vector<std::string_view>& words) {
 
 // ---- operands ----
 
-// Memory of the CPU backend, with arbitrary values in (-1, 1).
-template <class T>
-struct Buffer {
-  int64_t n;
-  T* data;
-  Buffer(int64_t count, uint64_t stream) : n(count), data(static_cast<T*>(cpu().allocate(bytes()))) {
-    Cpu<T>::random_uniform(1, stream, 0, n, -1, 1, data);
-  }
-  Buffer(const Buffer&) = delete;
-  ~Buffer() { cpu().release(data, bytes()); }
-  size_t bytes() const { return static_cast<size_t>(n) * sizeof(T); }
-  static DeviceRuntime& cpu() { return runtime(forger::Device::cpu); }
-};
-
 enum class Side : uint8_t { conv2d, conv_transpose2d, conv_weight_grad };
 constexpr std::array sides{Side::conv2d, Side::conv_transpose2d, Side::conv_weight_grad};
 
@@ -132,7 +116,7 @@ struct Triangle {
         map(g.n * g.oh * g.ow * g.oc, 1),
         weight(g.oc * g.kh * g.kw * g.c, 2),
         out(std::max({image.n, map.n, weight.n}), 3) {}
-  int64_t elements() const { return image.n + map.n + weight.n; }
+  double bytes() const { return static_cast<double>(image.bytes() + map.bytes() + weight.bytes()); }
   int64_t results(Side side) const {
     return side == Side::conv2d ? map.n : side == Side::conv_transpose2d ? image.n : weight.n;
   }
@@ -164,13 +148,11 @@ struct Machine {
   double gflops = 0, gbytes = 0;
 };
 
-double float_bytes(int64_t count) { return static_cast<double>(count) * sizeof(float); }
-
 void add_triangle(std::vector<Entry>& entries, const ConvShape& g) {
   const auto t = std::make_shared<Triangle<float>>(g);
   for (const Side side : sides) {
     entries.push_back({layer_name(g), name_of(side), g.flops(),
-                       2 * conv_multiply_adds<float>(g, side == Side::conv_transpose2d), float_bytes(t->elements()),
+                       2 * Cpu<float>::conv_multiply_adds(g, side == Side::conv_transpose2d), t->bytes(),
                        [=] { t->run(side); }});
   }
 }
@@ -181,33 +163,17 @@ void add_matmul(std::vector<Entry>& entries, int64_t n) {
   MatmulShape s;
   s.m = s.n = s.k = n;
   const double d = static_cast<double>(n), flops = 2 * d * d * d;
-  entries.push_back({std::to_string(n) + " square", "matmul", flops, flops, float_bytes(3 * n * n),
+  entries.push_back({std::to_string(n) + " square", "matmul", flops, flops, static_cast<double>(3 * a->bytes()),
                      [=] { Cpu<float>::matmul(s, a->data, b->data, c->data); }});
-}
-
-// The sum of two arrays into a third, on all threads. A round is short, so there are many.
-double measure_gbytes() {
-  constexpr int64_t n = (int64_t{64} << 20) / sizeof(float);
-  constexpr int short_rounds = 50;
-  const Buffer<float> a(n, 0), b(n, 1), c(n, 2);
-  Broadcast s;
-  s.rank = 1, s.sizes[0] = n, s.a_strides[0] = s.b_strides[0] = 1;
-  double seconds = 1e30;
-  for (int round = 0; round < short_rounds; round++) {
-    seconds = std::min(seconds, seconds_of([&] { Cpu<float>::binary(Binary::add, s, a.data, b.data, c.data, 0); }));
-  }
-  return float_bytes(3 * n) / seconds * 1e-9;
 }
 
 Machine measure(std::vector<Entry>& entries) {
   Machine machine;
   for (int round = 0; round < rounds; round++) {
-    double work = 0;
-    const double seconds = seconds_of([&] { work = register_multiply_adds(1'000'000); });
-    machine.gflops = std::max(machine.gflops, 2e-9 * work / seconds);
+    machine.gflops = std::max(machine.gflops, peak_gflops(1));
     for (Entry& e : entries) e.seconds = std::min(e.seconds, seconds_of(e.run));
   }
-  machine.gbytes = measure_gbytes();  // last: it empties the caches
+  machine.gbytes = memory_gbytes();  // last: it empties the caches
   return machine;
 }
 
@@ -282,7 +248,7 @@ void widen(const Triangle<float>& from, Triangle<double>& to) {
 
 bool winograd_applies(const ConvShape& g) {
   set_conv_method(ConvMethod::winograd);
-  return conv_multiply_adds<float>(g) != g.flops() / 2;
+  return Cpu<float>::conv_multiply_adds(g, /*transposed=*/false) != g.flops() / 2;
 }
 
 void print_layer_errors(const ConvShape& g) {

@@ -4,17 +4,17 @@
 // The same networks, losses and updates as the recipes, on random images; data loading, averages and previews are left
 // out. --graph records the step once and replays it. --count (simt) prints what a GPU would be asked for instead of the
 // time: kernel launches and bytes of global memory, counted at two small batches and carried on to BATCH. --profile
-// adds where the time went, op by op.
+// (cpu) adds where the time went, op by op, and what it would be at the speed of the machine.
 #include <sys/resource.h>
 
 #include <algorithm>
 #include <chrono>
 #include <cstdio>
-#include <cstdlib>
 #include <optional>
 #include <string>
 #include <vector>
 
+#include "bench/measure.h"
 #include "core/autograd.h"
 #include "core/device.h"
 #include "core/graph.h"
@@ -26,6 +26,7 @@
 #include "kernels/simt/runtime.h"
 
 using namespace forger;
+using namespace forger::bench;
 using namespace forger::gan;
 
 namespace {
@@ -35,14 +36,6 @@ constexpr int warm_up = 2;
 constexpr const char* usage =
     "usage: bench_train dcgan|wgan-gp SIZE CHANNELS WIDTH BATCH STEPS [THREADS] [--device cpu|cuda|simt] "
     "[--math fp32|tf32] [--conv automatic|direct|winograd] [--graph] [--count] [--profile]";
-
-int64_t positive(const std::string& argument, const char* name) {
-  char* end = nullptr;
-  const long long value = std::strtoll(argument.c_str(), &end, 10);
-  check<UsageError>(!argument.empty() && !*end && value > 0 && value < 1'000'000, name,
-                    " must be a positive number, got '", argument, "'");
-  return value;
-}
 
 struct Options {
   std::string mode;
@@ -88,6 +81,7 @@ Options parse(const std::vector<std::string>& arguments) {
   o.steps = positive(plain[5], "STEPS");
   if (plain.size() > 6) o.threads = positive(plain[6], "THREADS");
   check<UsageError>(!o.count || o.device == Device::simt, "--count needs --device simt");
+  check<UsageError>(!o.profile || o.device == Device::cpu, "--profile needs --device cpu");
   require_dcgan_images("bench_train", {o.size, o.size, o.channels});
   return o;
 }
@@ -142,24 +136,29 @@ class Bench {
   const Objective& objective_;
 };
 
-// The longest first. Bytes are those of the tensors that go in and out.
+// The longest first. `roof` is what an op would take at the speed of the machine: the larger of its true operations
+// over the multiply-add peak and its bytes over the memory's bandwidth. Ops whose tensors lie in a cache can be faster.
 void print(const Profile& profile, int64_t steps) {
   std::vector<std::pair<std::string, Profile::Entry>> entries(profile.entries().begin(), profile.entries().end());
   std::sort(entries.begin(), entries.end(), [](auto& a, auto& b) { return a.second.seconds > b.second.seconds; });
-  double total = 0;
-  for (const auto& [op, e] : entries) total += e.seconds;
-  const double per_step = 1e3 / static_cast<double>(steps);
-  std::printf("%-56s %8s %9s %6s %9s %7s\n", "op", "calls", "ms/step", "share", "GFLOP/s", "GB/s");
+  const double peak = peak_gflops(), bandwidth = memory_gbytes(), per_step = 1e3 / static_cast<double>(steps);
+  const auto roof = [&](const Profile::Entry& e) { return 1e-9 * std::max(e.true_flops / peak, e.bytes / bandwidth); };
+  double total = 0, least = 0;
+  for (const auto& [op, e] : entries) total += e.seconds, least += roof(e);
+  std::printf("multiply-add peak %.1f GFLOP/s, memory %.1f GB/s\n", peak, bandwidth);
+  std::printf("%-40s %8s %9s %6s %9s %9s %7s %8s\n", "op", "calls", "ms/step", "share", "GFLOP/s", "true", "GB/s",
+              "roof ms");
   for (const auto& [op, e] : entries) {
-    std::printf("%-56s %8.1f %9.3f %5.1f%% ", op.c_str(), static_cast<double>(e.calls) * per_step * 1e-3,
+    std::printf("%-40s %8.1f %9.3f %5.1f%% ", op.c_str(), static_cast<double>(e.calls) * per_step * 1e-3,
                 e.seconds * per_step, 100 * e.seconds / total);
-    e.flops > 0 ? std::printf("%9.1f ", e.flops / e.seconds * 1e-9) : std::printf("%9s ", "");
-    std::printf("%7.1f\n", e.bytes / e.seconds * 1e-9);
+    for (const double flops : {e.flops, e.true_flops})
+      flops > 0 ? std::printf("%9.1f ", flops / e.seconds * 1e-9) : std::printf("%9s ", "");
+    std::printf("%7.1f %8.3f\n", e.bytes / e.seconds * 1e-9, roof(e) * per_step);
   }
-  std::printf("%-56s %8s %9.3f\n", "all", "", total * per_step);
+  std::printf("%-40s %8s %9.3f %6s %9s %9s %7s %8.3f\n", "all", "", total * per_step, "", "", "", "", least * per_step);
 }
 
-void bench(const Options& o) {
+void time_steps(const Options& o) {
   Bench bench(o, o.batch);
   kernels::DeviceRuntime& device = kernels::runtime(o.device);
   std::unique_ptr<RecordedOps> graph;
@@ -233,16 +232,9 @@ void count(const Options& o) {
 }  // namespace
 
 int main(int argc, char** argv) {
-  try {
+  return guarded("bench_train", [&] {
     const Options options = parse({argv + 1, argv + argc});
     kernels::set_threads(static_cast<int>(options.threads));
-    options.count ? count(options) : bench(options);
-    return 0;
-  } catch (const UsageError& error) {
-    std::fprintf(stderr, "bench_train: %s\n", error.what());
-    return 2;
-  } catch (const std::exception& error) {
-    std::fprintf(stderr, "bench_train: %s\n", error.what());
-    return 1;
-  }
+    options.count ? count(options) : time_steps(options);
+  });
 }

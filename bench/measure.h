@@ -1,4 +1,4 @@
-// What the benchmarks share: a clock, numbers from the command line, the layers of DCGAN.
+// What the benchmarks share: a clock, the machine's limits, numbers from the command line, the layers of DCGAN.
 #pragma once
 #include <algorithm>
 #include <array>
@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "core/error.h"
+#include "kernels/cpu/simd.h"
 #include "kernels/kernels.h"
 
 namespace forger::bench {
@@ -72,6 +73,45 @@ Timing time_calls(const Run& run, const Wait& wait) {
   for (double& m : measured) m = calls(count) / static_cast<double>(count);
   std::sort(measured.begin(), measured.end());
   return {measured.front(), measured[measured.size() / 2]};
+}
+
+// Memory of the CPU backend, with arbitrary values in (-1, 1).
+template <class T>
+struct Buffer {
+  int64_t n;
+  T* data;
+  Buffer(int64_t count, uint64_t stream) : n(count), data(static_cast<T*>(cpu().allocate(bytes()))) {
+    kernels::Cpu<T>::random_uniform(1, stream, 0, n, -1, 1, data);
+  }
+  Buffer(const Buffer&) = delete;
+  ~Buffer() { cpu().release(data, bytes()); }
+  size_t bytes() const { return static_cast<size_t>(n) * sizeof(T); }
+  static kernels::DeviceRuntime& cpu() { return kernels::runtime(Device::cpu); }
+};
+
+// What no kernel can exceed for long: the best of several rounds, on all threads.
+
+// 1e9 operations per second of multiply-adds on registers alone, at the vector width in use; each counts as two.
+inline double peak_gflops(int rounds = 5) {
+  double best = 0, work = 0;
+  for (int round = 0; round < rounds; round++) {
+    const double seconds = seconds_of([&] { work = kernels::register_multiply_adds(1'000'000); });
+    best = std::max(best, 2e-9 * work / seconds);
+  }
+  return best;
+}
+
+// 1e9 bytes per second of the sum of two arrays into a third, each far larger than the caches. A round is short.
+inline double memory_gbytes(int rounds = 50) {
+  constexpr int64_t n = (int64_t{64} << 20) / sizeof(float);
+  const Buffer<float> a(n, 0), b(n, 1), c(n, 2);
+  kernels::Broadcast s;
+  s.rank = 1, s.sizes[0] = n, s.a_strides[0] = s.b_strides[0] = 1;
+  const auto add = [&] { kernels::Cpu<float>::binary(kernels::Binary::add, s, a.data, b.data, c.data, 0); };
+  double best = 0;
+  for (int round = 0; round < rounds; round++)
+    best = std::max(best, 1e-9 * static_cast<double>(a.bytes() + b.bytes() + c.bytes()) / seconds_of(add));
+  return best;
 }
 
 // The convolutions of DCGAN for images of size x size x channels: those of the discriminator from the image to 4x4, its

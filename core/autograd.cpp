@@ -167,9 +167,7 @@ Tensor record(const char* op, Tensor output, std::initializer_list<Tensor> input
 
 Tensor record(const char* op, Tensor output, std::span<const Tensor> inputs, Backward backward, bool keep_output) {
   if (Profile* const profile = Profile::active()) {
-    size_t bytes = output.storage()->bytes();
-    for (const Tensor& x : inputs) bytes += x.storage()->bytes();
-    profile->lap(op, static_cast<double>(bytes));
+    profile->lap(op, bytes_of({&output, 1}) + bytes_of(inputs));
   }
   if (watching) {
     check<NonFiniteError>(finite(output), "the result of [", op, "] is not finite",

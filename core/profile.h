@@ -5,17 +5,24 @@
 #pragma once
 #include <chrono>
 #include <map>
+#include <span>
 #include <string>
+
+#include "core/tensor.h"
 
 namespace forger {
 
 class Profile {
  public:
-  struct Entry {
+  // What ops of one name did.
+  struct Work {
+    double flops = 0;       // of convolutions and matrix products, by their definition
+    double true_flops = 0;  // by the algorithm that ran: fewer with Winograd
+    double bytes = 0;       // of the tensors that go in and out
+  };
+  struct Entry : Work {
     int64_t calls = 0;
     double seconds = 0;
-    double flops = 0;  // of convolutions and matrix products, by their definition whatever the algorithm
-    double bytes = 0;  // of the tensors that go in and out
   };
 
   Profile();  // runs until it is destroyed, on this thread; one at a time
@@ -23,8 +30,8 @@ class Profile {
   Profile(const Profile&) = delete;
   static Profile* active() { return active_; }
 
-  // What the op that laps next is doing: its operations, and a word to tell it from others of its name.
-  void announce(double flops, std::string what);
+  // What the op that laps next is doing, beyond the bytes of its lap, and a word to tell it from others of its name.
+  void announce(const Work& work, std::string what = {});
   void lap(const std::string& op, double bytes = 0);
   const std::map<std::string, Entry>& entries() const { return entries_; }
 
@@ -32,9 +39,11 @@ class Profile {
   using Clock = std::chrono::steady_clock;
   static thread_local Profile* active_;
   Clock::time_point last_ = Clock::now();
-  double flops_ = 0;
+  Work work_;
   std::string what_;
   std::map<std::string, Entry> entries_;
 };
+
+double bytes_of(std::span<const Tensor> tensors);  // undefined ones skipped
 
 }  // namespace forger

@@ -37,6 +37,8 @@ static void conv2d_bias(const ConvShape& s, const T* image, const T* weight, con
 static void conv_transpose2d(const ConvShape& s, const T* map, const T* weight, T* image);
 // weight[o,i,j,c] = sum_{n,p,q} map[n,p,q,o] * image[n, p*stride - pad + i, q*stride - pad + j, c]
 static void conv_weight_grad(const ConvShape& s, const T* image, const T* map, T* weight);
+// The multiply-adds that conv2d or conv_weight_grad takes, or conv_transpose2d: s.flops() / 2 by the definition.
+static double conv_multiply_adds(const ConvShape& s, bool transposed);
 
 // ---- normalisation with a fused activation ----
 // mean, rstd (groups, channels): mean and 1/sqrt(var + eps), biased variance, of x (groups, rows, channels).

@@ -71,7 +71,11 @@ void Optimizer::step(std::span<const Tensor> gradients) {
     K::unary(kernels::Unary::affine, 1, count, count, 1, 1);
   });
   update(gradients);
-  if (Profile* const profile = Profile::active()) profile->lap("optimiser step");
+  if (Profile* const profile = Profile::active()) {
+    double bytes = 3 * bytes_of(gradients);  // parameters are read and written
+    for (const auto& [name, tensor] : state()) bytes += 2 * bytes_of({&tensor, 1});
+    profile->lap("optimiser step", bytes);
+  }
 }
 
 void Optimizer::step() {
@@ -271,7 +275,7 @@ Tensor global_norm_tensor(std::span<const Tensor> tensors) {
       if (x.defined()) list.push_back({x.data<T>(), x.numel()});
     K::global_norm(list, norm.data<double>());
   });
-  if (Profile* const profile = Profile::active()) profile->lap("global norm");
+  if (Profile* const profile = Profile::active()) profile->lap("global norm", bytes_of(tensors));
   return norm;
 }
 

@@ -29,9 +29,13 @@ Tensor conv(const ConvShape& s, const Tensor& image, const Tensor& weight);
 Tensor conv_transpose(const ConvShape& s, const Tensor& map, const Tensor& weight);
 Tensor weight_grad(const ConvShape& s, const Tensor& image, const Tensor& map);
 
-void announce(const ConvShape& s) {
-  if (Profile* const profile = Profile::active())
-    profile->announce(s.flops(), text(s.h, 'x', s.w, 'x', s.c, " - ", s.oh, 'x', s.ow, 'x', s.oc));
+void announce(const ConvShape& s, const Tensor& operand, bool transposed = false) {
+  Profile* const profile = Profile::active();
+  if (!profile) return;
+  double multiply_adds = 0;
+  dispatch(operand, [&]<class K>() { multiply_adds = K::conv_multiply_adds(s, transposed); });
+  profile->announce({.flops = s.flops(), .true_flops = 2 * multiply_adds},
+                    text(s.h, 'x', s.w, 'x', s.c, " - ", s.oh, 'x', s.ow, 'x', s.oc));
 }
 
 Tensor conv(const ConvShape& s, const Tensor& image, const Tensor& weight) {
@@ -40,7 +44,7 @@ Tensor conv(const ConvShape& s, const Tensor& image, const Tensor& weight) {
     using T = typename K::Scalar;
     K::conv2d(s, image.data<T>(), weight.data<T>(), map.data<T>());
   });
-  announce(s);
+  announce(s, image);
   return record("conv2d", map, {image, weight},
                 [s, image_ = save_if(weight.requires_grad(), image),
                  weight_ = save_if(image.requires_grad(), weight)](const Incoming& in) {
@@ -55,7 +59,7 @@ Tensor conv_transpose(const ConvShape& s, const Tensor& map, const Tensor& weigh
     using T = typename K::Scalar;
     K::conv_transpose2d(s, map.data<T>(), weight.data<T>(), image.data<T>());
   });
-  announce(s);
+  announce(s, map, /*transposed=*/true);
   return record("conv_transpose2d", image, {map, weight},
                 [s, map_ = save_if(weight.requires_grad(), map),
                  weight_ = save_if(map.requires_grad(), weight)](const Incoming& in) {
@@ -70,7 +74,7 @@ Tensor weight_grad(const ConvShape& s, const Tensor& image, const Tensor& map) {
     using T = typename K::Scalar;
     K::conv_weight_grad(s, image.data<T>(), map.data<T>(), weight.data<T>());
   });
-  announce(s);
+  announce(s, image);
   return record("conv_weight_grad", weight, {image, map},
                 [s, image_ = save_if(map.requires_grad(), image),
                  map_ = save_if(image.requires_grad(), map)](const Incoming& in) {
@@ -143,7 +147,7 @@ Tensor conv2d(const Tensor& x, const Tensor& weight, const Tensor& bias, const C
     K::conv2d_bias(s, x.data<T>(), weight.data<T>(), biased ? bias.data<T>() : nullptr, options.activation,
                    static_cast<T>(options.slope), map.data<T>());
   });
-  announce(s);
+  announce(s, x);
   const Tensor inputs[] = {x, weight, bias};
   const double slope = options.activation == Activation::relu ? 0 : options.slope;
   return record(

@@ -58,8 +58,10 @@ Tensor matmul(const Tensor& a, const Tensor& b, bool trans_a, bool trans_b) {
     K::matmul(s, a.data<T>(), b.data<T>(), c.data<T>());
   });
 
-  if (Profile* const profile = Profile::active())
-    profile->announce(2.0 * static_cast<double>(batch * m) * static_cast<double>(n * k), text(m, 'x', n, 'x', k));
+  if (Profile* const profile = Profile::active()) {
+    const double flops = 2.0 * static_cast<double>(batch * m) * static_cast<double>(n * k);
+    profile->announce({.flops = flops, .true_flops = flops}, text(m, 'x', n, 'x', k));
+  }
   return record("matmul", c, {a, b},
                 [trans_a, trans_b, sa = a.shape(), sb = b.shape(), a_ = save_if(b.requires_grad(), a),
                  b_ = save_if(a.requires_grad(), b)](const Incoming& in) {

@@ -17,6 +17,7 @@
 #include <array>
 
 #include "core/ops/common.h"
+#include "core/profile.h"
 
 namespace forger {
 namespace {
@@ -131,7 +132,12 @@ struct Grouped {
     if (!fused_enabled()) return reference(std::array{x, gamma, beta});
     const auto gradient = [self = *this, x_ = Saved(x), gamma_ = Saved(gamma),
                            beta_ = Saved(beta)](const Incoming& in) {
-      if (!recording()) return self.backward(*x_, *gamma_, *beta_, in);
+      if (!recording()) {
+        const Gradients towards = self.backward(*x_, *gamma_, *beta_, in);
+        if (Profile* const profile = Profile::active())
+          profile->announce({.bytes = bytes_of(std::array{*x_, in.gy, towards[0]})});
+        return towards;
+      }
       Gradients g(3);
       if (in.needs(1) || in.needs(2)) {
         const Saved inputs[] = {x_, gamma_, beta_};

@@ -618,7 +618,7 @@ bool winograd_weight_grad(const ConvShape& s, const T* image, const T* map, T* w
 }
 
 template <class T>
-double conv_multiply_adds(const ConvShape& s, bool transposed) {
+double Cpu<T>::conv_multiply_adds(const ConvShape& s, bool transposed) {
   double count = s.flops() / 2;
   with_algorithm<T>(
       s, [&](const auto& algorithm) { count = algorithm.multiply_adds(); }, transposed);
@@ -628,9 +628,9 @@ double conv_multiply_adds(const ConvShape& s, bool transposed) {
 #define FORGER_WINOGRAD(T)                                                                              \
   template bool winograd_conv2d<T>(const ConvShape&, const T*, const T*, const BiasActivation<T>*, T*); \
   template bool winograd_conv_transpose2d<T>(const ConvShape&, const T*, const T*, T*);                 \
-  template bool winograd_weight_grad<T>(const ConvShape&, const T*, const T*, T*);                      \
-  template double conv_multiply_adds<T>(const ConvShape&, bool)
+  template bool winograd_weight_grad<T>(const ConvShape&, const T*, const T*, T*)
 FORGER_WINOGRAD(float);
 FORGER_WINOGRAD(double);
+FORGER_KERNEL(Cpu, conv_multiply_adds);
 
 }  // namespace forger::kernels

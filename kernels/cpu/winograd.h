@@ -15,9 +15,4 @@ bool winograd_conv_transpose2d(const ConvShape& s, const T* map, const T* weight
 template <class T>
 bool winograd_weight_grad(const ConvShape& s, const T* image, const T* map, T* weight);
 
-// The multiply-adds of the algorithm that is taken; those of the definition are s.flops() / 2. `transposed`: by
-// conv_transpose2d.
-template <class T>
-double conv_multiply_adds(const ConvShape& s, bool transposed = false);
-
 }  // namespace forger::kernels

@@ -238,9 +238,15 @@ void Gpu<T>::conv_weight_grad(const ConvShape& s, const T* image, const T* map, 
       weight, s.oc * k);
 }
 
+template <class T>
+double Gpu<T>::conv_multiply_adds(const ConvShape& s, bool) {
+  return s.flops() / 2;
+}
+
 FORGER_KERNEL(Gpu, conv2d);
 FORGER_KERNEL(Gpu, conv2d_bias);
 FORGER_KERNEL(Gpu, conv_transpose2d);
 FORGER_KERNEL(Gpu, conv_weight_grad);
+FORGER_KERNEL(Gpu, conv_multiply_adds);
 
 }  // namespace forger::kernels

@@ -122,7 +122,7 @@ TEST_CASE("transposed convolutions of many taps go the direct way", "[conv]") {
     CHECK(by_winograd.image == direct.image);
     CHECK(by_winograd.map != direct.map);
     CHECK(by_winograd.weight != direct.weight);
-    CHECK(conv_multiply_adds<float>(s, true) == s.flops() / 2);
+    CHECK(Cpu<float>::conv_multiply_adds(s, /*transposed=*/true) == s.flops() / 2);
   }
 }
 
