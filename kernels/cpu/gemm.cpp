@@ -14,7 +14,7 @@ constexpr int b_ahead = 8;
 // NV vectors wide (1 or 2). The loops over i and j unroll fully: every accumulator is a register.
 template <class T, int Bytes, int MR, int NV, bool ByRows>
 void kernel(int64_t kc, const T* a, [[maybe_unused]] int64_t a_step, const T* b, T* const* c, int64_t col,
-            bool accumulate) {
+            bool accumulate, const void* const* wanted) {
   using V = Vec<T, Bytes>;
   constexpr int lanes = Tile<T, Bytes>::lanes, nr = Tile<T, Bytes>::nr;
   V acc[MR][NV] = {};
@@ -24,6 +24,7 @@ void kernel(int64_t kc, const T* a, [[maybe_unused]] int64_t a_step, const T* b,
     if (NV > 1) __builtin_prefetch(c[i] + col + lanes, 1);
   }
   for (int64_t k = 0; k < kc; k++) {
+    __builtin_prefetch(wanted[k], 0, 2);
     V bv[NV];
 #pragma GCC unroll 2
     for (int j = 0; j < NV; j++) {

@@ -29,8 +29,10 @@
 // Zee and R. van de Geijn, "BLIS" (2015), except that A is packed one panel at a time.
 #pragma once
 #include <algorithm>
+#include <array>
 #include <cstdint>
 #include <cstring>
+#include <utility>
 
 #include "kernels/cpu/epilogue.h"
 #include "kernels/cpu/parallel.h"
@@ -57,9 +59,10 @@ template <class T>
 constexpr int64_t row_step = max_kc<T> + 64 / sizeof(T);
 
 // c[i][col .. col+NR) (+)= sum_k a(i, k) * b[k][0 .. NR) for the MR rows of a panel, where a(i, k) is a[i*row_step + k]
-// by rows and a[k*a_step + i] by depth. `narrow`: only the first NR/2 columns.
+// by rows and a[k*a_step + i] by depth. `narrow`: only the first NR/2 columns. Step k fetches wanted[k] to the L2.
 template <class T>
-using Kernel = void (*)(int64_t kc, const T* a, int64_t a_step, const T* b, T* const* c, int64_t col, bool accumulate);
+using Kernel = void (*)(int64_t kc, const T* a, int64_t a_step, const T* b, T* const* c, int64_t col, bool accumulate,
+                        const void* const* wanted);
 
 template <class T, int Bytes>
 Kernel<T> find_kernel(int mr, bool by_rows, bool narrow);
@@ -284,10 +287,53 @@ APanel<T> pack_a(const Operand<A>& a, Range rows, Range depth, int64_t repeats, 
   return {panel, max_mr};
 }
 
+// Addresses that are wanted when a series of products is done. Memory idles while tiles are multiplied, so the
+// micro-kernels have it bring a line a step: in the last steps of the series, that nothing drives it out of the L2
+// again.
+class Wanted {
+ public:
+  Wanted() = default;  // nothing
+  // fill(to) writes at most `most` addresses, valid or not, and returns their end. The series has `steps` in all.
+  template <class Fill>
+  Wanted(int64_t most, int64_t steps, const Fill& fill) {
+    auto** const list = static_cast<const void**>(
+        scratch(Scratch::wanted, static_cast<size_t>(most + max_steps) * sizeof(const void*)));
+    const void** const end = fill(list);
+    std::fill_n(end, max_steps, list);
+    next_ = list;
+    end_ = end;
+    wait_ = steps - (end - list) * 5 / 4;
+  }
+  // For a micro-kernel of so many steps.
+  const void* const* take(int64_t steps) {
+    wait_ -= steps;
+    return wait_ > 0 || next_ >= end_ ? nothing() : std::exchange(next_, next_ + steps);
+  }
+
+ private:
+  static constexpr int64_t max_steps = max_kc<float>;
+  static const void* const* nothing() {
+    static const auto addresses = [] {
+      std::array<const void*, max_steps> same;
+      same.fill(&block_size<float>);
+      return same;
+    }();
+    return addresses.data();
+  }
+  const void *const *next_ = nullptr, *const *end_ = nullptr;
+  int64_t wait_ = 0;  // steps without a fetch
+};
+
+// The steps of all micro-kernels of a product.
+template <class T, int Bytes>
+int64_t steps_of(int64_t rows, int64_t cols, int64_t depth) {
+  return blocks(rows, Tile<T, Bytes>::mr) * blocks(cols, Tile<T, Bytes>::nr) * depth;
+}
+
 // The tiles of `rows` x `cols`, the block of B (depth, cols) being packed. Tiles that are not full are computed aside.
 template <class T, int Bytes, class A, class Out>
 void multiply_block(const Operand<A>& a, const T* b_panels, Range rows, Range cols, Range depth, bool accumulate,
-                    Out& out) {
+                    Out& out, Wanted& wanted) {
   constexpr int nr = Tile<T, Bytes>::nr;
   const int64_t kc = depth.size(), b_count = blocks(cols.size(), nr), panels = blocks(rows.size(), Tile<T, Bytes>::mr);
   T* const a_panel = static_cast<T*>(scratch(Scratch::gemm_a, max_mr * row_step<T> * sizeof(T)));
@@ -307,9 +353,9 @@ void multiply_block(const Operand<A>& a, const T* b_panels, Range rows, Range co
       const T* const b = b_panels + (col - cols.begin) * kc;
       const int64_t count = std::min<int64_t>(nr, cols.end - col);
       if (count == nr) {
-        full(kc, packed.data, packed.step, b, out_rows, col, accumulate);
+        full(kc, packed.data, packed.step, b, out_rows, col, accumulate, wanted.take(kc));
       } else {
-        (count <= nr / 2 ? narrow : full)(kc, packed.data, packed.step, b, aside_rows, 0, false);
+        (count <= nr / 2 ? narrow : full)(kc, packed.data, packed.step, b, aside_rows, 0, false, wanted.take(kc));
         for (int i = 0; i < mr; i++) {
           if (accumulate) {
             add_run(out_rows[i] + col, aside_rows[i], count);
@@ -333,6 +379,7 @@ void multiply_share(const Team& team, const Operand<A>& a, const Operand<B>& b, 
   const int64_t depth_blocks = blocks(depth.size(), max_depth);
   const int64_t col_blocks = blocks(cols.size(), block_size<T> / max_depth);
   bool second = false;
+  Wanted nothing;
   for (int64_t jc = 0; jc < col_blocks; jc++) {
     const Range c = cols.part(jc, col_blocks, nr);
     for (int64_t pc = 0; pc < depth_blocks; pc++) {
@@ -350,7 +397,7 @@ void multiply_share(const Team& team, const Operand<A>& a, const Operand<B>& b, 
       if (team.size > 1) {
 #pragma omp barrier
       }
-      multiply_block<T, Bytes>(a, panels, rows, c, d, pc > 0, out);
+      multiply_block<T, Bytes>(a, panels, rows, c, d, pc > 0, out, nothing);
     }
   }
 }

@@ -29,8 +29,17 @@ void parallel_for(int64_t n, int64_t grain, const F& f, int64_t align = 1) {
 
 // Memory of the calling thread, 64-byte aligned, one piece per slot. It grows on demand, is kept between calls (a
 // steady state allocates nothing and takes no page faults) and goes when the thread ends. Contents are unspecified.
-enum class Scratch : uint8_t { gemm_a, gemm_b, gemm_c, partial_sums, winograd_in, winograd_out, winograd_weight };
-constexpr int scratch_slots = 7;
+enum class Scratch : uint8_t {
+  gemm_a,
+  gemm_b,
+  gemm_c,
+  partial_sums,
+  winograd_in,
+  winograd_out,
+  winograd_weight,
+  wanted
+};
+constexpr int scratch_slots = 8;
 void* scratch(Scratch slot, size_t bytes);
 
 }  // namespace forger::kernels

@@ -206,6 +206,7 @@ class Polyphase {
     int64_t origin;  // offset of pixel (0, 0) in the image
     int64_t row_begin, row_end, col_begin, col_end;
     bool rows_shared, cols_shared;
+    int64_t skipped;  // offset of the first pixel that no earlier tile has
 
     bool inside(int i, int j) const { return i >= row_begin && i < row_end && j >= col_begin && j < col_end; }
     bool whole() const { return row_begin <= 0 && row_end >= Down::n && col_begin <= 0 && col_end >= Across::n; }
@@ -217,7 +218,8 @@ class Polyphase {
   int64_t first_tap(int64_t phase, int taps) const { return phase % stride + phase / stride * stride * taps; }
 
   PhaseTile phase_tile(const Tile& t, int64_t phase) const {
-    const int64_t y = stride * t.row + first_row(phase) - s.pad_h, x = stride * t.col + first_col(phase) - s.pad_w;
+    const int64_t top = first_row(phase) - s.pad_h, left = first_col(phase) - s.pad_w;
+    const int64_t y = stride * t.row + top, x = stride * t.col + left;
     const auto steps = [&](int64_t pixels) { return pixels > 0 ? gemm::blocks(pixels, stride) : 0; };
     return {((t.n * s.h + y) * s.w + x) * s.c,
             steps(-y),
@@ -225,7 +227,8 @@ class Polyphase {
             steps(-x),
             steps(covered_cols() - x),
             t.row > 0,
-            t.col > 0};
+            t.col > 0,
+            stride * (steps(-top) * s.w + steps(-left)) * s.c};
   }
   // Pixels under some window; the image may have a few more.
   int64_t covered_rows() const { return std::min(s.h, stride * (s.oh - 1) + s.kh - s.pad_h); }
@@ -340,6 +343,54 @@ class Polyphase {
     });
   }
 
+  // ---- the two ends of a convolution ----
+  //
+  //   load(tiles, slice, points)     transforms tiles, for some channels
+  //   store(points, tiles, slice)    and back
+  //   want(to, tiles, slice)         lists the addresses of nearly all pixels that no other tile has, and of a few
+  //   outside
+  //                                  of the array, which fetches do not mind; returns the end of the list
+
+  template <class Pixel>
+  struct ImageEnd {
+    const Polyphase& of;
+    Pixel* image;
+    void load(Range block, Range slice, const Points<T>& v) const { of.image_to_points(image, block, slice, v); }
+    void store(const Points<T>& v, Range block, Range slice) const { of.points_to_image(v, block, slice, image); }
+    const void** want(const void** to, Range block, Range slice) const {
+      const int64_t line = of.stride * of.s.w * of.s.c, pixel = of.stride * of.s.c;
+      of.for_phase_vectors(block, slice, [&](int64_t, const PhaseTile& t, auto, int64_t, int64_t channel) {
+        to = want_pixels(to, image + t.origin + t.skipped + channel, line, pixel);
+      });
+      return to;
+    }
+  };
+
+  template <class Pixel>
+  struct MapEnd {
+    const Polyphase& of;
+    Pixel* map;
+    const BiasActivation<T>* epilogue = nullptr;
+    void load(Range block, Range slice, const Points<T>& w) const { of.map_to_points(map, block, slice, w); }
+    void store(const Points<T>& w, Range block, Range slice) const { of.points_to_map(w, block, slice, epilogue, map); }
+    const void** want(const void** to, Range block, Range slice) const {
+      of.for_map_vectors(block, slice, [&](int64_t, int64_t origin, int64_t, int64_t, auto, int64_t o) {
+        to = want_pixels(to, map + origin + o, of.s.ow * of.s.oc, of.s.oc);
+      });
+      return to;
+    }
+  };
+
+  static const void** want_pixels(const void** to, const T* first, int64_t line, int64_t pixel) {
+    for (int i = 0; i < Down::m; i++)
+      for (int j = 0; j < Across::m; j++) *to++ = first + i * line + j * pixel;
+    return to;
+  }
+  // Addresses of a block of tiles, for so many channels.
+  static int64_t most_wanted(int64_t block, int64_t channels) {
+    return block * gemm::blocks(channels, lanes) * Down::m * Across::m;
+  }
+
   // ---- weights to points and back ----
 
   static constexpr int taps_of_phase = Down::r * Across::r;
@@ -378,10 +429,14 @@ class Polyphase {
 
   // (OC, K).
   void pack_transposed(const T* weight, const Packed& packed) const {
+    const int64_t filter = s.kh * s.kw * s.c;
     for (int64_t o = packed.rows.begin; o < packed.rows.end; o++) {
       for (int64_t k = packed.columns.begin; k < packed.columns.end; k += lanes) {
         V taps[taps_of_phase] = {};
-        for_taps(o, k, [&](int i, int64_t offset) { taps[i] = load<V>(weight + offset); });
+        for_taps(o, k, [&](int i, int64_t offset) {
+          taps[i] = load<V>(weight + offset);
+          __builtin_prefetch(weight + offset + filter);  // what the next row needs
+        });
         store_points(taps, packed, o, k);
       }
     }
@@ -389,13 +444,16 @@ class Polyphase {
 
   // (K, OC), whose columns are filters: squares of filters and channels are transposed first.
   void pack_forward(const T* weight, const Packed& packed) const {
+    const int64_t filter = s.kh * s.kw * s.c;
     for (int64_t o = packed.columns.begin; o < packed.columns.end; o += lanes) {
       for (int64_t k = packed.rows.begin; k < packed.rows.end; k += lanes) {
         V square[taps_of_phase][lanes] = {};  // taps, channels
-        const int64_t filter = s.kh * s.kw * s.c;
         for_taps(o, k, [&](int i, int64_t offset) {
 #pragma GCC unroll 16
-          for (int64_t l = 0; l < lanes; l++) square[i][l] = load<V>(weight + offset + l * filter);
+          for (int64_t l = 0; l < lanes; l++) {
+            square[i][l] = load<V>(weight + offset + l * filter);
+            __builtin_prefetch(weight + offset + l * filter + lanes);  // what the next square needs
+          }
           gemm::transpose<V, lanes>(square[i]);
         });
         for (int64_t l = 0; l < lanes; l++) {
@@ -423,14 +481,11 @@ class Polyphase {
 
   // ---- products of points ----
 
-  // out (tiles, width) = the transformed input (tiles, length) x U (length, width), for all points:
-  //   load(tiles, part, points)      the input of a block of tiles, a part of its length
-  //   pack(weight piece)             a piece of U
-  //   store(points, tiles, columns)  what the product of a block and a slice of columns becomes
+  // to (tiles, width) = from (tiles, length) x U (length, width), for all points. `pack` makes a piece of U.
   // Tiles are dealt to threads in multiples of `grain`.
-  template <class Load, class Pack, class Store>
-  void multiply_points(int64_t length, int64_t width, int64_t grain, const Load& load_tiles, const Pack& pack,
-                       const Store& store_tiles) const {
+  template <class From, class Pack, class To>
+  void multiply_points(int64_t length, int64_t width, int64_t grain, const From& from, const Pack& pack,
+                       const To& to) const {
     // Each thread transforms (tiles/teams)*length values of the input and length*width/members of U.
     const int64_t count = worthwhile_threads();
     int64_t teams = 1, members = 1;
@@ -447,13 +502,12 @@ class Polyphase {
     for (int job = 0; job < jobs; job++) {
       const Range mine = Range{0, tiles}.part(job / members, teams, grain);
       const Range wide = Range{0, width}.part(job % members, members, nr);
-      if (mine.size() > 0 && wide.size() > 0) multiply_share(length, mine, wide, load_tiles, pack, store_tiles);
+      if (mine.size() > 0 && wide.size() > 0) multiply_share(length, mine, wide, from, pack, to);
     }
   }
 
-  template <class Load, class Pack, class Store>
-  void multiply_share(int64_t length, Range mine, Range wide, const Load& load_tiles, const Pack& pack,
-                      const Store& store_tiles) const {
+  template <class From, class Pack, class To>
+  void multiply_share(int64_t length, Range mine, Range wide, const From& from, const Pack& pack, const To& to) const {
     const int64_t size = int64_t{sizeof(T)}, parts = gemm::blocks(length, max_depth);
     const auto part_of_u = [&](int64_t width) { return points * Packed::plane(std::min(max_depth, length), width); };
     const bool u_is_smaller = wide.size() <= mine.size() && mine.size() > passing_tiles;
@@ -476,20 +530,28 @@ class Polyphase {
     };
     if (u_stays) for_blocks({0, length}, max_depth, [&](Range part) { pack(piece(part, wide)); });
 
+    const int64_t most = most_wanted(block_rows, columns) + most_wanted(u_stays ? block_rows : 0, length);
+
     for_shares(mine, most_tiles, [&](Range block) {
-      if (!u_stays) for_blocks({0, length}, max_depth, [&](Range part) { load_tiles(block, part, input(part)); });
+      if (!u_stays) for_blocks({0, length}, max_depth, [&](Range part) { from.load(block, part, input(part)); });
       for_blocks(wide, most_columns, [&](Range slice) {
+        const int64_t steps = points * gemm::steps_of<T, Bytes>(block.size(), slice.size(), length);
+        gemm::Wanted wanted(most, steps, [&](const void** list) {
+          list = to.want(list, block, slice);
+          if (!u_stays) return list;
+          return from.want(list, {block.end, std::min(mine.end, block.end + block_rows)}, {0, length});
+        });
         for_blocks({0, length}, max_depth, [&](Range part) {
           const Packed right = piece(part, slice);
-          u_stays ? load_tiles(block, part, input(part)) : pack(right);
+          u_stays ? from.load(block, part, input(part)) : pack(right);
           for (int i = 0; i < points; i++) {
             const Operand<Matrix<const T>> left{{input(part).data + i * in.plane, in.row}};
             MatrixOut<T> c{out.data + i * out.plane, out.row};
             gemm::multiply_block<T, Bytes>(left, right.point(i), {0, block.size()}, {0, slice.size()}, {0, part.size()},
-                                           part.begin > 0, c);
+                                           part.begin > 0, c, wanted);
           }
         });
-        store_tiles(out, block, slice);
+        to.store(out, block, slice);
       });
     });
   }
@@ -518,19 +580,16 @@ template <class T, int Bytes, class Down, class Across>
 void Polyphase<T, Bytes, Down, Across>::conv2d(const T* image, const T* weight, const BiasActivation<T>* epilogue,
                                                T* map) const {
   multiply_points(
-      depth, s.oc, 1, [&](Range block, Range part, const Points<T>& v) { image_to_points(image, block, part, v); },
-      [&](const Packed& u) { pack_forward(weight, u); },
-      [&](const Points<T>& w, Range block, Range slice) { points_to_map(w, block, slice, epilogue, map); });
+      depth, s.oc, 1, ImageEnd<const T>{*this, image}, [&](const Packed& u) { pack_forward(weight, u); },
+      MapEnd<T>{*this, map, epilogue});
 }
 
 template <class T, int Bytes, class Down, class Across>
 void Polyphase<T, Bytes, Down, Across>::conv_transpose2d(const T* map, const T* weight, T* image) const {
   clear_uncovered(image);
   multiply_points(
-      s.oc, depth, tile_rows * tile_cols,
-      [&](Range block, Range part, const Points<T>& w) { map_to_points(map, block, part, w); },
-      [&](const Packed& u) { pack_transposed(weight, u); },
-      [&](const Points<T>& v, Range block, Range slice) { points_to_image(v, block, slice, image); });
+      s.oc, depth, tile_rows * tile_cols, MapEnd<const T>{*this, map},
+      [&](const Packed& u) { pack_transposed(weight, u); }, ImageEnd<T>{*this, image});
 }
 
 // Threads take channels: each transforms its own part of the image, and all of the map.
@@ -539,6 +598,8 @@ void Polyphase<T, Bytes, Down, Across>::weight_grad(const T* image, const T* map
   const int64_t width = std::max<int64_t>(1, grad_bytes / (points * s.oc * int64_t{sizeof(T)}) / nr) * nr;
   const int64_t panels = gemm::blocks(depth, nr), block_rows = std::min(grad_tiles, tiles);
   const int jobs = static_cast<int>(std::min<int64_t>(worthwhile_threads(), panels));
+  const ImageEnd<const T> image_end{*this, image};
+  const MapEnd<const T> map_end{*this, map};
 #pragma omp parallel for num_threads(jobs) schedule(static, 1) if (jobs > 1)
   for (int job = 0; job < jobs; job++) {
     const Range mine = Range{0, depth}.part(job, jobs, nr);
@@ -548,13 +609,18 @@ void Polyphase<T, Bytes, Down, Across>::weight_grad(const T* image, const T* map
       const Points<T> u = plain_points<T>(Scratch::winograd_weight, points, s.oc, slice.size());
       for_shares({0, tiles}, grad_tiles, [&](Range block) {
         const Points<T> v = packed_points<T>(Scratch::winograd_in, points, block.size(), slice.size(), nr);
-        if (std::exchange(transformed, block.begin) != block.begin) map_to_points(map, block, {0, s.oc}, w);
-        image_to_points(image, block, slice, v);
+        if (std::exchange(transformed, block.begin) != block.begin) map_end.load(block, {0, s.oc}, w);
+        image_end.load(block, slice, v);
+        const int64_t steps = points * gemm::steps_of<T, Bytes>(s.oc, slice.size(), block.size());
+        gemm::Wanted wanted(most_wanted(block_rows, slice.size() + s.oc), steps, [&](const void** list) {
+          const Range next{block.end, std::min(tiles, block.end + block_rows)};
+          return map_end.want(image_end.want(list, next, slice), next, {0, s.oc});
+        });
         for (int i = 0; i < points; i++) {
           const Operand<Matrix<const T>> in{{w.data + i * w.plane, w.row}, true};
           MatrixOut<T> out{u.data + i * u.plane, u.row};
           gemm::multiply_block<T, Bytes>(in, v.data + i * v.plane, {0, s.oc}, {0, slice.size()}, {0, block.size()},
-                                         block.begin > 0, out);
+                                         block.begin > 0, out, wanted);
         }
       });
       points_to_weight(u, slice, weight);
