@@ -31,6 +31,9 @@
 // multiplied. Threads stand in a grid: some share out the tiles, some the output's channels, whichever repeats less
 // transforming. None waits for another, and every sum runs in an order that depends on the shape alone.
 //
+// Transforms wait for memory, which products leave idle. So the pixels that a block of tiles will become, and those of
+// the next block, are fetched while their tiles are multiplied (gemm::Wanted).
+//
 // Transformed values of neighbouring points lie a `plane` apart, an odd number of cache lines, so that the 25 streams
 // of a tile's stores fall into different sets of the L1.
 #include "kernels/cpu/winograd.h"
@@ -345,11 +348,10 @@ class Polyphase {
 
   // ---- the two ends of a convolution ----
   //
-  //   load(tiles, slice, points)     transforms tiles, for some channels
-  //   store(points, tiles, slice)    and back
-  //   want(to, tiles, slice)         lists the addresses of nearly all pixels that no other tile has, and of a few
-  //   outside
-  //                                  of the array, which fetches do not mind; returns the end of the list
+  //   load(tiles, slice, points)   transforms tiles, for some channels
+  //   store(points, tiles, slice)  and back
+  //   want(to, tiles, slice)       lists addresses of their pixels and returns the end of the list: nearly all that no
+  //                                other tile has, and a few beyond the array, which fetches do not mind
 
   template <class Pixel>
   struct ImageEnd {
@@ -531,7 +533,6 @@ class Polyphase {
     if (u_stays) for_blocks({0, length}, max_depth, [&](Range part) { pack(piece(part, wide)); });
 
     const int64_t most = most_wanted(block_rows, columns) + most_wanted(u_stays ? block_rows : 0, length);
-
     for_shares(mine, most_tiles, [&](Range block) {
       if (!u_stays) for_blocks({0, length}, max_depth, [&](Range part) { from.load(block, part, input(part)); });
       for_blocks(wide, most_columns, [&](Range slice) {

@@ -4,9 +4,11 @@
 #include <cstring>
 #include <new>
 #include <random>
+#include <set>
 #include <string>
 #include <vector>
 
+#include "kernels/cpu/gemm.h"
 #include "kernels/cpu/simd.h"
 #include "kernels/kernels.h"
 #include "tests/catch.h"
@@ -122,6 +124,25 @@ TEST_CASE("matmul repeats bit for bit, and writes nothing but its output", "[mat
     REQUIRE(first[i] == 5);
     REQUIRE(first[first.size() - 1 - i] == 5);
   }
+}
+
+TEST_CASE("what is wanted is fetched in the last steps of a series of products", "[matmul]") {
+  constexpr int64_t steps = 1000, count = 100, kernel = 30;
+  const std::array<char, count> memory{};
+  gemm::Wanted wanted(count, steps, [&](const void** to) {
+    for (const char& byte : memory) *to++ = &byte;
+    return to;
+  });
+  std::set<const void*> fetched;
+  for (int64_t step = 0; step < steps; step += kernel) {
+    const void* const* const addresses = wanted.take(kernel);
+    for (int64_t k = 0; k < kernel; k++) {
+      CHECK(addresses[k] != nullptr);
+      if (addresses[k] >= memory.data() && addresses[k] < memory.data() + count) fetched.insert(addresses[k]);
+    }
+    if (step + kernel < steps - 2 * count) CHECK(fetched.empty());
+  }
+  CHECK(fetched.size() == count);
 }
 
 TEST_CASE("threads and vector width can be set", "[matmul]") {
