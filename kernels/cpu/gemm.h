@@ -29,7 +29,6 @@
 // Zee and R. van de Geijn, "BLIS" (2015), except that A is packed one panel at a time.
 #pragma once
 #include <algorithm>
-#include <array>
 #include <cstdint>
 #include <cstring>
 #include <utility>
@@ -312,14 +311,7 @@ class Wanted {
 
  private:
   static constexpr int64_t max_steps = max_kc<float>;
-  static const void* const* nothing() {
-    static const auto addresses = [] {
-      std::array<const void*, max_steps> same;
-      same.fill(&block_size<float>);
-      return same;
-    }();
-    return addresses.data();
-  }
+  static const void* const* nothing();  // max_steps addresses of no interest
   const void *const *next_ = nullptr, *const *end_ = nullptr;
   int64_t wait_ = 0;  // steps without a fetch
 };
