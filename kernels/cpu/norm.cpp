@@ -223,7 +223,6 @@ void Cpu<T>::norm_backward_grad(const NormShape& s, const T* x, const T* gy, con
       mixed[i] = -scale * r * max;
       dgy_1[i] = -scale * ma;
       dx_a[i] = -scale * r * mgx;
-
       dx_x[i] = -scale * r * r * (c - 2 * max * mgx);
       dx_1[i] = scale * r * (mgx * ma + max * mg);
     }
