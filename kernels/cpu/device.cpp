@@ -44,10 +44,13 @@ std::atomic<int>& simd_setting() {
 // Twelve chains of multiply-adds: enough to hide the latency of two units four deep.
 constexpr int chains = 12;
 
+// The factor is volatile because the compiler would compute with it: the chain that starts at 1 stays there, and is left
+// out of the loop.
 template <int Bytes>
 float multiply_add_chains(int64_t rounds) {
   using V = Vec<float, Bytes>;
-  const V factor = V{} + 0.999f, summand = V{} + 1e-3f;
+  const volatile float hidden = 0.999f;
+  const V factor = V{} + hidden, summand = V{} + 1e-3f;
   V acc[chains];  // different from each other, or the compiler would keep only one
   for (int i = 0; i < chains; i++) acc[i] = V{} + static_cast<float>(i);
   for (int64_t r = 0; r < rounds; r++) {
