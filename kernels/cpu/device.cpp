@@ -44,8 +44,8 @@ std::atomic<int>& simd_setting() {
 // Twelve chains of multiply-adds: enough to hide the latency of two units four deep.
 constexpr int chains = 12;
 
-// The factor is volatile because the compiler would compute with it: the chain that starts at 1 stays there, and is left
-// out of the loop.
+// The factor is volatile because the compiler would compute with it: the chain that starts at 1 stays there, and is
+// left out of the loop.
 template <int Bytes>
 float multiply_add_chains(int64_t rounds) {
   using V = Vec<float, Bytes>;
