@@ -278,6 +278,12 @@ class Polyphase {
     }
   }
 
+  // From a pixel of a phase to the one below it and to the one beside it; of the map likewise, whose pixels are
+  // adjacent.
+  int64_t image_line() const { return stride * s.w * s.c; }
+  int64_t image_pixel() const { return stride * s.c; }
+  int64_t map_line() const { return s.ow * s.oc; }
+
   // How far the pixels of the tile that usually comes next are, so that they can be fetched ahead: the image and the
   // map are what comes from far.
   int64_t next_image_tile() const { return tile_cols > 1 ? Across::m * stride * s.c : s.h * s.w * s.c; }
@@ -287,7 +293,7 @@ class Polyphase {
 
   // V: B^T d B of the tiles of `block`, channels of `slice`.
   void image_to_points(const T* image, Range block, Range slice, const Points<T>& out) const {
-    const int64_t line = stride * s.w * s.c, pixel = stride * s.c, next_tile = next_image_tile();
+    const int64_t line = image_line(), pixel = image_pixel(), next_tile = next_image_tile();
     for_phase_vectors(block, slice, [&](int64_t row, const PhaseTile& t, auto whole, int64_t k, int64_t channel) {
       const T* const from = image + t.origin + channel;
       T* const to = out.at(row, k);
@@ -302,13 +308,12 @@ class Polyphase {
 
   // image (+)= B v B^T. Tiles of an image must come in order: a pixel's first tile stores, the others add.
   void points_to_image(const Points<T>& in, Range block, Range slice, T* image) const {
-    const int64_t line = stride * s.w * s.c, pixel = stride * s.c, next_tile = next_image_tile();
+    const int64_t line = image_line(), pixel = image_pixel();
     for_phase_vectors(block, slice, [&](int64_t row, const PhaseTile& t, auto whole, int64_t k, int64_t channel) {
       const T* const from = in.at(row, k);
       T* const to = image + t.origin + channel;
       const auto put = [&](int i, V v) {
         T* const at = to + i / Across::n * line + i % Across::n * pixel;
-        if (i % Across::n >= Across::r - 1) __builtin_prefetch(at + next_tile, 1, 2);
         if (!whole && !t.inside(i / Across::n, i % Across::n)) return;
         store(at, t.shared(i / Across::n, i % Across::n) ? load<V>(at) + v : v);
       };
@@ -318,7 +323,7 @@ class Polyphase {
 
   // W: A y A^T of the tiles of `block`, channels of `slice`.
   void map_to_points(const T* map, Range block, Range slice, const Points<T>& out) const {
-    const int64_t line = s.ow * s.oc, pixel = s.oc, next_tile = next_map_tile();
+    const int64_t line = map_line(), pixel = s.oc, next_tile = next_map_tile();
     for_map_vectors(block, slice, [&](int64_t row, int64_t origin, int64_t rows, int64_t cols, auto whole, int64_t o) {
       const T* const from = map + origin + o;
       T* const to = out.at(row, o - slice.begin);
@@ -333,7 +338,7 @@ class Polyphase {
 
   // map = A^T w A for the channels of `slice`, or what the epilogue makes of it.
   void points_to_map(const Points<T>& in, Range block, Range slice, const BiasActivation<T>* epilogue, T* map) const {
-    const int64_t line = s.ow * s.oc, pixel = s.oc;
+    const int64_t line = map_line(), pixel = s.oc;
     for_map_vectors(block, slice, [&](int64_t row, int64_t origin, int64_t rows, int64_t cols, auto whole, int64_t o) {
       const T* const from = in.at(row, o - slice.begin);
       T* const to = map + origin + o;
@@ -360,9 +365,8 @@ class Polyphase {
     void load(Range block, Range slice, const Points<T>& v) const { of.image_to_points(image, block, slice, v); }
     void store(const Points<T>& v, Range block, Range slice) const { of.points_to_image(v, block, slice, image); }
     const void** want(const void** to, Range block, Range slice) const {
-      const int64_t line = of.stride * of.s.w * of.s.c, pixel = of.stride * of.s.c;
       of.for_phase_vectors(block, slice, [&](int64_t, const PhaseTile& t, auto, int64_t, int64_t channel) {
-        to = want_pixels(to, image + t.origin + t.skipped + channel, line, pixel);
+        to = want_pixels(to, image + t.origin + t.skipped + channel, of.image_line(), of.image_pixel());
       });
       return to;
     }
@@ -377,7 +381,7 @@ class Polyphase {
     void store(const Points<T>& w, Range block, Range slice) const { of.points_to_map(w, block, slice, epilogue, map); }
     const void** want(const void** to, Range block, Range slice) const {
       of.for_map_vectors(block, slice, [&](int64_t, int64_t origin, int64_t, int64_t, auto, int64_t o) {
-        to = want_pixels(to, map + origin + o, of.s.ow * of.s.oc, of.s.oc);
+        to = want_pixels(to, map + origin + o, of.map_line(), of.s.oc);
       });
       return to;
     }
