@@ -14,6 +14,7 @@
 #include <algorithm>
 #include <charconv>
 #include <cmath>
+#include <filesystem>
 #include <fstream>
 #include <numeric>
 #include <sstream>
@@ -315,6 +316,20 @@ void read_toml(Settings& settings, const std::string& path) { parse_toml(setting
 
 std::string recipe_in_toml(const std::string& path) {
   return parse_table(read_whole(path), path)["recipe"].value_or(std::string());
+}
+
+bool is_run_config(const std::string& path) {
+  std::error_code unreadable;
+  if (!std::filesystem::is_regular_file(path, unreadable)) return false;
+  try {
+    const toml::table file = toml::parse(read_whole(path));
+    const auto holds = [&](const char* key) { return file[key].is_string(); };
+    return holds("recipe") && holds("version") && holds("data_hash") && holds("sample_shape");
+  } catch (const toml::parse_error&) {
+    return false;
+  } catch (const UsageError&) {  // not readable
+    return false;
+  }
 }
 
 // ---- Levenshtein distance, one row at a time ----

@@ -61,6 +61,10 @@ void parse_toml(Settings& settings, const std::string& text, const std::string& 
 // The recipe that a file of settings names, "" if none: it decides which other settings there are, so it is read first.
 std::string recipe_in_toml(const std::string& path);
 
+// Whether a file is the config.toml that a run keeps: one that names a recipe and what the trainer found out about the
+// data. Settings written by hand are not, and neither is anything that cannot be read.
+bool is_run_config(const std::string& path);
+
 // The known word with the fewest single-letter edits to `word`, for "did you mean"; "" when there is none.
 std::string nearest(const std::string& word, const std::vector<std::string>& known);
 
