@@ -10,8 +10,9 @@
 #include <algorithm>
 #include <cstdio>
 
+#include "apps/arguments.h"
 #include "core/autograd.h"
-#include "gan/trainer.h"
+#include "gan/trained.h"
 #include "nn/layers.h"
 
 using namespace forger;
@@ -95,7 +96,7 @@ double accuracy(nn::Module& net, const gan::DataSet& data) {
 
 // How many of `count` samples of a trained run fall into each class. Returns the number of classes that occur.
 int64_t print_classes_of(const std::string& run, int64_t count, nn::Module& net, const gan::DataSet& data) {
-  const gan::Trained trained = gan::load_trained(run);
+  const gan::Trained trained = gan::load_trained(run, {.device = {}, .threads = kernels::threads(), .data = {}});
   check<UsageError>(trained.settings.integer("size") == size, "--run: classify judges images of ", size,
                     " pixels, this run makes ", trained.settings.integer("size"));
   Random random(1, 3);
@@ -129,6 +130,7 @@ int run(int argc, char** argv) {
   app.add_option("--run", run_folder, "a run folder whose samples are classified");
   app.add_option("--count", count, "how many of them")->capture_default_str()->check(CLI::Range(1, 1000000));
   app.add_option("--require", require, "fail below this test accuracy, and when a class is missing among the samples");
+  apps::read_strictly(app);
   try {
     app.parse(argc, argv);
   } catch (const CLI::CallForHelp& help) {

@@ -3,30 +3,42 @@
 #include <unistd.h>
 
 #include <csignal>
-#include <cstring>
+#include <filesystem>
 #include <iomanip>
+#include <iostream>
 
+#include "core/file.h"
 #include "core/ops.h"
+#include "core/utf8.h"
 
 namespace forger::apps {
+namespace fs = std::filesystem;
 namespace {
 
-std::atomic<bool> stop_asked{false};
+gan::Requests requests;
 static_assert(std::atomic<bool>::is_always_lock_free, "a signal handler may only touch lock-free atomics");
 
 extern "C" void on_stop_signal(int) {
-  if (stop_asked.exchange(true)) _exit(exit_interrupted);
+  if (requests.stop.exchange(true)) _exit(exit_interrupted);
+}
+extern "C" void on_checkpoint_signal(int) { requests.checkpoint = true; }
+
+void handle(int signal, void (*handler)(int)) {
+  struct sigaction action {};
+  sigaction(signal, nullptr, &action);
+  if (action.sa_handler == SIG_IGN) return;
+  action = {};
+  action.sa_handler = handler;
+  action.sa_flags = SA_RESTART;  // a checkpoint being written is not cut short
+  sigaction(signal, &action, nullptr);
 }
 
 }  // namespace
 
-const std::atomic<bool>& watch_signals() {
-  struct sigaction action {};
-  action.sa_handler = on_stop_signal;
-  action.sa_flags = SA_RESTART;  // a checkpoint being written is not cut short
-  sigaction(SIGINT, &action, nullptr);
-  sigaction(SIGTERM, &action, nullptr);
-  return stop_asked;
+gan::Requests& watch_signals() {
+  for (const int signal : {SIGINT, SIGTERM, SIGHUP}) handle(signal, on_stop_signal);
+  handle(SIGUSR1, on_checkpoint_signal);
+  return requests;
 }
 
 std::vector<DeviceLine> device_lines() {
@@ -39,20 +51,59 @@ std::vector<DeviceLine> device_lines() {
   return lines;
 }
 
+void add_place(CLI::App& app, gan::Place& place) {
+  app.add_option("--device", place.device,
+                 "cpu, cuda or simt; what the run was trained on, or the CPU where that is not to be had");
+  app.add_option("--threads", place.threads, "Processor cores to use; the run's, or all, when left out")
+      ->check(CLI::Range(1, 1024));
+}
+
+void add_data(CLI::App& app, gan::Place& place) {
+  app.add_option("--data", place.data, "Where the run's data is now, if it was moved")->option_text("DATA");
+}
+
+void add_use(CLI::App& app, Use& use, const std::string& seed_help) {
+  app.add_option("RUN", use.run, "A run folder, or a checkpoint, wherever it lies")->required();
+  app.add_option("--seed", use.seed, seed_help)->capture_default_str();
+  app.add_flag("--raw", use.raw, "The weights of the last step, not their moving average");
+  add_place(app, use.place);
+}
+
+gan::Trained load(const Use& use) {
+  gan::Trained trained = gan::load_trained(use.run, use.place, /*averaged=*/!use.raw);
+  for (const std::string& note : trained.notes) std::cerr << "note: " << note << std::endl;
+  return trained;
+}
+
+void generate(gan::Recipe& recipe, const Tensor& latent, const std::function<void(const Tensor& samples)>& take) {
+  for (int64_t i = 0; i < latent.size(0); i += generated_at_once)
+    take(recipe.generate(slice(latent, 0, i, std::min(i + generated_at_once, latent.size(0)))));
+}
+
 Tensor generate_all(gan::Recipe& recipe, const Tensor& latent) {
   std::vector<Tensor> parts;
-  for (int64_t i = 0; i < latent.size(0); i += generated_at_once)
-    parts.push_back(recipe.generate(slice(latent, 0, i, std::min(i + generated_at_once, latent.size(0)))));
+  generate(recipe, latent, [&](const Tensor& samples) { parts.push_back(samples); });
   return concat(parts, 0);
 }
 
-gan::DataSetPtr data_of(const gan::Settings& settings, gan::Subset subset) {
-  const std::string& spec = settings.text("data");
-  gan::DataSetPtr train = gan::open_data(spec, settings.integer("size"));
-  check<DataError>(train->hash() == settings.text("data_hash"), "the data '", spec,
-                   "' has changed since the run began: comparing with other images would mean nothing");
-  return subset == gan::Subset::train ? train : gan::open_data(spec, settings.integer("size"), subset);
+namespace {
+
+nlohmann::ordered_json in_utf8(const nlohmann::ordered_json& value) {
+  if (value.is_string()) return to_utf8(value.get<std::string>());
+  if (!value.is_structured()) return value;
+  nlohmann::ordered_json out = value.is_array() ? nlohmann::ordered_json::array() : nlohmann::ordered_json::object();
+  for (const auto& [key, each] : value.items()) {
+    if (value.is_array())
+      out.push_back(in_utf8(each));
+    else
+      out[to_utf8(key)] = in_utf8(each);
+  }
+  return out;
 }
+
+}  // namespace
+
+std::string written(const nlohmann::ordered_json& value, int indent) { return in_utf8(value).dump(indent); }
 
 nlohmann::ordered_json as_json(const metrics::Score& score) {
   using nlohmann::ordered_json;
@@ -67,15 +118,54 @@ nlohmann::ordered_json as_json(const metrics::Score& score) {
   return out;
 }
 
-gan::Image single(const Tensor& images, int64_t i) {
-  check<UsageError>(images.rank() == 4, "this run makes points, not images: there are no single pictures to write");
-  return gan::grid(slice(images, 0, i, i + 1), 1);
+void check_picture_name(const std::string& option, const std::string& file) {
+  const std::string ending = fs::path(file).extension().string();
+  check<UsageError>(ending.empty() || ending == ".png" || ending == ".PNG" || !is_replaceable(file), option, " '", file,
+                    "': pictures are written as PNG; name it ", fs::path(file).replace_extension(".png").string());
 }
 
+void write_picture(const std::string& file, const gan::Image& picture, const std::string& about) {
+  gan::write_png(file, picture);
+  if (is_replaceable(file)) std::cout << file << about << '\n';
+}
+
+namespace {
+
+// folder/name-000042.png
 std::string numbered(const std::string& folder, const std::string& name, int64_t i) {
   std::ostringstream path;
   path << folder << '/' << name << '-' << std::setfill('0') << std::setw(6) << i << ".png";
   return path.str();
+}
+
+bool is_numbered(const std::string& file, const std::string& name) {
+  const std::string_view ending = ".png";
+  if (!file.starts_with(name + "-") || !file.ends_with(ending)) return false;
+  const std::string digits = file.substr(name.size() + 1, file.size() - name.size() - 1 - ending.size());
+  return digits.size() >= 6 && digits.find_first_not_of("0123456789") == digits.npos;
+}
+
+}  // namespace
+
+NumberedPictures::NumberedPictures(std::string folder, std::string name, bool force)
+    : folder_(std::move(folder)), name_(std::move(name)) {
+  std::error_code error;
+  fs::create_directories(folder_, error);
+  check<DataError>(!error && fs::is_directory(folder_), "cannot create the folder '", folder_, "': ",
+                   error ? error.message() : "something else has that name");
+  std::vector<fs::path> old;
+  for (const auto& entry : fs::directory_iterator(folder_))
+    if (is_numbered(entry.path().filename().string(), name_)) old.push_back(entry.path());
+  check<UsageError>(old.empty() || force, "'", folder_, "' holds ", old.size(), " pictures of an earlier call (",
+                    old.empty() ? "" : old.front().filename().string(),
+                    " ...): name another folder, or replace them with --force");
+  for (const fs::path& file : old) fs::remove(file);
+}
+
+void NumberedPictures::add(const Tensor& images) {
+  check<UsageError>(images.rank() == 4, "this run makes points, not images: there are no single pictures to write");
+  for (int64_t i = 0; i < images.size(0); i++)
+    gan::write_png(numbered(folder_, name_, count_++), gan::grid(slice(images, 0, i, i + 1), 1));
 }
 
 }  // namespace forger::apps

@@ -6,13 +6,12 @@
 //   exit code   0 done   1 failed   2 bad usage   130 interrupted (SIGINT, SIGTERM), after a checkpoint
 #pragma once
 #include <CLI/CLI.hpp>
-#include <atomic>
 #include <functional>
 #include <nlohmann/json.hpp>
 #include <string>
 
 #include "gan/image.h"
-#include "gan/recipe.h"
+#include "gan/trained.h"
 #include "gan/trainer.h"
 #include "metrics/evaluate.h"
 
@@ -35,8 +34,9 @@ Command neighbours_command(CLI::App& root);   // neighbours.cpp
 Command list_command(CLI::App& root);         // list.cpp
 Command info_command(CLI::App& root);         // info.cpp
 
-// From now on SIGINT and SIGTERM set the flag; a second one ends the process at once, with 130.
-const std::atomic<bool>& watch_signals();
+// From now on SIGINT, SIGTERM and SIGHUP ask a run to stop, and a second one ends the process at once, with 130; SIGUSR1
+// asks for a checkpoint. A signal that was ignored when the program began (nohup) stays so.
+gan::Requests& watch_signals();
 
 // The devices this build can use, with what the running machine offers: "cpu" and "2 threads, avx512".
 struct DeviceLine {
@@ -44,22 +44,48 @@ struct DeviceLine {
 };
 std::vector<DeviceLine> device_lines();
 
+// What the commands that use a trained system share: which one, where, and what is drawn.
+struct Use {
+  std::string run;
+  gan::Place place;
+  int64_t seed = 0;
+  bool raw = false;
+};
+void add_use(CLI::App& app, Use& use, const std::string& seed_help);
+void add_place(CLI::App& app, gan::Place& place);  // --device, --threads
+void add_data(CLI::App& app, gan::Place& place);   // --data
+gan::Trained load(const Use& use);  // says on standard error what is to be noted
+
 // Samples are drawn from their own stream, so that `--seed 0` does not replay the first latents of a training run.
 inline Random sampling_random(int64_t seed) { return Random(static_cast<uint64_t>(seed), /*stream=*/0x73616d706c65); }
 
 // Latents pass through the generator in pieces of this many: memory stays bounded for any --count.
 constexpr int64_t generated_at_once = 64;
+void generate(gan::Recipe& recipe, const Tensor& latent, const std::function<void(const Tensor& samples)>& take);
 Tensor generate_all(gan::Recipe& recipe, const Tensor& latent);
 
-// The data that a run was trained on; DataError when it has changed since.
-gan::DataSetPtr data_of(const gan::Settings& settings, gan::Subset subset = gan::Subset::train);
-
+// The text of a JSON value, whatever bytes its names and strings have (file names may be no UTF-8: core/utf8.h).
+std::string written(const nlohmann::ordered_json& value, int indent = -1);
 // {"value": ..., "spread": ..., "n_real": ..., ...}
 nlohmann::ordered_json as_json(const metrics::Score& score);
 
-// Sample i of a batch of images as a picture of its own.
-gan::Image single(const Tensor& images, int64_t i);
-// folder/name-000042.png
-std::string numbered(const std::string& folder, const std::string& name, int64_t i);
+// Pictures are written as PNG: UsageError for a name that says something else ("x.jpg").
+void check_picture_name(const std::string& option, const std::string& file);
+// Writes it and says so on standard output, unless that is where it went. `about`: what else there is to say.
+void write_picture(const std::string& file, const gan::Image& picture, const std::string& about = "");
+
+// A folder of folder/name-000042.png, written one by one.
+class NumberedPictures {
+ public:
+  // UsageError when such files are there already: an earlier call's, which must not be mixed with these. `force`
+  // removes them, and nothing else.
+  NumberedPictures(std::string folder, std::string name, bool force);
+  void add(const Tensor& images);  // (N, H, W, C); UsageError for points
+  int64_t count() const { return count_; }
+
+ private:
+  std::string folder_, name_;
+  int64_t count_ = 0;
+};
 
 }  // namespace forger::apps

@@ -1,17 +1,21 @@
 // forger evaluate: scores of a trained generator, as a table for people or JSON for programs. In the run's folder it
 // leaves evaluation.json, modes.png (the real images that D is least and most sure of) and sanity.svg, for the report.
+#include <unistd.h>
+
+#include <cerrno>
 #include <cmath>
+#include <cstring>
 #include <filesystem>
 #include <iostream>
 #include <nlohmann/json.hpp>
 
 #include "apps/common.h"
 #include "apps/terminal.h"
+#include "core/file.h"
 #include "gan/report.h"
 #include "gan/run_folder.h"
 #include "metrics/evaluate.h"
 #include "metrics/sanity.h"
-#include "nn/checkpoint.h"
 
 namespace forger::apps {
 namespace {
@@ -19,9 +23,10 @@ namespace {
 using nlohmann::ordered_json;
 
 struct EvaluateOptions {
-  std::string run, metrics, convention = "tf", split = "test", inception;
-  int64_t count = 10'000, seed = 0;
-  bool raw = false, all_conventions = false, sanity = false, json = false;
+  Use use;
+  std::string metrics, convention = "tf", split = "test", inception;
+  int64_t count = 10'000;
+  bool all_conventions = false, sanity = false, json = false;
 };
 
 // By metric; where several conventions looked the first one's, with the values of all under "conventions".
@@ -63,17 +68,23 @@ std::string default_metrics(const EvaluateOptions& options, const gan::DataSet& 
 
 int evaluate(const EvaluateOptions& options) {
   Terminal terminal;
-  gan::Trained trained = gan::load_trained(options.run, /*averaged=*/!options.raw);
-  const bool whole_run = !std::filesystem::is_regular_file(options.run);  // not one of its checkpoints
-  check<UsageError>(whole_run || !options.sanity, "--sanity draws into a run's folder, and '", options.run,
+  const std::string& run = options.use.run;
+  gan::Trained trained = load(options.use);
+  const bool whole_run = !std::filesystem::is_regular_file(run);  // not one of its checkpoints
+  check<UsageError>(whole_run || !options.sanity, "--sanity draws into a run's folder, and '", run,
                     "' is a checkpoint");
-  const gan::DataSetPtr train = data_of(trained.settings), test = data_of(trained.settings, gan::Subset::test);
+  const bool kept = whole_run && access(run.c_str(), W_OK) == 0;
+  if (whole_run && !kept)
+    std::cerr << "note: cannot write into " << run << " (" << std::strerror(errno)
+              << "): the scores are printed and kept nowhere" << std::endl;
+  const gan::DataSetPtr train = gan::data_of(trained.settings),
+                        test = gan::data_of(trained.settings, gan::Subset::test);
 
   metrics::Request request;
   request.metrics =
       metrics::parse_metrics(options.metrics.empty() ? default_metrics(options, *train) : options.metrics);
   request.count = options.count;
-  request.seed = static_cast<uint64_t>(options.seed);
+  request.seed = static_cast<uint64_t>(options.use.seed);
   request.split = options.split == "test" ? gan::Subset::test : gan::Subset::train;
   request.inception = options.inception;
   request.conventions = {metrics::find_convention(options.convention)};
@@ -83,33 +94,33 @@ int evaluate(const EvaluateOptions& options) {
   }
   const auto announce = [&](const std::string& what, int64_t done, int64_t total) { terminal.work(what, done, total); };
   metrics::Evaluation evaluation(train, test, request, announce);
-  const std::vector<metrics::Score> scores = evaluation.scores(*trained.recipe, options.run);
+  const std::vector<metrics::Score> scores = evaluation.scores(*trained.recipe, run);
   ordered_json out = by_metric(scores);
   if (options.json) {
-    std::cout << out.dump() << '\n';
+    std::cout << written(out) << '\n';
   } else {
     print_text(scores);
     for (const std::string& line : evaluation.lookers()) std::cout << "seen by       " << line << '\n';
   }
 
-  if (!whole_run) return exit_done;
-  const gan::RunFolder folder(options.run);
-  nn::write_file_atomically(
-      folder.evaluation(),
-      ordered_json{{"step", trained.step}, {"scores", out}, {"seen_by", evaluation.lookers()}}.dump(2) + "\n");
+  if (!kept) return exit_done;
+  const gan::RunFolder folder(run);
+  write_file(
+      folder.own(folder.evaluation()),
+      written(ordered_json{{"step", trained.step}, {"scores", out}, {"seen_by", evaluation.lookers()}}, 2) + "\n");
   if (out.contains("modes")) {
     constexpr int64_t each_way = 20, columns = 10;
     const Tensor extremes = evaluation.extreme_reals(*trained.recipe, each_way);
-    if (extremes.defined()) gan::write_png(folder.modes(), gan::picture(extremes, columns));
+    if (extremes.defined()) gan::write_png(folder.own(folder.modes()), gan::picture(extremes, columns));
   }
   if (options.sanity) {
     const auto curves = metrics::sanity_curves(
         evaluation.judge(), train, test, options.count,
         [&](int64_t done, int64_t total) { terminal.work("damaging real images", done, total); });
-    nn::write_file_atomically(folder.sanity(), metrics::draw(curves));
+    write_file(folder.own(folder.sanity()), metrics::draw(curves));
   }
-  gan::write_report(options.run);
-  if (!options.json) std::cout << "report        " << options.run << "/report.html\n";
+  gan::write_report(run);
+  if (!options.json) std::cout << "report        " << run << "/report.html\n";
   return exit_done;
 }
 
@@ -118,13 +129,13 @@ int evaluate(const EvaluateOptions& options) {
 Command evaluate_command(CLI::App& root) {
   const auto options = std::make_shared<EvaluateOptions>();
   CLI::App* app = root.add_subcommand("evaluate", "Scores of a trained generator");
-  app->add_option("RUN", options->run, "A run folder, or one of its checkpoints")->required();
+  add_use(*app, options->use, "Another seed, other samples");
+  add_data(*app, options->use.place);
   app->add_option("--metrics", options->metrics,
                   "Comma-separated, of those of forger list; what the data allows when left out");
   app->add_option("--count", options->count, "Samples; as many real images, where there are")
       ->capture_default_str()
       ->check(CLI::Range(2, 10'000'000));
-  app->add_option("--seed", options->seed, "Another seed, other samples")->capture_default_str();
   app->add_option("--split", options->split, "Real images to compare with: test or train")
       ->capture_default_str()
       ->check(CLI::IsMember({"test", "train"}));
@@ -135,7 +146,6 @@ Command evaluate_command(CLI::App& root) {
       ->capture_default_str();
   app->add_flag("--report-all-conventions", options->all_conventions, "Inception's scores under all four");
   app->add_flag("--sanity", options->sanity, "Also damage real images step by step and draw how fcd answers");
-  app->add_flag("--raw", options->raw, "The weights of the last step, not their moving average");
   app->add_flag("--json", options->json, "An object by metric on standard output");
   app->footer(
       "Without Inception's weights a small classifier, trained on the data set's own labels and kept in the cache "

@@ -6,7 +6,6 @@
 
 #include "apps/common.h"
 #include "apps/terminal.h"
-#include "gan/run_folder.h"
 #include "metrics/evaluate.h"
 
 namespace forger::apps {
@@ -17,23 +16,19 @@ namespace fs = std::filesystem;
 struct FidOptions {
   std::vector<std::string> sets;
   std::string inception, convention = "tf", judge, split = "test", out;
-  int64_t count = 0, size = 0, seed = 0, threads = 0;
+  int64_t count = 0, size = 0, seed = 0;
+  gan::Place place;
   bool skip_broken = false, json = false;
 };
 
-// A run folder, or one of its checkpoints.
-bool is_run(const std::string& set) {
-  const bool file = fs::is_regular_file(set);
-  return (file || fs::is_directory(set)) &&
-         gan::RunFolder(file ? fs::absolute(set).parent_path().parent_path() : fs::path(set)).holds_run();
-}
+bool is_run(const std::string& set) { return gan::is_trained(set); }
 bool is_statistics(const std::string& set) { return set.ends_with(".safetensors") && !is_run(set); }
 bool is_folder(const std::string& set) { return fs::is_directory(set) && !is_run(set); }
 
 // Data sets are brought to the size of the run among the sets, if there is one and --size says nothing else.
 int64_t common_size(const FidOptions& options) {
   for (const std::string& set : options.sets)
-    if (options.size == 0 && is_run(set)) return gan::load_trained(set).settings.integer("size");
+    if (options.size == 0 && is_run(set)) return gan::load_trained(set, options.place).settings.integer("size");
   return options.size;
 }
 
@@ -45,7 +40,7 @@ metrics::ExtractorPtr chosen_extractor(const FidOptions& options, int64_t size, 
   std::string data = options.judge;
   for (const std::string& set : options.sets) {
     if (!data.empty() || is_statistics(set) || is_folder(set)) continue;
-    data = is_run(set) ? gan::load_trained(set).settings.text("data") : set;
+    data = is_run(set) ? gan::load_trained(set, options.place).settings.text("data") : set;
   }
   check<UsageError>(!data.empty(), "somebody must look at the images: --inception FILE, or --judge DATA for the ",
                     "classifier of a labelled data set");
@@ -60,7 +55,7 @@ metrics::Pictures open_set(const FidOptions& options, const std::string& set, co
   constexpr int64_t samples = 10'000;
   metrics::Pictures pictures;
   if (is_run(set)) {
-    const gan::Trained trained = gan::load_trained(set);
+    const gan::Trained trained = load({.run = set, .place = options.place, .seed = options.seed, .raw = false});
     pictures = metrics::pictures_of(
         *trained.recipe, options.count > 0 ? options.count : samples, static_cast<uint64_t>(options.seed),
         "samples of " + set, [&](int64_t done, int64_t total) { terminal.work("sampling " + set, done, total); });
@@ -92,7 +87,8 @@ std::vector<metrics::Statistics> look_at_sets(const FidOptions& options) {
     if (is_statistics(set)) continue;
     if (!extractor) extractor = chosen_extractor(options, size, terminal);
     const metrics::Pictures pictures = open_set(options, set, data[i], extractor->channels(), terminal);
-    if (options.threads > 0) kernels::set_threads(static_cast<int>(options.threads));  // a run has set its own
+    kernels::set_threads(static_cast<int>(options.place.threads > 0 ? options.place.threads
+                                                                    : kernels::available_threads()));
     all[i] = metrics::statistics_of(*extractor, pictures, [&](int64_t done, int64_t total) {
       terminal.work("looking at " + pictures.name, done, total);
     });
@@ -106,7 +102,7 @@ int fid(const FidOptions& options) {
   const auto sets = look_at_sets(options);
   const metrics::Score score = metrics::frechet_score(sets[0], sets[1]);
   if (options.json) {
-    std::cout << nlohmann::ordered_json{{score.metric, as_json(score)}}.dump() << '\n';
+    std::cout << written({{score.metric, as_json(score)}}) << '\n';
     return exit_done;
   }
   std::cout << score.metric << ' ' << metrics::line_of(score) << '\n';
@@ -141,7 +137,7 @@ void add_options(CLI::App& app, FidOptions& options) {
                  "Side that data sets are brought to; that of a run among the sets, or as they are, when left out")
       ->check(CLI::Range(0, 1024));
   app.add_option("--seed", options.seed, "Of a run's samples, and of what --count draws")->capture_default_str();
-  app.add_option("--threads", options.threads, "Processor cores to use; all when left out")->check(CLI::Range(1, 1024));
+  add_place(app, options.place);
   app.add_flag("--skip-broken", options.skip_broken, "Leave unreadable images out, and name them");
 }
 

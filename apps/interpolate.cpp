@@ -8,7 +8,6 @@
 // The straight line passes near the origin, where a Gaussian in many dimensions has next to no mass and the generator
 // was never trained.
 #include <cmath>
-#include <filesystem>
 #include <iostream>
 
 #include "apps/common.h"
@@ -18,9 +17,10 @@ namespace forger::apps {
 namespace {
 
 struct WalkOptions {
-  std::string run, out = "interpolation.png", frames;
-  int64_t rows = 8, columns = 10, seed = 0;
-  bool raw = false;
+  Use use;
+  std::string out = "interpolation.png", frames;
+  int64_t rows = 8, columns = 10;
+  bool force = false;
 };
 
 // a, b (1, ...): two latents; t in [0, 1]
@@ -43,7 +43,7 @@ void append_walk(std::vector<Tensor>& path, const Tensor& a, const Tensor& b, in
 Tensor latents(gan::Recipe& recipe, const WalkOptions& options) {
   const bool loop = !options.frames.empty();
   const int64_t ends = loop ? options.rows : 2 * options.rows;
-  Random random = sampling_random(options.seed);
+  Random random = sampling_random(options.use.seed);
   const Tensor drawn = recipe.latent(ends, random);
   std::vector<Tensor> path;
   for (int64_t row = 0; row < options.rows; row++) {
@@ -54,17 +54,16 @@ Tensor latents(gan::Recipe& recipe, const WalkOptions& options) {
 }
 
 int interpolate(const WalkOptions& options) {
-  gan::Trained trained = gan::load_trained(options.run, /*averaged=*/!options.raw);
-  const Tensor samples = generate_all(*trained.recipe, latents(*trained.recipe, options));
+  if (options.frames.empty()) check_picture_name("--out", options.out);
+  gan::Trained trained = load(options.use);
+  const Tensor path = latents(*trained.recipe, options);
   if (options.frames.empty()) {
-    gan::write_png(options.out, gan::picture(samples, options.columns));
-    std::cout << options.out << '\n';
+    write_picture(options.out, gan::picture(generate_all(*trained.recipe, path), options.columns));
     return exit_done;
   }
-  std::filesystem::create_directories(options.frames);
-  for (int64_t i = 0; i < samples.size(0); i++)
-    gan::write_png(numbered(options.frames, "frame", i), single(samples, i));
-  std::cout << options.frames << ": " << samples.size(0) << " frames\n";
+  NumberedPictures frames(options.frames, "frame", options.force);
+  generate(*trained.recipe, path, [&](const Tensor& samples) { frames.add(samples); });
+  std::cout << options.frames << ": " << frames.count() << " frames\n";
   return exit_done;
 }
 
@@ -73,15 +72,14 @@ int interpolate(const WalkOptions& options) {
 Command interpolate_command(CLI::App& root) {
   const auto options = std::make_shared<WalkOptions>();
   CLI::App* app = root.add_subcommand("interpolate", "A walk through the latent space of a trained generator");
-  app->add_option("RUN", options->run, "A run folder, or one of its checkpoints")->required();
+  add_use(*app, options->use, "Another seed, another walk");
   app->add_option("--rows", options->rows, "Walks (of a grid), or latents passed (by frames)")
       ->capture_default_str()
       ->check(CLI::Range(1, 1000));
   app->add_option("--columns", options->columns, "Steps of a walk")->capture_default_str()->check(CLI::Range(2, 10000));
-  app->add_option("--seed", options->seed, "Another seed, another walk")->capture_default_str();
   CLI::Option* out = app->add_option("--out", options->out, "The grid: a walk per row")->capture_default_str();
   app->add_option("--frames", options->frames, "Instead of a grid: a folder of numbered PNGs that loop")->excludes(out);
-  app->add_flag("--raw", options->raw, "The weights of the last step, not their moving average");
+  app->add_flag("--force", options->force, "Replace the frames that the folder holds from an earlier call");
   app->footer(
       "Examples:\n"
       "  forger interpolate runs/dcgan --rows 4 --columns 12 --out walk.png\n"

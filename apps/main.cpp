@@ -1,9 +1,13 @@
 // forger: the command line. Parses, runs one command, and turns whatever goes wrong into one line and an exit code.
+#include <sys/resource.h>
+
 #include <filesystem>
 #include <iostream>
 #include <new>
 
+#include "apps/arguments.h"
 #include "apps/common.h"
+#include "core/utf8.h"
 
 namespace forger::apps {
 namespace {
@@ -32,7 +36,9 @@ std::string about_unexpected(const CLI::App& command) {
   return (names.empty() ? "unexpected argument '" : "unknown command '") + word + "'" + suggestion(word, names);
 }
 
-std::string one_line(std::string message) {
+// As text that any terminal and any program can show.
+std::string one_line(const std::string& error) {
+  std::string message = to_utf8(error);
   while (!message.empty() && message.back() == '\n') message.pop_back();
   std::replace(message.begin(), message.end(), '\n', ' ');
   return message;
@@ -69,6 +75,7 @@ int run(int argc, char** argv) {
   const std::vector<Command> commands{train_command(root),      sample_command(root), interpolate_command(root),
                                       evaluate_command(root),   fid_command(root),    stats_command(root),
                                       neighbours_command(root), list_command(root),   info_command(root)};
+  read_strictly(root);
   try {
     root.parse(argc, argv);
   } catch (const CLI::ParseError& error) {
@@ -81,6 +88,17 @@ int run(int argc, char** argv) {
   return exit_bad_usage;
 }
 
+// What the shell allows, if it limits that.
+std::string memory_limit() {
+  rlimit limit{};
+  if (getrlimit(RLIMIT_AS, &limit) != 0 || limit.rlim_cur == RLIM_INFINITY) return "";
+  return text("; this process may have ", limit.rlim_cur >> 20, " MiB of address space (ulimit -v)");
+}
+
+std::string out_of_memory() {
+  return "out of memory: a smaller --batch, --size, --width or --count needs less" + memory_limit();
+}
+
 int guarded(int argc, char** argv) {
   try {
     const int code = run(argc, argv);
@@ -88,9 +106,16 @@ int guarded(int argc, char** argv) {
     return code;
   } catch (const UsageError& error) {
     return report(error.what(), exit_bad_usage);
+  } catch (const Interrupted& interrupted) {
+    return report(interrupted.what(), exit_interrupted);
   } catch (const std::bad_alloc&) {
-    return report("out of memory: a smaller --batch, --size, --width or --count needs less", exit_failed);
-  } catch (const std::exception& error) {  // forger::Error, filesystem errors
+    return report(out_of_memory(), exit_failed);
+  } catch (const std::filesystem::filesystem_error& error) {
+    const std::string path = error.path1().string();
+    return report("'" + path + "': " + error.code().message(), exit_failed);
+  } catch (const std::system_error& error) {  // of the process itself: threads, above all
+    return report("the system refuses: " + error.code().message() + memory_limit(), exit_failed);
+  } catch (const std::exception& error) {  // forger::Error
     return report(error.what(), exit_failed);
   }
 }

@@ -4,6 +4,7 @@
 
 #include "apps/common.h"
 #include "apps/terminal.h"
+#include "core/file.h"
 #include "core/ops.h"
 #include "metrics/extractor.h"
 
@@ -11,17 +12,18 @@ namespace forger::apps {
 namespace {
 
 struct NeighboursOptions {
-  std::string run, out = "neighbours.png";
-  int64_t count = 10, nearest = 5, seed = 0;
-  bool raw = false;
+  Use use;
+  std::string out = "neighbours.png";
+  int64_t count = 10, nearest = 5;
 };
 
 int neighbours(const NeighboursOptions& options) {
   Terminal terminal;
-  gan::Trained trained = gan::load_trained(options.run, /*averaged=*/!options.raw);
-  Random random = sampling_random(options.seed);
+  check_picture_name("--out", options.out);
+  gan::Trained trained = load(options.use);
+  Random random = sampling_random(options.use.seed);
   const Tensor samples = to(generate_all(*trained.recipe, trained.recipe->latent(options.count, random)), Device::cpu);
-  const gan::DataSetPtr data = data_of(trained.settings);
+  const gan::DataSetPtr data = gan::data_of(trained.settings);
   const Tensor train = metrics::as_tensor(metrics::pictures_of(data, data->name()), 0, data->count());
   constexpr int64_t shift = 3;
   const auto nearest = metrics::nearest_images(
@@ -33,8 +35,9 @@ int neighbours(const NeighboursOptions& options) {
     for (const metrics::Neighbour& neighbour : nearest[static_cast<size_t>(i)])
       cells.push_back(slice(train, 0, neighbour.row, neighbour.row + 1));
   }
-  gan::write_png(options.out, gan::picture(concat(cells, 0), options.nearest + 1));
-  std::cout << options.out << ": samples in the first column, then the training images nearest to each\n";
+  write_picture(options.out, gan::picture(concat(cells, 0), options.nearest + 1),
+                ": samples in the first column, then the training images nearest to each");
+  if (!is_replaceable(options.out)) return exit_done;
   for (int64_t i = 0; i < options.count; i++)
     std::cout << "  sample " << i << ": image " << nearest[static_cast<size_t>(i)].front().row << " at "
               << nearest[static_cast<size_t>(i)].front().distance << " (root mean square, of 2)\n";
@@ -46,16 +49,15 @@ int neighbours(const NeighboursOptions& options) {
 Command neighbours_command(CLI::App& root) {
   const auto options = std::make_shared<NeighboursOptions>();
   CLI::App* app = root.add_subcommand("neighbours", "Samples beside their nearest training images");
-  app->add_option("RUN", options->run, "A run folder, or one of its checkpoints")->required();
+  add_use(*app, options->use, "Another seed, other samples");
+  add_data(*app, options->use.place);
   app->add_option("--count", options->count, "Samples: rows of the picture")
       ->capture_default_str()
       ->check(CLI::Range(1, 1000));
   app->add_option("--nearest", options->nearest, "Training images beside each")
       ->capture_default_str()
       ->check(CLI::Range(1, 100));
-  app->add_option("--seed", options->seed, "Another seed, other samples")->capture_default_str();
   app->add_option("--out", options->out, "The picture")->capture_default_str();
-  app->add_flag("--raw", options->raw, "The weights of the last step, not their moving average");
   app->footer("Example:\n  forger neighbours runs/dcgan --count 12 --nearest 6 --out neighbours.png");
   return {app, [options] { return neighbours(*options); }};
 }

@@ -6,10 +6,12 @@
 #include <filesystem>
 #include <iostream>
 #include <nlohmann/json.hpp>
+#include <set>
 
 #include "apps/common.h"
 #include "apps/terminal.h"
 #include "gan/report.h"
+#include "gan/state.h"
 #include "metrics/evaluate.h"
 
 namespace forger::apps {
@@ -39,17 +41,12 @@ std::string shown(const gan::Value& value) {
   return std::visit([](const auto& v) { return text(v); }, value);
 }
 
-// `--steps --out x` lacks a value; it does not mean that steps is "--out".
-std::string not_an_option(const std::string& value) {
-  return value.starts_with("--") ? "a value is missing before " + value : "";
-}
-
 void add_flag(CLI::App& app, TrainOptions& options, const gan::Setting& setting) {
   if (setting.key == "recipe" || options.flags.count(setting.key)) return;
   const std::string flag = flag_of(setting.key);
   CLI::Option* option = std::holds_alternative<bool>(setting.value)
                             ? app.add_flag(flag + ",!--no-" + flag.substr(2))
-                            : app.add_option(flag)->type_name(type_name(setting.value))->check(not_an_option);
+                            : app.add_option(flag)->type_name(type_name(setting.value));
   options.flags[setting.key] = option->take_last();
 }
 
@@ -74,28 +71,28 @@ gan::Settings chosen_settings(const TrainOptions& options) {
   return settings;
 }
 
-// runs/dcgan, or the next of runs/dcgan-2, runs/dcgan-3 ... that holds nothing yet.
-std::string free_run_folder(const std::string& recipe) {
-  namespace fs = std::filesystem;
-  const std::string first = "runs/" + recipe;
-  std::string folder = first;
-  for (int i = 2; fs::exists(folder) && !(fs::is_directory(folder) && fs::is_empty(folder)); i++)
-    folder = text(first, '-', i);
-  return folder;
-}
-
-int64_t steps_to_resume_to(const TrainOptions& options) {
-  const std::string rule = "--resume goes on with the run's own settings: only --steps can be given, not ";
+gan::Changes changes_on_resume(const TrainOptions& options) {
+  const std::set<std::string> may_change{"steps", "device", "threads", "data", "skip_broken"};
+  const std::string rule =
+      "--resume goes on with the run's own settings: only --steps, --device, --threads, --data and --skip-broken can be "
+      "given, not ";
   check<UsageError>(options.recipe.empty(), rule, "the recipe '", options.recipe, "'");
   check<UsageError>(options.out.empty() && options.config.empty() && options.assignments.empty() && !options.force,
                     rule, "--out, --config, --set or --force");
   for (const auto& [key, option] : options.flags)
-    check<UsageError>(key == "steps" || option->count() == 0, rule, flag_of(key));
-  const CLI::Option* steps = options.flags.at("steps");
-  if (steps->count() == 0) return 0;
+    check<UsageError>(may_change.contains(key) || option->count() == 0, rule, flag_of(key));
   gan::Settings parsed = gan::common_settings();
-  parsed.set("steps", steps->results().back());
-  return parsed.integer("steps");
+  const auto given = [&](const char* key) {
+    const CLI::Option* option = options.flags.at(key);
+    if (option->count() > 0) parsed.set(key, option->results().back());
+    return option->count() > 0;
+  };
+  gan::Changes changes;
+  if (given("steps")) changes.steps = parsed.integer("steps");
+  if (given("device")) changes.device = parsed.text("device");
+  if (given("threads")) changes.threads = parsed.integer("threads");
+  if (given("data")) changes.data = parsed.text("data");
+  return changes;
 }
 
 // What a finished or interrupted run leaves to look at.
@@ -126,20 +123,17 @@ void print_json(const Outcome& outcome) {
                              {"report", outcome.report()},
                              {"scalars", nlohmann::ordered_json::object()}};
   for (const gan::Scalar& scalar : outcome.last.scalars) out["scalars"][scalar.name] = scalar.value;
-  std::cout << out.dump() << '\n';
+  std::cout << written(out) << '\n';
 }
 
-// Scores the samples of a run as it trains; none where its settings do not ask for that. Whatever cannot be had is
-// refused here, and the judge trained, before the first step.
-gan::Evaluate evaluator(const gan::Settings& settings, Terminal& terminal) {
-  if (settings.integer("evaluate_every") == 0) return {};
+// Scores the samples of a run as it trains. Whatever cannot be had is refused here, and the judge trained, before the
+// first step.
+gan::Evaluate evaluator(const gan::Settings& settings, const gan::DataSetPtr& data, const metrics::Announcer& announce) {
   metrics::Request request;
   request.metrics = metrics::parse_metrics(settings.text("evaluate"));
   request.count = settings.integer("evaluate_count");
   request.inception = settings.text("inception");
-  const auto announce = [&](const std::string& what, int64_t done, int64_t total) { terminal.work(what, done, total); };
-  const auto subset = [&](gan::Subset s) { return gan::open_data(settings.text("data"), settings.integer("size"), s); };
-  const auto evaluation = std::make_shared<metrics::Evaluation>(subset(gan::Subset::train), subset(gan::Subset::test),
+  const auto evaluation = std::make_shared<metrics::Evaluation>(data, gan::data_of(settings, gan::Subset::test),
                                                                 std::move(request), announce);
   evaluation->prepare();
   return [evaluation](gan::Recipe& recipe) {
@@ -154,8 +148,23 @@ gan::Evaluate evaluator(const gan::Settings& settings, Terminal& terminal) {
   };
 }
 
+gan::Trainer trainer_for(const TrainOptions& options, const gan::Observer& observer) {
+  const gan::MakeEvaluate make_evaluate = [work = observer.on_work](const gan::Settings& settings,
+                                                                    const gan::DataSetPtr& data) {
+    return evaluator(settings, data, work);
+  };
+  if (!options.resume.empty()) {
+    const gan::Changes changes = changes_on_resume(options);
+    return gan::Trainer::resume(gan::RunClaim::of_run(options.resume), changes, observer, make_evaluate);
+  }
+  const gan::Settings settings = chosen_settings(options);
+  const std::string usual = "runs/" + settings.text("recipe");
+  gan::RunClaim claim = options.out.empty() ? gan::RunClaim::first_free(usual) : gan::RunClaim::of(options.out);
+  return gan::Trainer::start(settings, std::move(claim), options.force, observer, make_evaluate);
+}
+
 int train(const TrainOptions& options) {
-  const std::atomic<bool>& stop = watch_signals();
+  gan::Requests& requests = watch_signals();
   Terminal terminal;
   Outcome outcome;
   gan::Observer observer = terminal.observer();
@@ -163,17 +172,13 @@ int train(const TrainOptions& options) {
     terminal.progress(progress);
     outcome.last = progress;
   };
-
-  const bool resuming = !options.resume.empty();
-  const gan::Settings settings = resuming ? gan::Settings() : chosen_settings(options);
-  outcome.folder = resuming               ? options.resume
-                   : !options.out.empty() ? options.out
-                                          : free_run_folder(settings.text("recipe"));
-  gan::Evaluate evaluate = resuming ? gan::Evaluate() : evaluator(settings, terminal);
-  gan::Trainer trainer = resuming ? gan::Trainer::resume(outcome.folder, steps_to_resume_to(options), observer)
-                                  : gan::Trainer::start(settings, outcome.folder, options.force, observer);
-  trainer.evaluate_with(resuming ? evaluator(trainer.settings(), terminal) : std::move(evaluate));
-  outcome.complete = trainer.run(stop);
+  observer.on_work = [&](const std::string& what, int64_t done, int64_t total) {
+    if (requests.stop) throw Interrupted();
+    terminal.work(what, done, total);
+  };
+  gan::Trainer trainer = trainer_for(options, observer);
+  outcome.folder = trainer.folder();
+  outcome.complete = trainer.run(requests);
   outcome.last.step = trainer.step();
   terminal.finish();
 
@@ -184,8 +189,7 @@ int train(const TrainOptions& options) {
   return exit_interrupted;
 }
 
-// ---- --help
-// -----------------------------------------------------------------------------------------------------------
+// ---- --help ----
 
 constexpr const char* examples = R"(Examples:
   forger train
@@ -247,20 +251,16 @@ Command train_command(CLI::App& root) {
   const auto group = "The run";
   app->add_option("--out", options->out, "Folder of the run; runs/RECIPE, or the next free number, when left out")
       ->option_text("DIR")
-      ->check(not_an_option)
       ->group(group);
   app->add_flag("--force", options->force, "Replace the run that --out holds")->group(group);
   app->add_option("--resume", options->resume, "Go on with the run in this folder; --steps makes it longer")
       ->option_text("DIR")
-      ->check(not_an_option)
       ->group(group);
   app->add_option("--config", options->config, "Settings from a file, such as another run's config.toml")
       ->option_text("FILE.toml")
-      ->check(not_an_option)
       ->group(group);
   app->add_option("--set", options->assignments, "Any setting by its key; can be given again")
       ->option_text("KEY=VALUE")
-      ->check(not_an_option)
       ->allow_extra_args(false)
       ->group(group);
   app->add_flag("--json", options->json, "End with a line of JSON on standard output")->group(group);

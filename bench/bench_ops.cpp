@@ -23,7 +23,7 @@
 #include "bench/roofline.h"
 #include "core/device.h"
 #include "kernels/kernels.h"
-#include "nn/checkpoint.h"
+#include "core/file.h"
 
 namespace {
 
@@ -224,7 +224,7 @@ void bench(const Settings& s) {
   add_matmul(entries, 1024);
   const Machine machine = measure(entries);
   s.json ? print_json(s, machine, entries) : print_table(s, machine, entries);
-  if (!s.svg.empty()) forger::nn::write_file_atomically(s.svg, picture(s, machine, entries));
+  if (!s.svg.empty()) forger::write_file(s.svg, picture(s, machine, entries));
 }
 
 // ---- errors ----

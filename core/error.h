@@ -28,6 +28,11 @@ struct UsageError : Error {
   using Error::Error;
 };  // a setting or option that cannot be
 
+// Work that was given up because a person asked for that (Ctrl-C). Not an Error, so that nobody takes it for a failure.
+struct Interrupted : std::exception {
+  const char* what() const noexcept override { return "interrupted"; }
+};
+
 // "a 3 b" from ("a ", 3, " b"): anything that streams.
 template <class... Parts>
 std::string text(const Parts&... parts) {

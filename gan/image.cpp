@@ -21,7 +21,8 @@
 #include <span>
 #include <sstream>
 
-#include "nn/checkpoint.h"
+#include "core/file.h"
+#include "core/ops.h"
 
 #pragma GCC diagnostic push
 #pragma GCC diagnostic ignored "-Wconversion"
@@ -203,7 +204,7 @@ std::string encode_png(const Image& image) {
   return bytes;
 }
 
-void write_png(const std::string& path, const Image& image) { nn::write_file_atomically(path, encode_png(image)); }
+void write_png(const std::string& path, const Image& image) { write_file(path, encode_png(image)); }
 
 Image with_channels(const Image& image, int64_t channels) {
   if (image.channels == channels) return image;
@@ -254,21 +255,45 @@ void to_sample(const Image& image, float* sample) {
                  [](uint8_t pixel) { return static_cast<float>(pixel) / 127.5f - 1.0f; });
 }
 
-Image grid(const Tensor& images, int64_t columns) {
-  check<ShapeError>(images.rank() == 4 && images.size(0) > 0 && (images.size(3) == 1 || images.size(3) == 3),
-                    "[grid] expects images (N, H, W, 1 or 3), got ", images.shape());
+namespace {
+
+constexpr int64_t border = 2;  // white pixels between the cells of a grid
+
+// A white picture with room for `count` images of that shape, (N, H, W, C).
+Image empty_grid(int64_t count, const Shape& images, int64_t columns) {
+  check<ShapeError>(images.rank() == 4 && images[0] > 0 && (images[3] == 1 || images[3] == 3),
+                    "[grid] expects images (N, H, W, 1 or 3), got ", images);
   check<ShapeError>(columns > 0, "[grid] needs at least one column, got ", columns);
-  constexpr int64_t border = 2;
+  const int64_t across = std::min(columns, count), down = (count + across - 1) / across;
+  const int64_t height = down * (images[1] + border) - border, width = across * (images[2] + border) - border;
+  constexpr int64_t most_bytes = int64_t{1} << 30;
+  check<UsageError>(height <= most_bytes / (width * images[3]), "a grid of ", count, " images would have ", width, "x",
+                    height, " pixels, which is too much for one picture");
+  return blank(height, width, images[3]);
+}
+
+// Images (N, H, W, C) into the cells from `first` on of a grid of that many columns.
+void fill_cells(Image& grid, const Tensor& images, int64_t first, int64_t columns) {
   const int64_t n = images.size(0), h = images.size(1), w = images.size(2), c = images.size(3);
-  const int64_t across = std::min(columns, n), down = (n + across - 1) / across;
-  Image picture = blank(down * (h + border) - border, across * (w + border) - border, c);
   const std::vector<double> values = images.to_vector();
   const double* value = values.data();
-  for (int64_t i = 0; i < n; i++) {
-    const int64_t top = i / across * (h + border), left = i % across * (w + border);
+  for (int64_t i = first; i < first + n; i++) {
+    const int64_t top = i / columns * (h + border), left = i % columns * (w + border);
     for (int64_t row = 0; row < h; row++, value += w * c)
-      std::transform(value, value + w * c, pixel(picture, top + row, left), to_byte);
+      std::transform(value, value + w * c, pixel(grid, top + row, left), to_byte);
   }
+}
+
+int64_t columns_for(int64_t count, int64_t columns) {
+  if (columns > 0) return columns;
+  return static_cast<int64_t>(std::ceil(std::sqrt(static_cast<double>(count))));  // about square
+}
+
+}  // namespace
+
+Image grid(const Tensor& images, int64_t columns) {
+  Image picture = empty_grid(images.size(0), images.shape(), columns);
+  fill_cells(picture, images, 0, std::min(columns, images.size(0)));
   return picture;
 }
 
@@ -296,10 +321,27 @@ Image scatter(const Tensor& points, double extent, int64_t side) {
 }
 
 Image picture(const Tensor& samples, int64_t columns) {
+  PictureBuilder builder(samples.size(0), columns);
+  builder.add(samples);
+  return builder.picture();
+}
+
+void PictureBuilder::add(const Tensor& samples) {
+  check<ShapeError>(added_ + samples.size(0) <= count_, "[picture] more than ", count_, " samples");
+  if (samples.rank() == 2) {
+    points_.push_back(samples);
+  } else {
+    const int64_t columns = columns_for(count_, columns_);
+    if (added_ == 0) grid_ = empty_grid(count_, samples.shape(), columns);
+    fill_cells(grid_, samples, added_, std::min(columns, count_));
+  }
+  added_ += samples.size(0);
+}
+
+Image PictureBuilder::picture() const {
+  check<Error>(added_ > 0, "[picture] of no samples");
   constexpr double extent = 5;
-  if (samples.rank() == 2) return scatter(samples, extent);
-  const double square = std::ceil(std::sqrt(static_cast<double>(samples.size(0))));
-  return grid(samples, columns > 0 ? columns : static_cast<int64_t>(square));
+  return points_.empty() ? grid_ : scatter(concat(points_, 0), extent);
 }
 
 }  // namespace forger::gan

@@ -40,4 +40,17 @@ Image scatter(const Tensor& points, double extent, int64_t side = 256);
 // which holds all of the mixtures.
 Image picture(const Tensor& samples, int64_t columns = 0);
 
+// The same, of `count` samples that come in batches: what is kept of an image are its 8-bit pixels in the grid.
+class PictureBuilder {
+ public:
+  explicit PictureBuilder(int64_t count, int64_t columns = 0) : count_(count), columns_(columns) {}
+  void add(const Tensor& samples);  // UsageError when the grid would be larger than a PNG file may be here (1 GiB)
+  Image picture() const;            // of those that came; count 0 of them is an Error
+
+ private:
+  int64_t count_, columns_, added_ = 0;
+  Image grid_;
+  std::vector<Tensor> points_;
+};
+
 }  // namespace forger::gan

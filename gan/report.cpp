@@ -25,9 +25,10 @@
 #include <nlohmann/json.hpp>
 
 #include "core/error.h"
+#include "core/file.h"
+#include "core/utf8.h"
 #include "gan/run_folder.h"
 #include "kernels/kernels.h"
-#include "nn/checkpoint.h"
 
 namespace forger::gan {
 namespace fs = std::filesystem;
@@ -537,7 +538,7 @@ for(const svg of document.querySelectorAll('.chart svg')){
 std::string page(const std::string& run_folder) {
   const Metrics metrics = parse_metrics(read_file(fs::path(run_folder) / "metrics.csv"));
   const Table config = parse_config(read_file(fs::path(run_folder) / "config.toml"));
-  const std::string name = fs::absolute(run_folder).lexically_normal().filename().string();
+  const std::string name = to_utf8(fs::absolute(run_folder).lexically_normal().filename().string());
   const std::string recipe = find(config, "recipe"), data = find(config, "data");
   std::ostringstream html;
   html << "<!doctype html><html lang='en'><head><meta charset='utf-8'>"
@@ -568,7 +569,7 @@ std::vector<std::string> preview_files(const std::string& run_folder) {
 }
 
 void write_report(const std::string& run_folder) {
-  nn::write_file_atomically((fs::path(run_folder) / "report.html").string(), page(run_folder));
+  write_file((fs::path(run_folder) / "report.html").string(), page(run_folder));
 }
 
 }  // namespace forger::gan

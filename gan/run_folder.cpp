@@ -1,18 +1,22 @@
 #include "gan/run_folder.h"
 
 #include <algorithm>
+#include <cerrno>
 #include <charconv>
 #include <cstdio>
+#include <set>
 #include <sstream>
 
 #include "core/error.h"
-#include "nn/checkpoint.h"
+#include "core/utf8.h"
+#include "gan/settings.h"
 
 namespace forger::gan {
 namespace fs = std::filesystem;
 namespace {
 
 constexpr std::string_view prefix = "step-", suffix = ".safetensors";
+constexpr const char* list_heading = "# Files of this run: what --force removes. Anything else in the folder is yours.";
 
 std::string step_name(int64_t step, std::string_view extension) {
   std::string digits = std::to_string(step);
@@ -31,11 +35,34 @@ std::optional<int64_t> step_of(const std::string& name) {
   return step;
 }
 
+bool is_there(const fs::path& path) {
+  std::error_code unreadable;
+  return fs::symlink_status(path, unreadable).type() != fs::file_type::not_found;
+}
+
+// Entries of a folder by path; none where there is no such folder.
+std::vector<fs::path> entries(const fs::path& folder) {
+  std::vector<fs::path> found;
+  std::error_code error;
+  for (const auto& entry : fs::directory_iterator(folder, error)) found.push_back(entry.path());
+  std::sort(found.begin(), found.end());
+  return found;
+}
+
+// A line of files.txt never leads out of the folder.
+bool stays_inside(const fs::path& name) {
+  return name.is_relative() && std::none_of(name.begin(), name.end(), [](const fs::path& part) { return part == ".."; });
+}
+
 }  // namespace
 
 std::string RunFolder::sample(int64_t step) const { return path_ / "samples" / step_name(step, ".png"); }
 std::string RunFolder::checkpoint(int64_t step) const { return path_ / "checkpoints" / step_name(step, suffix); }
-bool RunFolder::holds_run() const { return fs::exists(path_ / "config.toml") || fs::exists(path_ / "checkpoints"); }
+bool RunFolder::holds_run() const { return is_run_config(config()); }
+
+void RunFolder::require_run() const {
+  check<UsageError>(is_there(config()), "'", path_.string(), "' holds no run: there is no config.toml in it");
+}
 
 void RunFolder::create() const {
   for (const fs::path& folder : {path_, path_ / "samples", path_ / "checkpoints"}) {
@@ -46,21 +73,86 @@ void RunFolder::create() const {
   }
 }
 
+// ---- whose files they are ----
+
+std::vector<std::string> RunFolder::owned() const {
+  std::ifstream in(files());
+  std::vector<std::string> names;
+  std::string line;
+  if (!std::getline(in, line) || line != list_heading) return names;  // none, or a file of that name that is not ours
+  while (std::getline(in, line))
+    if (!line.empty() && stays_inside(line)) names.push_back(line);
+  return names;
+}
+
+const std::string& RunFolder::own(const std::string& file) const {
+  const std::string name = fs::path(file).lexically_relative(path_).generic_string();
+  const std::vector<std::string> names = owned();
+  if (std::find(names.begin(), names.end(), name) != names.end()) return file;
+  std::ofstream out(files(), std::ios::app);
+  out << (names.empty() ? text(list_heading, '\n') : "") + name + "\n" << std::flush;  // one write: others append, too
+  check<DataError>(out.good(), "cannot write ", files());
+  return file;
+}
+
+std::optional<std::string> RunFolder::foreign_file() const {
+  std::set<std::string> mine;
+  for (const std::string& name : owned()) mine.insert((path_ / name).string());
+  for (const std::string& file :
+       {config(), metrics(), scores(), evaluation(), modes(), sanity(), report(), log(), left_out(), files()}) {
+    const bool ours = mine.contains(file) || (file == files() && !mine.empty());
+    if (is_there(file) && !ours) return file;
+  }
+  for (const char* name : {"samples", "checkpoints"}) {
+    const fs::path folder = path_ / name;
+    if (is_there(folder) && !fs::is_directory(folder)) return folder.string();
+    for (const fs::path& entry : entries(folder)) {
+      const bool ours = std::any_of(mine.begin(), mine.end(), [&](const std::string& file) {
+        return entry == file || is_temporary_of(entry.string(), file);
+      });
+      if (!ours) return entry.string();
+    }
+  }
+  return {};
+}
+
 void RunFolder::clear() const {
-  for (const char* name : {"config.toml", "metrics.csv", "scores.csv", "evaluation.json", "modes.png", "sanity.svg",
-                           "log.txt", "report.html", "samples", "checkpoints"}) {
+  remove_temporaries();
+  std::vector<std::string> names = owned();
+  // The run is one to the last, so that a process that is killed half-way leaves what can be replaced.
+  std::stable_partition(names.begin(), names.end(), [](const std::string& name) { return name != "config.toml"; });
+  names.push_back("files.txt");
+  for (const std::string& name : names) {
     std::error_code error;
-    fs::remove_all(path_ / name, error);
-    check<DataError>(!error, "--force: cannot remove '", (path_ / name).string(), "': ", error.message());
+    if (!fs::is_directory(fs::symlink_status(path_ / name, error))) fs::remove(path_ / name, error);
+    check<DataError>(!is_there(path_ / name) || fs::is_directory(path_ / name), "--force: cannot remove '",
+                     (path_ / name).string(), "': ", error.message());
+  }
+  for (const char* name : {"samples", "checkpoints"}) {
+    std::error_code not_empty;
+    fs::remove(path_ / name, not_empty);
   }
 }
 
+void RunFolder::remove_temporaries() const {
+  const std::vector<std::string> names = owned();
+  for (const fs::path& folder : {path_, path_ / "samples", path_ / "checkpoints"}) {
+    for (const fs::path& entry : entries(folder)) {
+      const bool ours = std::any_of(names.begin(), names.end(), [&](const std::string& name) {
+        return is_temporary_of(entry.string(), (path_ / name).string());
+      });
+      std::error_code ignored;  // one file too many does no harm
+      if (ours) fs::remove(entry, ignored);
+    }
+  }
+}
+
+// ---- checkpoints ----
+
 std::vector<int64_t> RunFolder::checkpoint_steps() const {
   std::vector<int64_t> steps;
-  std::error_code error;
-  for (const auto& entry : fs::directory_iterator(path_ / "checkpoints", error)) {
-    if (const auto step = step_of(entry.path().filename().string())) steps.push_back(*step);
-  }
+  for (const fs::path& entry : entries(path_ / "checkpoints"))
+    if (const auto step = step_of(entry.filename().string())) steps.push_back(*step);
   std::sort(steps.begin(), steps.end());
   return steps;
 }
@@ -74,15 +166,90 @@ void RunFolder::keep_newest_checkpoints(int64_t count) const {
   });
 }
 
+// ---- claims ----
+
+RunClaim::MadeFolders::~MadeFolders() {
+  std::error_code not_empty;  // a run came of it
+  for (auto folder = paths.rbegin(); folder != paths.rend(); ++folder) fs::remove(*folder, not_empty);
+}
+
+// Makes what is missing of the path, one folder at a time: each is made by one process only, and by that one removed.
+RunClaim::RunClaim(const std::string& path, std::string& holder) : folder_(path) {
+  std::error_code error;
+  for (int tries = 0; tries < 100; tries++) {
+    fs::path so_far;
+    for (const fs::path& part : fs::path(path)) {
+      so_far /= part;
+      if (!part.empty() && fs::create_directory(so_far, error)) made_.paths.push_back(so_far);
+      if (error) break;
+    }
+    if (error != std::errc::no_such_file_or_directory) break;  // else another process took its folders back in between
+  }
+  check<DataError>(!error && fs::is_directory(path), "--out: cannot create the folder '", path,
+                   "': ", error ? error.message() : "something else has that name");
+  if (auto lock = FileLock::try_lock(folder_.lock(), &holder)) lock_.emplace(std::move(*lock));
+}
+
+RunClaim RunClaim::of(const std::string& path) {
+  std::string holder;
+  RunClaim claim(path, holder);
+  check<Error>(claim.lock_.has_value(), "'", path, "' is in use by another forger (", holder,
+               "): wait for it to end, or name another folder");
+  return claim;
+}
+
+RunClaim RunClaim::of_run(const std::string& path) {
+  RunFolder(path).require_run();
+  return of(path);
+}
+
+RunClaim RunClaim::first_free(const std::string& path) {
+  const auto taken = [](const std::string& folder) {  // by anything but a lock
+    const std::vector<fs::path> found = entries(folder);
+    return std::any_of(found.begin(), found.end(), [](const fs::path& entry) { return entry.filename() != ".lock"; }) ||
+           (is_there(folder) && !fs::is_directory(folder));
+  };
+  std::string folder = path, holder;
+  for (int i = 2;; folder = text(path, '-', i++)) {
+    if (taken(folder)) continue;
+    RunClaim claim(folder, holder);
+    if (claim.lock_ && !taken(folder)) return claim;
+  }
+}
+
+// ---- rows ----
+
+namespace {
+
+// Reads "step,seconds,..." of a row.
+bool read_row(const std::string& line, int64_t& step, double& seconds) {
+  long number = 0;
+  if (std::sscanf(line.c_str(), "%ld,%lf", &number, &seconds) != 2) return false;
+  step = number;
+  return true;
+}
+
+}  // namespace
+
+bool has_rows(const std::string& path) {
+  std::ifstream in(path);
+  int64_t step = 0;
+  double seconds = 0;
+  for (std::string line; std::getline(in, line);)
+    if (read_row(line, step, seconds)) return true;
+  return false;
+}
+
 MetricsFile::MetricsFile(const std::string& path, int64_t last_step, int digits) : path_(path), digits_(digits) {
   std::ifstream in(path);
   std::string kept, line, names, last;
   for (bool header = true; std::getline(in, line) && !in.eof(); header = false) {  // at eof the row lacks its line end
-    int64_t step = 0;
-    double seconds = 0;
     if (!header) {
-      const bool row = std::sscanf(line.c_str(), "%ld,%lf", &step, &seconds) == 2;
-      if (!row || step > last_step) break;
+      int64_t step = 0;
+      double seconds = 0;
+      if (!read_row(line, step, seconds)) continue;  // not a row: something else was written into the file
+      if (step > last_step) break;
+      last_step_ = step;
       seconds_ = seconds;
     }
     (header ? names : last) = line;
@@ -93,7 +260,7 @@ MetricsFile::MetricsFile(const std::string& path, int64_t last_step, int digits)
   for (std::string name, cell; std::getline(columns, name, ',') && std::getline(cells, cell, ',');)
     last_[name] = std::strtod(cell.c_str(), nullptr);
   in.close();
-  nn::write_file_atomically(path, kept);
+  write_file(path, kept);
   out_.open(path, std::ios::app);
   check<DataError>(out_.good(), "cannot write '", path, "'");
 }

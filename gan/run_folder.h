@@ -1,4 +1,7 @@
-// The files of a run folder by name, and the reading back of what a resumed run needs. See gan/trainer.h for the list.
+// The files of a run folder by name, what may be removed of them, and the reading back of what a resumed run needs. See
+// gan/trainer.h for the list.
+//
+// What a run wrote is kept in files.txt, a name per line: that, and nothing else, is removed when it is replaced.
 #pragma once
 #include <cstdint>
 #include <filesystem>
@@ -7,6 +10,8 @@
 #include <optional>
 #include <string>
 #include <vector>
+
+#include "core/file.h"
 
 namespace forger::gan {
 
@@ -20,21 +25,61 @@ class RunFolder {
   std::string evaluation() const { return path_ / "evaluation.json"; }  // what `forger evaluate` found
   std::string modes() const { return path_ / "modes.png"; }
   std::string sanity() const { return path_ / "sanity.svg"; }
+  std::string report() const { return path_ / "report.html"; }
   std::string log() const { return path_ / "log.txt"; }
+  std::string left_out() const { return path_ / "left-out.txt"; }  // pictures of the data that cannot be read
+  std::string files() const { return path_ / "files.txt"; }
+  std::string lock() const { return path_ / ".lock"; }
   std::string sample(int64_t step) const;      // samples/step-000500.png
   std::string checkpoint(int64_t step) const;  // checkpoints/step-000500.safetensors
   std::string best_checkpoint() const { return path_ / "checkpoints" / "best.safetensors"; }
   const std::filesystem::path& path() const { return path_; }
 
+  // Its config.toml is one that a run wrote: neither a folder named `checkpoints` nor settings written by hand make one.
   bool holds_run() const;
+  void require_run() const;  // UsageError when there is no config.toml
   void create() const;  // the folder and its sub-folders; DataError when that is not possible
-  void clear() const;   // removes a run's files, and nothing else
+
+  // Enters one of the files above into files.txt and returns it: to be called before it is first written.
+  const std::string& own(const std::string& file) const;
+  // A file where the run would write, or beside its samples or checkpoints, that no run wrote; empty when there is none.
+  std::optional<std::string> foreign_file() const;
+  void clear() const;               // removes the run's files, and folders that are empty then
+  void remove_temporaries() const;  // those of its files that a killed process left
 
   std::vector<int64_t> checkpoint_steps() const;  // ascending
   void keep_newest_checkpoints(int64_t count) const;
 
  private:
+  std::vector<std::string> owned() const;  // relative names
   std::filesystem::path path_;
+};
+
+// A run folder in the hands of one process, until this object or the process goes. What it made of a new one and no run
+// came of (a setting that cannot be, data that is not there) is taken back.
+class RunClaim {
+ public:
+  // The folder is made when it is not there. Error when another process has it.
+  static RunClaim of(const std::string& path);
+  static RunClaim of_run(const std::string& path);  // UsageError when it holds none; then nothing is made
+  // The first of "runs/dcgan", "runs/dcgan-2", ... that holds nothing; however many processes ask at once.
+  static RunClaim first_free(const std::string& path);
+  const RunFolder& folder() const { return folder_; }
+
+ private:
+  // Folders that were made, outermost first: at the end those go that are empty.
+  struct MadeFolders {
+    std::vector<std::filesystem::path> paths;
+    MadeFolders() = default;
+    MadeFolders(MadeFolders&&) noexcept = default;
+    MadeFolders& operator=(MadeFolders&&) = delete;
+    ~MadeFolders();
+  };
+
+  RunClaim(const std::string& path, std::string& holder);  // without a lock, perhaps
+  RunFolder folder_;
+  MadeFolders made_;
+  std::optional<FileLock> lock_;  // goes first
 };
 
 // metrics.csv, a row per step, and scores.csv, a row per evaluation. Every row is flushed, so that a killed run loses
@@ -46,17 +91,22 @@ class MetricsFile {
   // Values are written with so many significant digits; 17 keep every bit.
   MetricsFile(const std::string& path, int64_t last_step, int digits = 9);
   void append(int64_t step, double seconds, const std::vector<std::pair<std::string, double>>& values);
-  double seconds() const { return seconds_; }  // training time at the last row kept
+  int64_t last_step() const { return last_step_; }  // of the last row; 0 when there is none
+  double seconds() const { return seconds_; }       // training time at the last row kept
   // The last row kept, by column; empty when there is none.
   const std::map<std::string, double>& last() const { return last_; }
 
  private:
   std::string path_;
   std::ofstream out_;
+  int64_t last_step_ = 0;
   double seconds_ = 0;
   int digits_;
   std::map<std::string, double> last_;
   bool empty_ = true;  // no header yet
 };
+
+// Whether metrics.csv tells of a step: a run without checkpoints that has one has lost them.
+bool has_rows(const std::string& path);
 
 }  // namespace forger::gan

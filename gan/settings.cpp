@@ -15,11 +15,12 @@
 #include <charconv>
 #include <cmath>
 #include <filesystem>
-#include <fstream>
 #include <numeric>
 #include <sstream>
 
 #include "core/error.h"
+#include "core/file.h"
+#include "core/utf8.h"
 
 namespace forger::gan {
 namespace {
@@ -45,9 +46,9 @@ std::string shortest(double x) {
 
 // ---- TOML's words for values ----
 
-std::string quoted(const std::string& s) {
+std::string quoted(const std::string& bytes) {
   std::string out = "\"";
-  for (const char c : s) {
+  for (const char c : to_utf8(bytes)) {
     constexpr char hex[] = "0123456789abcdef";
     const auto byte = static_cast<unsigned char>(c);
     if (c == '"' || c == '\\') {
@@ -73,16 +74,6 @@ std::string literal(const Value& value) {
   return digits.find_first_of(".e") == digits.npos ? digits + ".0" : digits;  // TOML's 1 is an integer, 1.0 is not
 }
 
-// TOML holds UTF-8 only, so other bytes (a path in an old encoding) could be written but never be read again.
-bool storable(const std::string& s) {
-  try {
-    (void)toml::parse("x = " + quoted(s));
-    return true;
-  } catch (const toml::parse_error&) {
-    return false;
-  }
-}
-
 // ---- what may enter the table ----
 
 // The value as the setting's type and within its bounds. UsageError opens with `name`.
@@ -91,11 +82,7 @@ Value fit(const std::string& name, const Setting& setting, Value value) {
     value = static_cast<double>(std::get<int64_t>(value));
   check<UsageError>(value.index() == setting.value.index(), name, " must be ", type_name(setting.value), ", got ",
                     literal(value));
-  if (const auto* s = std::get_if<std::string>(&value)) {
-    check<UsageError>(storable(*s), name, " must be valid UTF-8 text");
-    return value;
-  }
-  if (std::holds_alternative<bool>(value)) return value;
+  if (std::holds_alternative<std::string>(value) || std::holds_alternative<bool>(value)) return value;
   const double x =
       std::holds_alternative<double>(value) ? std::get<double>(value) : static_cast<double>(std::get<int64_t>(value));
   check<UsageError>(std::isfinite(x), name, " must be a finite number, got ", shortest(x));
@@ -104,9 +91,8 @@ Value fit(const std::string& name, const Setting& setting, Value value) {
   return value;
 }
 
-// The whole text as a number, or none.
 template <class T>
-bool read_number(const std::string& text, T& number) {
+bool read_whole_number(const std::string& text, T& number) {
   const char* end = text.data() + text.size();
   const auto [stop, error] = std::from_chars(text.data(), end, number);
   return error == std::errc() && stop == end;
@@ -122,9 +108,9 @@ Value parse(const std::string& name, const Setting& setting, const std::string& 
       if (typed == no) return false;
   }
   int64_t integer = 0;
-  if (std::holds_alternative<int64_t>(setting.value) && read_number(typed, integer)) return integer;
+  if (std::holds_alternative<int64_t>(setting.value) && read_whole_number(typed, integer)) return integer;
   double real = 0;
-  if (std::holds_alternative<double>(setting.value) && read_number(typed, real)) return real;
+  if (std::holds_alternative<double>(setting.value) && read_whole_number(typed, real)) return real;
   throw UsageError(text(name, " must be ", type_name(setting.value), ", got '", typed, "'"));
 }
 
@@ -214,6 +200,7 @@ Settings common_settings() {
          {"beta1", 0.5, "Adam's decay of the first moment", 0, 0.9999},
          {"beta2", 0.999, "Adam's decay of the second moment", 0, 0.9999999},
          {"schedule", "constant", "of the learning rates: constant, linear or cosine"},
+         {"init_from", "", "begin with the weights of another run, or of a file, as far as names and shapes fit"},
          {"n_critic", int64_t{1}, "discriminator updates per generator update", 1, 1000},
          {"ema", 0.999, "decay of the generator's moving average, which samples; 0: none", 0, 0.999999}});
   group("evaluation",
@@ -278,12 +265,8 @@ toml::table parse_table(const std::string& source, const std::string& origin) {
   }
 }
 
-std::string read_whole(const std::string& path) {
-  std::ifstream file(path, std::ios::binary);
-  std::ostringstream bytes;
-  bytes << file.rdbuf();
-  check<UsageError>(file.good() && bytes.good(), "cannot read the settings file '", path, "'");
-  return bytes.str();
+std::string read_whole(const std::string& path) try { return read_file(path); } catch (const DataError& error) {
+  throw UsageError(text("the settings file: ", error.what()));
 }
 
 }  // namespace
@@ -303,7 +286,7 @@ void parse_toml(Settings& settings, const std::string& source, const std::string
     } else if (const auto* real = node.as_floating_point()) {
       value = real->get();
     } else if (const auto* string = node.as_string()) {
-      value = string->get();
+      value = from_utf8(string->get());
     } else {
       throw UsageError(text(place, name, " must be ", type_name(setting->value)));
     }
@@ -331,6 +314,8 @@ bool is_run_config(const std::string& path) {
     return false;
   }
 }
+
+bool read_number(const std::string& text, int64_t& number) { return read_whole_number(text, number); }
 
 // ---- Levenshtein distance, one row at a time ----
 

@@ -65,6 +65,9 @@ std::string recipe_in_toml(const std::string& path);
 // data. Settings written by hand are not, and neither is anything that cannot be read.
 bool is_run_config(const std::string& path);
 
+// The whole text as a decimal integer: "010" is ten. False when it is none, or too large.
+bool read_number(const std::string& text, int64_t& number);
+
 // The known word with the fewest single-letter edits to `word`, for "did you mean"; "" when there is none.
 std::string nearest(const std::string& word, const std::vector<std::string>& known);
 

@@ -20,7 +20,13 @@ Readings Stepper::step(bool checked) {
   if (!graph_) {
     std::optional<UncheckedUpdates> unchecked;
     if (!checked) unchecked.emplace();
-    return recipe_.step([this] { return next_batch(); });
+    std::vector<Loader::Batch> batches;
+    for (size_t i = 0; i < draws_; i++) batches.push_back(next_batch());
+    size_t taken = 0;
+    const Readings readings =
+        recipe_.step([&] { return taken++ < batches.size() ? batches[taken - 1] : next_batch(); });
+    draws_ = taken;
+    return readings;
   }
   if (inputs_.empty()) {  // the first step runs as written: memory that is made on demand is there afterwards
     const UncheckedUpdates unchecked;

@@ -14,7 +14,8 @@ class Stepper {
   // A graph needs a device that records: step() throws DeviceError on the CPU.
   Stepper(Recipe& recipe, Loader& loader, Device device, bool graph);
 
-  // One training step. Readings hold until the next one. `checked`: losses are looked at before they are acted on, and
+  // One training step. Its batches are there before it begins, but for the first one's: data that cannot be read leaves
+  // the networks between two steps. Readings hold until the next one. `checked`: losses are looked at before they are acted on, and
   // NonFiniteError names the op that made the first NaN; a step that is not checked, or replayed, never waits.
   Readings step(bool checked);
 
@@ -26,6 +27,7 @@ class Stepper {
   Loader& loader_;
   Device device_;
   bool graph_;
+  size_t draws_ = 0;                       // batches of a step, known after the first
   std::vector<Loader::Batch> inputs_;      // of a recorded step: written in place before each replay
   uint64_t first_block_ = 0, blocks_ = 0;  // of random numbers: where the recorded step began, how many it draws
   Readings readings_;

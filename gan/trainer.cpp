@@ -4,16 +4,15 @@
 #include <cmath>
 #include <deque>
 #include <filesystem>
-#include <thread>
 
-#include "core/autograd.h"
 #include "core/device.h"
+#include "core/utf8.h"
 #include "gan/image.h"
 #include "gan/report.h"
-#include "gan/run_folder.h"
+#include "gan/state.h"
 #include "gan/stepper.h"
+#include "gan/trained.h"
 #include "gan/watch.h"
-#include "nn/checkpoint.h"
 
 namespace forger::gan {
 namespace {
@@ -21,119 +20,8 @@ namespace {
 namespace fs = std::filesystem;
 using Clock = std::chrono::steady_clock;
 
-constexpr const char* found_out = "found out by the trainer";  // the heading in config.toml
 const std::string best_suffix = "_best";                       // of a score's column in scores.csv: the best one so far
 constexpr uint64_t preview_stream = 2;  // of the run's seed; stream 0 is the training's, the loader has its own
-
-// Threads, fused paths: what a run's settings say of the machine. `threads` is resolved to a number, because results
-// are reproducible for a given one.
-void apply_machine_settings(Settings& settings) {
-  const Device device = find_device(settings.text("device"));
-  check<UsageError>(!settings.flag("graph") || device != Device::cpu, "--graph needs --device cuda or simt");
-  kernels::set_math_mode(find_math_mode(settings.text("math")));
-  kernels::set_conv_method(find_conv_method(settings.text("conv")));
-  if (settings.integer("threads") == 0) {
-    settings.set("threads", Value(static_cast<int64_t>(std::max(1u, std::thread::hardware_concurrency()))));
-  }
-  kernels::set_threads(static_cast<int>(settings.integer("threads")));
-  set_fused(settings.flag("fused"));
-}
-
-Shape parse_shape(const std::string& written) {  // the inverse of text(shape): "32x32x1"
-  std::vector<int64_t> sizes;
-  std::istringstream in(written);
-  for (std::string part; std::getline(in, part, 'x');) sizes.push_back(std::atoll(part.c_str()));
-  return Shape(sizes);
-}
-
-Settings read_config(const RunFolder& folder) {
-  check<UsageError>(fs::exists(folder.config()), "'", folder.path().string(),
-                    "' holds no run: there is no config.toml in it");
-  Settings settings = run_settings(find_recipe(recipe_in_toml(folder.config())));
-  read_toml(settings, folder.config());
-  return settings;
-}
-
-// A recipe with the averages of its parts: all that a checkpoint holds, but for three counters.
-struct State {
-  std::string name;
-  std::unique_ptr<Recipe> recipe;
-  std::vector<Recipe::Part> parts;
-  std::vector<std::unique_ptr<nn::Ema>> averages;  // one per part, null where nothing is averaged
-
-  State(const Settings& settings, const Shape& sample)
-      : name(settings.text("recipe")), recipe(find_recipe(name).make(settings, sample)), parts(recipe->parts()) {
-    for (const auto& part : parts) {
-      averages.push_back(part.averaged ? std::make_unique<nn::Ema>(*part.module, settings.number("ema")) : nullptr);
-    }
-  }
-
-  void update_averages() {
-    for (const auto& average : averages) {
-      if (average) average->update();
-    }
-  }
-  void swap_averages() {
-    for (const auto& average : averages) {
-      if (average) average->swap();
-    }
-  }
-
-  // Handles to everything that training writes; loading copies into them.
-  nn::Checkpoint handles() const {
-    nn::Checkpoint result;
-    for (size_t i = 0; i < parts.size(); i++) {
-      result.add(parts[i].name, parts[i].module->state());
-      if (parts[i].optimizer) result.add(parts[i].name + "_optimizer", parts[i].optimizer->state());
-      if (averages[i]) result.add(parts[i].name + "_average", averages[i]->state());
-    }
-    return result;
-  }
-};
-
-struct Counters {
-  uint64_t step = 0;          // steps done
-  uint64_t random_block = 0;  // of the recipe's random numbers
-  uint64_t drawn = 0;         // samples taken from the loader
-};
-
-uint64_t read_counter(const nn::Checkpoint& checkpoint, const std::string& key, const std::string& path) {
-  const auto found = checkpoint.metadata.find(key);
-  const std::string digits = found == checkpoint.metadata.end() ? "" : found->second;
-  const bool number =
-      !digits.empty() && digits.size() < 19 && digits.find_first_not_of("0123456789") == std::string::npos;
-  check<DataError>(number, "'", path, "' is not a checkpoint of a run: its metadata has no counter '", key, "'");
-  return std::stoull(digits);
-}
-
-Counters load(State& state, const std::string& path) {
-  const nn::Checkpoint checkpoint = nn::load_checkpoint(path);
-  const auto recipe = checkpoint.metadata.find("recipe");
-  check<DataError>(recipe != checkpoint.metadata.end(), "'", path,
-                   "' is not a checkpoint of a run: it names no recipe");
-  check<DataError>(recipe->second == state.name, "'", path, "' is a checkpoint of '", recipe->second,
-                   "', this run trains '", state.name, "'");
-  try {
-    nn::load_state(state.handles().tensors, checkpoint.tensors);
-  } catch (const DataError& error) {
-    throw DataError(text("'", path, "' does not fit this run: ", error.what()));
-  }
-  const Counters counters{read_counter(checkpoint, "step", path), read_counter(checkpoint, "random_block", path),
-                          read_counter(checkpoint, "samples_drawn", path)};
-  state.recipe->random().block = counters.random_block;
-  return counters;
-}
-
-void save(const State& state, const Counters& counters, const std::string& path) {
-  nn::Checkpoint checkpoint = state.handles();
-  checkpoint.metadata = {{"format", "forger"},
-                         {"layout", "NHWC; convolution weights (O, KH, KW, C)"},
-                         {"recipe", state.name},
-                         {"step", std::to_string(counters.step)},
-                         {"random_block", std::to_string(counters.random_block)},
-                         {"samples_drawn", std::to_string(counters.drawn)}};
-  nn::save_checkpoint(path, checkpoint);
-}
 
 // Images per second over the last few seconds.
 class Speedometer {
@@ -154,6 +42,7 @@ class Speedometer {
 
 struct Trainer::Impl {
   Settings settings;
+  RunClaim claim;
   RunFolder folder;
   Observer observer;
   DataSetPtr data;
@@ -173,9 +62,10 @@ struct Trainer::Impl {
   double seconds_before = 0;  // of earlier sessions
   int64_t saved_step = -1;
 
-  Impl(const Settings& s, const RunFolder& f, Observer o, DataSetPtr d)
+  Impl(const Settings& s, RunClaim c, Observer o, DataSetPtr d)
       : settings(s),
-        folder(f),
+        claim(std::move(c)),
+        folder(claim.folder()),
         observer(std::move(o)),
         data(std::move(d)),
         state(settings, data->sample()),
@@ -183,8 +73,8 @@ struct Trainer::Impl {
         schedule(nn::find_schedule(settings.text("schedule"))) {
     const int64_t count = settings.integer("previews");
     Random noise(static_cast<uint64_t>(settings.integer("seed")), preview_stream);
-    preview_latent = state.recipe->latent(count, noise);
-    for (const auto& part : state.parts) base_rates.push_back(part.optimizer ? part.optimizer->lr : 0);
+    preview_latent = state.recipe().latent(count, noise);
+    for (const auto& part : state.parts()) base_rates.push_back(part.optimizer ? part.optimizer->lr : 0);
     // Read here, before a run folder is made: an unreadable picture among the first is refused in time.
     const Shape sample = data->sample();
     std::vector<int64_t> sizes{std::min(count, data->count())};
@@ -196,20 +86,33 @@ struct Trainer::Impl {
   }
 
   // Opens what is written to: called once nothing can be refused any more.
-  void open() {
+  void open(const std::vector<std::string>& notes, const MakeEvaluate& make_evaluate, bool replace = false) {
+    if (make_evaluate && settings.integer("evaluate_every") > 0) evaluate = make_evaluate(settings, data);
+    if (replace) folder.clear();
+    folder.create();
+    folder.remove_temporaries();
+    write_config();
     loader = std::make_unique<Loader>(data, settings.integer("batch"), static_cast<uint64_t>(settings.integer("seed")),
                                       counters.drawn);
-    stepper =
-        std::make_unique<Stepper>(*state.recipe, *loader, find_device(settings.text("device")), settings.flag("graph"));
-    metrics = std::make_unique<MetricsFile>(folder.metrics(), static_cast<int64_t>(counters.step));
+    stepper = std::make_unique<Stepper>(state.recipe(), *loader, find_device(settings.text("device")),
+                                        settings.flag("graph"));
+    metrics = std::make_unique<MetricsFile>(folder.own(folder.metrics()), static_cast<int64_t>(counters.step));
     seconds_before = metrics->seconds();
-    log.open(folder.log(), std::ios::app);
+    log.open(folder.own(folder.log()), std::ios::app);
+    for (const std::string& line : notes) note(line);
     if (settings.integer("evaluate_every") == 0) return;
     constexpr int digits = 17;  // the best score is read back on resume
-    scores = std::make_unique<MetricsFile>(folder.scores(), static_cast<int64_t>(counters.step), digits);
+    scores = std::make_unique<MetricsFile>(folder.own(folder.scores()), static_cast<int64_t>(counters.step), digits);
     for (const auto& [name, value] : scores->last()) {
       if (name.ends_with(best_suffix)) best[name.substr(0, name.size() - best_suffix.size())] = value;
     }
+  }
+
+  void write_config() const {
+    const std::string toml = to_toml(settings, "A run of Forger: forger train --resume continues it.");
+    std::error_code unreadable;
+    if (fs::exists(folder.config(), unreadable) && read_file(folder.config()) == toml) return;
+    write_file(folder.own(folder.config()), toml);
   }
 
   void note(const std::string& line) {
@@ -222,9 +125,8 @@ struct Trainer::Impl {
   }
 
   void save_as(const std::string& path) {
-    counters.drawn = loader->drawn();
-    counters.random_block = state.recipe->random().block;
-    save(state, counters, path);
+    counters.random_block = state.recipe().random().block;
+    state.save(counters, settings, folder.own(path));
   }
 
   void checkpoint() {
@@ -233,16 +135,19 @@ struct Trainer::Impl {
     save_as(folder.checkpoint(step));
     saved_step = step;
     folder.keep_newest_checkpoints(settings.integer("keep_checkpoints"));
+    folder.own(folder.report());
     write_report(folder.path().string());
     note(text("step ", step, ": checkpoint ", folder.checkpoint(step)));
   }
 
   void preview() {
-    state.swap_averages();
-    const Tensor fakes = state.recipe->generate(preview_latent);
-    state.swap_averages();
+    Tensor fakes;
+    {
+      const WithAverages averages(state);
+      fakes = state.recipe().generate(preview_latent);
+    }
     const auto step = static_cast<int64_t>(counters.step);
-    write_png(folder.sample(step), picture(fakes));
+    write_png(folder.own(folder.sample(step)), picture(fakes));
     note(text("step ", step, ": samples ", folder.sample(step)));
     if (const auto warning = watch.look_at_samples(fakes, preview_reals)) warn(text("step ", step, ": ", *warning));
   }
@@ -250,13 +155,12 @@ struct Trainer::Impl {
   void evaluation(double seconds) {
     const auto step = static_cast<int64_t>(counters.step);
     std::vector<TrainingScore> found;
-    state.swap_averages();
     try {
-      found = evaluate(*state.recipe);
+      const WithAverages averages(state);
+      found = evaluate(state.recipe());
     } catch (const Error& error) {  // scores are not worth a run
       warn(text("step ", step, ": not scored: ", error.what()));
     }
-    state.swap_averages();
     if (found.empty()) return;
     std::vector<std::pair<std::string, double>> row;
     for (const TrainingScore& score : found) {
@@ -272,51 +176,69 @@ struct Trainer::Impl {
     scores->append(step, seconds, row);
   }
 
-  bool run(const std::atomic<bool>& stop) {
+  bool due(const char* key) const {
+    const int64_t every = settings.integer(key);
+    return every > 0 && counters.step > 0 && counters.step % static_cast<uint64_t>(every) == 0;
+  }
+  bool complete() const { return counters.step >= static_cast<uint64_t>(steps); }
+
+  bool run(Requests& asked) {
     const auto start = Clock::now();
     Speedometer speed;
-    auto due = [&](const char* key) {
-      const int64_t every = settings.integer(key);
-      return every > 0 && counters.step % static_cast<uint64_t>(every) == 0;
-    };
     if (counters.step == 0) checkpoint();  // from here on there is always one to resume
-    Progress progress;
-    while (counters.step < static_cast<uint64_t>(steps)) {
-      if (stop) {
-        checkpoint();
-        return false;
+    try {
+      // An evaluation that was interrupted is made up for: an interrupted run has the rows of one that was not.
+      const bool missing = scores && scores->last_step() < static_cast<int64_t>(counters.step);
+      if (evaluate && missing && (complete() || due("evaluate_every"))) evaluation(seconds_before);
+      Progress progress;
+      while (!complete()) {
+        if (asked.stop) throw Interrupted();
+        if (asked.checkpoint.exchange(false)) checkpoint();
+        step(progress, speed, start);
       }
-      const double factor = schedule(static_cast<int64_t>(counters.step), steps);
-      for (size_t i = 0; i < state.parts.size(); i++) {
-        if (state.parts[i].optimizer) state.parts[i].optimizer->lr = base_rates[i] * factor;
-      }
-      const bool last = counters.step + 1 == static_cast<uint64_t>(steps);
-      const bool read = last || (counters.step + 1) % static_cast<uint64_t>(settings.integer("read_every")) == 0;
-      try {
-        const Readings readings = stepper->step(read);
-        if (read) progress.scalars = finite(look_at(readings));
-      } catch (const NonFiniteError& error) {
-        throw NonFiniteError(text("stopped in step ", counters.step + 1, ": ", error.what(),
-                                  "; the newest checkpoint is ", folder.checkpoint(folder.checkpoint_steps().back()),
-                                  "; a lower learning rate usually helps"));
-      }
-      state.update_averages();
-      counters.step++;
-      const double elapsed = std::chrono::duration<double>(Clock::now() - start).count();
-      progress.step = static_cast<int64_t>(counters.step);
-      progress.steps = steps;
-      progress.seconds = seconds_before + elapsed;
-      progress.images_per_second = speed.add(elapsed, static_cast<double>(loader->drawn()));
-      if (read) append_metrics(progress);
-      observer.on_step(progress);
-      if (read) {
-        if (const auto warning = watch.look(progress.scalars)) warn(text("step ", counters.step, ": ", *warning));
-      }
-      if (last || due("preview_every")) preview();
-      if (evaluate && scores && (last || due("evaluate_every"))) evaluation(progress.seconds);
-      if (last || due("checkpoint_every")) checkpoint();
+      return true;
+    } catch (const Interrupted&) {
+      checkpoint();
+      return false;
     }
-    return true;
+  }
+
+  void step(Progress& progress, Speedometer& speed, Clock::time_point start) {
+    const double factor = schedule(static_cast<int64_t>(counters.step), steps);
+    for (size_t i = 0; i < state.parts().size(); i++) {
+      if (state.parts()[i].optimizer) state.parts()[i].optimizer->lr = base_rates[i] * factor;
+    }
+    const bool last = counters.step + 1 == static_cast<uint64_t>(steps);
+    const bool read = last || (counters.step + 1) % static_cast<uint64_t>(settings.integer("read_every")) == 0;
+    try {
+      const Readings readings = stepper->step(read);
+      if (read) progress.scalars = finite(look_at(readings));
+    } catch (const NonFiniteError& error) {
+      throw NonFiniteError(text("stopped in step ", counters.step + 1, ": ", error.what(), "; the newest checkpoint is ",
+                                folder.checkpoint(folder.checkpoint_steps().back()),
+                                "; a lower learning rate usually helps"));
+    } catch (const DataError& error) {  // a picture that became unreadable: the step has not begun
+      checkpoint();
+      throw DataError(text("stopped after step ", counters.step, ": ", error.what(),
+                           "; mend it, or leave it out: forger train --resume ", folder.path().string(),
+                           " --skip-broken"));
+    }
+    state.update_averages();
+    counters.step++;
+    counters.drawn = loader->drawn();
+    const double elapsed = std::chrono::duration<double>(Clock::now() - start).count();
+    progress.step = static_cast<int64_t>(counters.step);
+    progress.steps = steps;
+    progress.seconds = seconds_before + elapsed;
+    progress.images_per_second = speed.add(elapsed, static_cast<double>(counters.drawn));
+    if (read) append_metrics(progress);
+    observer.on_step(progress);
+    if (read) {
+      if (const auto warning = watch.look(progress.scalars)) warn(text("step ", counters.step, ": ", *warning));
+    }
+    if (last || due("preview_every")) preview();
+    if (evaluate && scores && (last || due("evaluate_every"))) evaluation(progress.seconds);
+    if (last || due("checkpoint_every")) checkpoint();
   }
 
   // A step that was not checked, or replayed, can be found out only here.
@@ -336,76 +258,102 @@ struct Trainer::Impl {
   }
 };
 
-Settings run_settings(const RecipeEntry& recipe) {
-  Settings settings = settings_for(recipe);
-  settings.add({.key = "version", .value = "", .help = "the Forger that started this run", .group = found_out});
-  settings.add({.key = "data_hash", .value = "", .help = "hash of the data set", .group = found_out});
-  settings.add({.key = "sample_shape", .value = "", .help = "of one sample of the data", .group = found_out});
-  return settings;
-}
-
 Trainer::Trainer(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
 Trainer::Trainer(Trainer&&) noexcept = default;
 Trainer::~Trainer() = default;
 int64_t Trainer::step() const { return static_cast<int64_t>(impl_->counters.step); }
-const Settings& Trainer::settings() const { return impl_->settings; }
-void Trainer::evaluate_with(Evaluate evaluate) { impl_->evaluate = std::move(evaluate); }
-bool Trainer::run(const std::atomic<bool>& stop) { return impl_->run(stop); }
+std::string Trainer::folder() const { return impl_->folder.path().string(); }
+bool Trainer::run(Requests& requests) { return impl_->run(requests); }
 
-Trainer Trainer::start(const Settings& given, const std::string& out, bool force, Observer observer) {
-  const RunFolder folder(out);
-  check<UsageError>(force || !folder.holds_run(), "--out '", out,
-                    "' already holds a run; continue it with: forger train --resume ", out,
-                    ", replace it with --force, or name another folder");
+namespace {
+
+// What the trainer finds out about the data, for config.toml.
+void describe(Settings& settings, const DataSet& data) {
+  settings.set("version", Value(std::string(FORGER_VERSION)));
+  settings.set("data_hash", Value(data.hash()));
+  settings.set("sample_shape", Value(text(data.sample())));
+}
+
+void check_folder(const RunFolder& folder, bool force) {
+  const std::string out = folder.path().string();
+  const bool run = folder.holds_run();
+  check<UsageError>(force || !run, "--out '", out, "' already holds a run; continue it with: forger train --resume ",
+                    out, ", replace it with --force, or name another folder");
+  const auto foreign = folder.foreign_file();
+  check<UsageError>(!foreign, "--out '", out, "': '", foreign.value_or(""), "' is not of ", run ? "the" : "a",
+                    " run, and would be overwritten or mixed with its files; name another folder, or move it away");
+}
+
+}  // namespace
+
+Trainer Trainer::start(const Settings& given, RunClaim claim, bool force, Observer observer,
+                       const MakeEvaluate& make_evaluate) {
+  const RunFolder folder = claim.folder();
+  check_folder(folder, force);
   Settings settings = given;
   apply_machine_settings(settings);
   const DataSetPtr data = open_data(settings.text("data"), settings.integer("size"));
   check<UsageError>(settings.integer("batch") <= data->count(), "--batch ", settings.integer("batch"),
                     " is larger than the data: ", data->name(), " has ", data->count(), " samples");
-  settings.set("version", FORGER_VERSION);
-  settings.set("data_hash", data->hash());
-  settings.set("sample_shape", text(data->sample()));
-  auto impl = std::make_unique<Impl>(settings, folder, std::move(observer), data);
-  if (force) folder.clear();
-  folder.create();
-  nn::write_file_atomically(folder.config(), to_toml(settings, "A run of Forger: forger train --resume continues it."));
-  impl->open();
-  return Trainer(std::move(impl));
-}
-
-Trainer Trainer::resume(const std::string& out, int64_t steps, Observer observer) {
-  const RunFolder folder(out);
-  Settings settings = read_config(folder);
-  if (steps > 0) settings.set("steps", Value(steps));
-  apply_machine_settings(settings);
-  const DataSetPtr data = open_data(settings.text("data"), settings.integer("size"));
-  check<DataError>(data->hash() == settings.text("data_hash"), "the data '", settings.text("data"),
-                   "' has changed since the run began (", settings.text("data_hash"), " then, ", data->hash(), " now)");
-  auto impl = std::make_unique<Impl>(settings, folder, std::move(observer), data);
-  folder.create();
-  if (const auto found = folder.checkpoint_steps(); !found.empty()) {
-    impl->counters = load(impl->state, folder.checkpoint(found.back()));
-    impl->saved_step = found.back();
+  describe(settings, *data);
+  auto impl = std::make_unique<Impl>(settings, std::move(claim), std::move(observer), data);
+  std::vector<std::string> notes;
+  if (const std::string& from = settings.text("init_from"); !from.empty()) {
+    const bool run = fs::is_directory(from);
+    Found found;
+    if (run) found = newest_checkpoint(RunFolder(from), notes);
+    check<UsageError>(!run || !found.path.empty(), "--init-from: '", from, "' holds no checkpoint");
+    if (!run) found = {.checkpoint = nn::load_checkpoint(from), .path = from};
+    notes.push_back(impl->state.begin_with(found.checkpoint, found.path));
   }
-  if (steps > 0)
-    nn::write_file_atomically(folder.config(),
-                              to_toml(settings, "A run of Forger: forger train --resume continues it."));
-  impl->open();
+  impl->open(notes, make_evaluate, /*replace=*/folder.holds_run());
   return Trainer(std::move(impl));
 }
 
-Trained load_trained(const std::string& path, bool averaged) {
-  const bool file = fs::is_regular_file(path);
-  const RunFolder folder(file ? fs::absolute(path).parent_path().parent_path() : fs::path(path));
+Trainer Trainer::resume(RunClaim claim, const Changes& changes, Observer observer, const MakeEvaluate& make_evaluate) {
+  const RunFolder folder = claim.folder();
   Settings settings = read_config(folder);
+  std::vector<std::string> notes;
+  const auto change = [&](const char* key, const Value& value, const char* remark) {
+    const Settings before = settings;
+    settings.set(key, value);
+    const auto shown = [&](const Settings& s) {
+      return std::holds_alternative<int64_t>(value) ? std::to_string(s.integer(key)) : s.text(key);
+    };
+    if (shown(before) != shown(settings))
+      notes.push_back(text(key, " was ", shown(before), " and is ", shown(settings), " from now on", remark));
+  };
+  const char* const bits = ": results may differ in their last bits from those of a run that stayed";
+  if (changes.steps > 0) settings.set("steps", Value(changes.steps));
+  if (!changes.device.empty()) change("device", Value(changes.device), bits);
+  if (changes.threads > 0) change("threads", Value(changes.threads), bits);
+  if (!changes.data.empty()) change("data", Value(changes.data), "");
+  const std::string device = settings.text("device"), missing = kernels::unavailable(find_device(device));
+  check<UsageError>(missing.empty(), "the run computes on ", device, ", which is not to be had here (", missing,
+                    "); --device cpu goes on here");
+  if (settings.integer("threads") > kernels::available_threads())
+    notes.push_back(text("the run computes with ", settings.integer("threads"), " threads and this machine offers ",
+                         kernels::available_threads(), ": --threads ", kernels::available_threads(),
+                         " is faster, but for the last bits of the results"));
   apply_machine_settings(settings);
-  State state(settings, parse_shape(settings.text("sample_shape")));
-  const auto steps = folder.checkpoint_steps();
-  check<DataError>(file || !steps.empty(), "'", path, "' holds no checkpoint; train it first: forger train --resume ",
-                   path);
-  const Counters counters = load(state, file ? path : folder.checkpoint(steps.back()));
-  if (averaged) state.swap_averages();
-  return {settings, std::move(state.recipe), static_cast<int64_t>(counters.step)};
+
+  Found found = newest_checkpoint(folder, notes);
+  check<DataError>(!found.path.empty() || !has_rows(folder.metrics()), "'", folder.path().string(),
+                   "' holds no checkpoint to go on from, and its metrics.csv tells of steps that were trained: put the "
+                   "checkpoint back, or start again with --force");
+  auto impl = std::make_unique<Impl>(settings, std::move(claim), std::move(observer), data_of(settings));
+  if (!found.path.empty()) {
+    impl->counters = impl->state.load(found.checkpoint, found.path);
+    impl->saved_step = static_cast<int64_t>(impl->counters.step);
+  }
+  check<UsageError>(static_cast<uint64_t>(impl->steps) >= impl->counters.step, "--steps ", impl->steps,
+                    ": the run has done ", impl->counters.step, " already; it can only be made longer");
+  impl->open(notes, make_evaluate);
+  for (const std::string& damaged : found.damaged) {  // out of the way of those that are kept, and not thrown away
+    std::error_code ignored;
+    fs::rename(damaged, folder.own(damaged + ".damaged"), ignored);
+  }
+  return Trainer(std::move(impl));
 }
 
 }  // namespace forger::gan

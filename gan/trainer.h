@@ -1,6 +1,6 @@
 // The trainer: runs a recipe and keeps a run folder.
 //
-//   config.toml      every setting, the version, the data's hash
+//   config.toml      every setting, the version, what the data was
 //   metrics.csv      step,seconds,<the recipe's scalars>: a row per step
 //   scores.csv       step,seconds,fcd,fcd_best,...: a row per evaluation, where --evaluate-every asks for them
 //   samples/         step-000500.png: fixed noise through the averaged generator
@@ -8,9 +8,11 @@
 //                    best.safetensors: that of the best evaluation
 //   report.html      curves, previews through time, settings; self-contained
 //   log.txt          what was printed
+//   left-out.txt     pictures of the data that cannot be read and were left out
+//   files.txt        the names of all these, as far as they were written: what --force removes
 //
 // Nothing is ever half-written: checkpoints, pictures and the report are renamed into place; metrics.csv is cut back to
-// the checkpoint's step on resume.
+// the checkpoint's step on resume. One process has the folder at a time (gan/run_folder.h, RunClaim).
 #pragma once
 #include <atomic>
 #include <functional>
@@ -19,6 +21,7 @@
 #include <vector>
 
 #include "gan/recipe.h"
+#include "gan/run_folder.h"
 
 namespace forger::gan {
 
@@ -35,6 +38,9 @@ struct Observer {
   std::function<void(const std::string&)> on_note = [](const std::string&) {
   };  // "checkpoint checkpoints/step-000500.safetensors"
   std::function<void(const std::string&)> on_warning = [](const std::string&) {};  // failure watch, in plain words
+  // Other long work, "training the built-in judge"; may throw Interrupted to give it up.
+  std::function<void(const std::string& what, int64_t done, int64_t total)> on_work = [](const std::string&, int64_t,
+                                                                                         int64_t) {};
 };
 
 // A score of the generator as it trains: "fcd".
@@ -46,44 +52,49 @@ struct TrainingScore {
 // Called with the averaged weights in place. It must draw nothing from recipe.random(): a run that is watched is the
 // run that is not. Always the same names in the same order; the first one ranks checkpoints.
 using Evaluate = std::function<std::vector<TrainingScore>(Recipe& recipe)>;
+// Makes it, as the settings ask: when all else has been checked and before anything is written. Throws when a score
+// cannot be had. Called where `evaluate_every` is not 0.
+using MakeEvaluate = std::function<Evaluate(const Settings& settings, const DataSetPtr& data)>;
 
-// Everything that a run's config.toml holds: the recipe's settings and what the trainer fills in (the version, the
-// data's hash and the shape of a sample). What `start` takes; `start` overwrites the latter.
-Settings run_settings(const RecipeEntry& recipe);
+// What a person asks of a run while it goes on; set by signal handlers.
+struct Requests {
+  std::atomic<bool> stop{false};        // checkpoint and end
+  std::atomic<bool> checkpoint{false};  // checkpoint and go on
+};
+
+// What may be changed of a run that goes on; empty and 0: as it was.
+struct Changes {
+  int64_t steps = 0;  // its length
+  std::string device = {}, data = {};
+  int64_t threads = 0;
+  bool skip_broken = false;  // pictures that have become unreadable since are left out from now on
+};
 
 class Trainer {
  public:
-  // A new run in `out`: creates the folder. UsageError when it already holds a run, unless `force` (which removes that
-  // run's files).
-  static Trainer start(const Settings& settings, const std::string& out, bool force, Observer observer);
-  // Continues the newest checkpoint of the run in `out`; steps > 0 replaces the run's length.
-  static Trainer resume(const std::string& out, int64_t steps, Observer observer);
+  // A new run in the claimed folder. UsageError when that already holds a run, unless `force` (which removes that run's
+  // files, and no others), or files of somebody else where the run would write. It is scored every `evaluate_every` steps
+  // and at the end, if there is something to score it with.
+  static Trainer start(const Settings& settings, RunClaim claim, bool force, Observer observer,
+                       const MakeEvaluate& make_evaluate = {});
+  // Continues the newest checkpoint that is whole. UsageError when the folder holds no run, or fewer steps are asked for
+  // than are done; DataError when there is no checkpoint and metrics.csv tells of steps. A run that is made longer keeps
+  // the scores of its first end.
+  static Trainer resume(RunClaim claim, const Changes& changes, Observer observer,
+                        const MakeEvaluate& make_evaluate = {});
 
   Trainer(Trainer&&) noexcept;
   ~Trainer();
 
-  // Scores the generator every `evaluate_every` steps and at the end (a run that is made longer keeps the row of its
-  // first end); without it these settings have no effect.
-  void evaluate_with(Evaluate evaluate);
-
-  // Trains to the end, or until *stop becomes true (then it checkpoints). True when the run is complete.
-  bool run(const std::atomic<bool>& stop);
+  // Trains to the end, or until it is asked to stop (then it checkpoints). True when the run is complete.
+  bool run(Requests& requests);
   int64_t step() const;
-  const Settings& settings() const;
+  std::string folder() const;
 
  private:
   struct Impl;
   explicit Trainer(std::unique_ptr<Impl> impl);
   std::unique_ptr<Impl> impl_;
 };
-
-// A trained recipe from a run folder, for sampling: the newest checkpoint (or the one named), averaged weights in place
-// when `averaged`. DataError when there is none or it does not fit.
-struct Trained {
-  Settings settings;
-  std::unique_ptr<Recipe> recipe;
-  int64_t step = 0;
-};
-Trained load_trained(const std::string& path, bool averaged = true);  // a run folder or a .safetensors file inside one
 
 }  // namespace forger::gan

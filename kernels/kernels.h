@@ -240,6 +240,7 @@ std::string unavailable(Device device);  // why it cannot be used, by this build
 // Threads the CPU backend uses (OpenMP). Results are bit-identical for a given count.
 void set_threads(int count);
 int threads();
+int available_threads();
 
 // How GPUs multiply floats, in convolutions and matrix products: fp32 (at first), or tf32 on tensor cores, which round
 // the factors to 10 fraction bits and sum in fp32. GPUs older than compute capability 8.0 stay with fp32.

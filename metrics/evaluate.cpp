@@ -6,6 +6,7 @@
 #include "core/autograd.h"
 #include "core/device.h"
 #include "core/ops.h"
+#include "core/utf8.h"
 #include "gan/data/images.h"
 #include "gan/settings.h"
 #include "nn/checkpoint.h"
@@ -418,6 +419,8 @@ std::string line_of(const Score& score) {
 // ---- two sets of images ---------------------------------------------------------------------------------------------
 
 Statistics statistics_of(const Extractor& extractor, const Pictures& pictures, const Ticker& ticker) {
+  check<DataError>(pictures.count >= 2, pictures.name, ": a distance needs at least 2 images, there ",
+                   pictures.count == 1 ? "is 1" : "are none");
   const NoGrad no_grad;
   std::optional<Moments> moments;
   look_at(
@@ -427,7 +430,6 @@ Statistics statistics_of(const Extractor& extractor, const Pictures& pictures, c
         moments->add(seen.features);
       },
       ticker);
-  check<DataError>(moments.has_value(), pictures.name, ": no images to look at");
   return {moments->gaussian(), pictures.name, extractor.name(), extractor.convention(), extractor.hash()};
 }
 
@@ -446,7 +448,7 @@ void save_statistics(const std::string& path, const Statistics& s) {
   nn::Checkpoint file;
   file.tensors = {{"mean", tensor_of(s.gaussian.mean, {d})}, {"covariance", tensor_of(s.gaussian.covariance, {d, d})}};
   file.metadata = {{"format", statistics_format},
-                   {"name", s.name},
+                   {"name", to_utf8(s.name)},
                    {"count", std::to_string(s.gaussian.count)},
                    {"extractor", s.extractor},
                    {"convention", s.convention},

@@ -5,6 +5,7 @@
 #include <thread>
 
 #include "core/autograd.h"
+#include "core/utf8.h"
 #include "gan/data/images.h"
 #include "metrics/threads.h"
 #include "nn/checkpoint.h"
@@ -173,7 +174,7 @@ std::shared_ptr<const Judge> Judge::of(const gan::DataSetPtr& train, const gan::
   std::ostringstream accuracy;
   accuracy.precision(17);
   accuracy << judge->accuracy_;
-  kept.metadata = {{"accuracy", accuracy.str()}, {"data", train->name()}};
+  kept.metadata = {{"accuracy", accuracy.str()}, {"data", to_utf8(train->name())}};
   std::error_code ignored;  // an unwritable cache costs time, not results
   fs::create_directories(folder, ignored);
   try {

@@ -9,26 +9,18 @@
 // A file may come from anywhere, so the reader trusts nothing: the header is read by a state machine over JSON events
 // that admits this grammar only (no tree is built, nesting has no depth to exhaust, duplicate keys are seen), and every
 // size is checked against the file before it is used. What it allocates is bounded by the file's size.
-//
-// Writing: a temporary file, fsync, rename, fsync of the folder. A rename within a file system is atomic, so a reader
-// or a crash sees the old file or the new one, never a part.
 #include "nn/checkpoint.h"
-
-#include <fcntl.h>
-#include <sys/stat.h>
-#include <unistd.h>
 
 #include <algorithm>
 #include <bit>
-#include <cerrno>
-#include <cstdio>
 #include <cstring>
-#include <filesystem>
 #include <functional>
 #include <nlohmann/json.hpp>
 #include <numeric>
 #include <optional>
 #include <set>
+
+#include "core/file.h"
 
 namespace forger::nn {
 
@@ -74,6 +66,7 @@ struct Entry {
 struct Header {
   std::vector<Entry> entries;
   std::map<std::string, std::string> metadata;
+  uint64_t bytes = 0;  // where the data begins
 };
 
 // Receives the JSON's events in order; `state_` is where in the grammar above the next one falls.
@@ -269,7 +262,7 @@ void check_coverage(const std::vector<Entry>& entries, uint64_t data_bytes, cons
                    " bytes of data");
 }
 
-Header read_header(std::string_view header, uint64_t data_bytes, const std::string& origin) {
+Header parse_header(std::string_view header, uint64_t data_bytes, const std::string& origin) {
   check<DataError>(header.starts_with('{'), origin, ": the header does not start with '{': not a safetensors file");
   // The JSON library takes a zero byte for the end of its input and would not look at what follows.
   check<DataError>(header.find('\0') == std::string_view::npos, origin, ": the header contains a zero byte");
@@ -284,7 +277,7 @@ Header read_header(std::string_view header, uint64_t data_bytes, const std::stri
 // Reads bytes [offset, offset + into.size()), which exist.
 using ReadAt = std::function<void(uint64_t offset, std::span<std::byte> into)>;
 
-Checkpoint read_checkpoint(uint64_t size, const ReadAt& read_at, const std::string& origin) {
+Header read_header(uint64_t size, const ReadAt& read_at, const std::string& origin) {
   check<DataError>(size >= length_bytes, origin, ": ", size, " bytes are too few for a safetensors file");
   uint64_t header_bytes = 0;
   read_at(0, std::as_writable_bytes(std::span(&header_bytes, 1)));
@@ -294,13 +287,18 @@ Checkpoint read_checkpoint(uint64_t size, const ReadAt& read_at, const std::stri
   std::string text_of_header(header_bytes, '\0');
   read_at(length_bytes, std::as_writable_bytes(std::span(text_of_header)));
 
-  const uint64_t data_begin = length_bytes + header_bytes;
-  Header header = read_header(text_of_header, size - data_begin, origin);
+  Header header = parse_header(text_of_header, size - length_bytes - header_bytes, origin);
+  header.bytes = length_bytes + header_bytes;
+  return header;
+}
+
+Checkpoint read_checkpoint(uint64_t size, const ReadAt& read_at, const std::string& origin) {
+  Header header = read_header(size, read_at, origin);
   Checkpoint checkpoint;
   checkpoint.metadata = std::move(header.metadata);
   for (const Entry& entry : header.entries) {
     const Tensor tensor(Shape(std::span<const int64_t>(*entry.shape)), *entry.dtype);
-    read_at(data_begin + entry.begin(), bytes_of(tensor));
+    read_at(header.bytes + entry.begin(), bytes_of(tensor));
     checkpoint.tensors.push_back({entry.name, tensor});
   }
   return checkpoint;
@@ -340,86 +338,6 @@ std::string make_header(const Checkpoint& checkpoint, const std::string& path) {
   return header;
 }
 
-// ---- files ----
-
-[[noreturn]] void fail(const char* what, const std::string& path) {
-  const int error = errno;
-  throw DataError(text("cannot ", what, " ", path, ": ", std::strerror(error)));
-}
-
-// Repeats a system call that a signal interrupted.
-template <class F>
-auto retry(const F& call) {
-  auto result = call();
-  while (result < 0 && errno == EINTR) result = call();
-  return result;
-}
-
-class File {
- public:
-  File(const std::string& path, int flags, const char* purpose)
-      : fd_(retry([&] { return ::open(path.c_str(), flags | O_CLOEXEC, 0666); })) {
-    if (fd_ < 0) fail(purpose, path);
-  }
-  ~File() {
-    if (fd_ >= 0) ::close(fd_);
-  }
-  File(const File&) = delete;
-  File& operator=(const File&) = delete;
-  int fd() const { return fd_; }
-  int close() { return ::close(std::exchange(fd_, -1)); }  // tells of writes that failed late, on a network file system
-
- private:
-  int fd_;
-};
-
-void write_all(const File& file, std::span<const std::byte> bytes, const std::string& path) {
-  while (!bytes.empty()) {
-    const ssize_t written = retry([&] { return ::write(file.fd(), bytes.data(), bytes.size()); });
-    if (written < 0) fail("write", path);
-    bytes = bytes.subspan(static_cast<size_t>(written));
-  }
-}
-
-// A rename is on disk once its folder is. Some file systems cannot sync a folder and say EINVAL.
-void sync_folder_of(const std::string& path) {
-  const std::filesystem::path parent = std::filesystem::path(path).parent_path();
-  const std::string folder = parent.empty() ? "." : parent.string();
-  const File file(folder, O_RDONLY | O_DIRECTORY, "open the folder");
-  if (retry([&] { return ::fsync(file.fd()); }) < 0 && errno != EINVAL) fail("sync the folder", folder);
-}
-
-using Chunks = std::vector<std::span<const std::byte>>;
-
-void write_temporary(const std::string& temporary, const Chunks& chunks, const std::string& path) {
-  File file(temporary, O_WRONLY | O_CREAT | O_TRUNC, "write");
-  for (const auto& chunk : chunks) write_all(file, chunk, path);
-  if (retry([&] { return ::fsync(file.fd()); }) < 0) fail("sync", path);
-  if (file.close() < 0) fail("close", path);
-}
-
-void write_chunks(const std::string& path, const Chunks& chunks) {
-  const std::string temporary = path + ".tmp";
-  try {
-    write_temporary(temporary, chunks, path);
-    if (std::rename(temporary.c_str(), path.c_str()) < 0) fail("write", path);
-  } catch (...) {
-    ::unlink(temporary.c_str());
-    throw;
-  }
-  sync_folder_of(path);
-}
-
-void read_all(const File& file, uint64_t offset, std::span<std::byte> into, const std::string& path) {
-  while (!into.empty()) {
-    const ssize_t got = retry([&] { return ::pread(file.fd(), into.data(), into.size(), static_cast<off_t>(offset)); });
-    if (got < 0) fail("read", path);
-    check<DataError>(got > 0, path, ": the file became shorter while it was read");
-    into = into.subspan(static_cast<size_t>(got));
-    offset += static_cast<uint64_t>(got);
-  }
-}
-
 }  // namespace
 
 // ---- Checkpoint ----
@@ -451,16 +369,18 @@ void save_checkpoint(const std::string& path, const Checkpoint& checkpoint) {
     on_host.push_back(to(tensor, Device::cpu));
     chunks.push_back(bytes_of(on_host.back()));
   }
-  write_chunks(path, chunks);
+  write_file(path, chunks);
 }
 
 Checkpoint load_checkpoint(const std::string& path) {
-  const File file(path, O_RDONLY | O_NONBLOCK, "read");  // a named pipe must not make it wait
-  struct stat status {};
-  if (::fstat(file.fd(), &status) < 0) fail("read", path);
-  check<DataError>(S_ISREG(status.st_mode), "cannot read ", path, ": not a file");
-  const ReadAt read_at = [&](uint64_t offset, std::span<std::byte> into) { read_all(file, offset, into, path); };
-  return read_checkpoint(static_cast<uint64_t>(status.st_size), read_at, path);
+  const InputFile file(path);
+  return read_checkpoint(file.size(), [&](uint64_t at, std::span<std::byte> into) { file.read_at(at, into); }, path);
+}
+
+std::map<std::string, std::string> load_metadata(const std::string& path) {
+  const InputFile file(path);
+  return read_header(file.size(), [&](uint64_t at, std::span<std::byte> into) { file.read_at(at, into); }, path)
+      .metadata;
 }
 
 Checkpoint parse_checkpoint(std::span<const std::byte> bytes, const std::string& origin) {
@@ -468,12 +388,6 @@ Checkpoint parse_checkpoint(std::span<const std::byte> bytes, const std::string&
     if (!into.empty()) std::memcpy(into.data(), bytes.data() + offset, into.size());
   };
   return read_checkpoint(bytes.size(), read_at, origin);
-}
-
-void write_file_atomically(const std::string& path, std::span<const std::byte> bytes) { write_chunks(path, {bytes}); }
-
-void write_file_atomically(const std::string& path, const std::string& content) {
-  write_file_atomically(path, std::as_bytes(std::span(content)));
 }
 
 }  // namespace forger::nn

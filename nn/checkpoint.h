@@ -20,19 +20,15 @@ struct Checkpoint {
   void add(const std::string& prefix, const NamedTensors& named);  // as "prefix.name"
 };
 
-// The same tensors and metadata give the same bytes. Written to a temporary file beside it, synced, renamed: at any
-// moment `path` is absent, the old file or the new one, whole. DataError on failure (a full disk, a folder that is not
-// writable), with the temporary file removed.
+// The same tensors and metadata give the same bytes. Written by core/file.h's write_file: never half there. DataError on
+// failure (a full disk, a folder that is not writable).
 void save_checkpoint(const std::string& path, const Checkpoint& checkpoint);
 
 // Checks everything before it allocates tensors: header length against the file's size, JSON, dtypes, shapes against
 // byte ranges, overlap and gaps. DataError says what is wrong and where. Tensors come in the order of the header.
 Checkpoint load_checkpoint(const std::string& path);
 Checkpoint parse_checkpoint(std::span<const std::byte> bytes, const std::string& origin);
-
-// Writes a whole file the same way: temporary, sync, rename. For every file of a run folder that must never be
-// half-written.
-void write_file_atomically(const std::string& path, std::span<const std::byte> bytes);
-void write_file_atomically(const std::string& path, const std::string& text);
+// The metadata alone, after the same checks of the header.
+std::map<std::string, std::string> load_metadata(const std::string& path);
 
 }  // namespace forger::nn

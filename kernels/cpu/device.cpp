@@ -98,6 +98,8 @@ int threads() {
   return count > 0 ? count : omp_get_max_threads();
 }
 
+int available_threads() { return omp_get_max_threads(); }
+
 int simd_bytes() { return simd_setting(); }
 void set_simd_bytes(int bytes) { simd_setting() = std::min(native_bytes, bytes >= 64 ? 64 : bytes >= 32 ? 32 : 16); }
 const char* simd_level() { return simd_bytes() == 64 ? "avx512" : simd_bytes() == 32 ? "avx2" : "portable"; }

@@ -61,7 +61,7 @@ void check_no_leftovers(const std::string& run) {
   for (const std::string& name : names_in(run + "/samples")) CHECK(name.ends_with(".png"));
   for (const std::string& name : names_in(run)) {
     INFO(name);
-    const Words known{"checkpoints", "config.toml", "log.txt", "metrics.csv", "report.html", "samples"};
+    const Words known{"checkpoints", "config.toml", "files.txt", "log.txt", "metrics.csv", "report.html", "samples"};
     CHECK(std::find(known.begin(), known.end(), name) != known.end());
   }
 }

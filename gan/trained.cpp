@@ -1,0 +1,114 @@
+#include "gan/trained.h"
+
+#include <algorithm>
+#include <filesystem>
+
+#include "core/autograd.h"
+#include "core/device.h"
+#include "gan/state.h"
+
+namespace forger::gan {
+namespace {
+
+namespace fs = std::filesystem;
+
+Shape parse_shape(const std::string& written) {  // the inverse of text(shape): "32x32x1"
+  std::vector<int64_t> sizes;
+  std::istringstream in(written);
+  for (std::string part; std::getline(in, part, 'x');) {
+    sizes.push_back(0);
+    check<DataError>(read_number(part, sizes.back()), "the run's sample_shape is '", written, "', not a shape");
+  }
+  return Shape(sizes);
+}
+
+bool is_file(const std::string& path) {
+  std::error_code unreadable;
+  return fs::is_regular_file(path, unreadable);
+}
+
+// The run that a checkpoint lies in, if it lies in one.
+RunFolder run_around(const std::string& checkpoint) {
+  return RunFolder(fs::absolute(checkpoint).parent_path().parent_path());
+}
+
+// The settings of the machine that trained, turned into those of this one.
+void move_here(Settings& settings, const Place& place, std::vector<std::string>& notes) {
+  if (!place.data.empty()) settings.set("data", Value(place.data));
+  if (!place.device.empty()) settings.set("device", Value(place.device));
+  const std::string device = settings.text("device");
+  const std::string missing = kernels::unavailable(find_device(device));
+  if (place.device.empty() && !missing.empty()) {
+    notes.push_back(text("trained on ", device, ", which is not to be had here (", missing, "): computing on the CPU"));
+    settings.set("device", Value(std::string("cpu")));
+  }
+  settings.set("graph", Value(false));
+  const int64_t here = kernels::available_threads(), there = settings.integer("threads");
+  settings.set("threads", Value(place.threads > 0 ? place.threads : there > 0 ? std::min(there, here) : here));
+}
+
+}  // namespace
+
+void apply_machine_settings(Settings& settings) {
+  const Device device = find_device(settings.text("device"));
+  check<UsageError>(!settings.flag("graph") || device != Device::cpu, "--graph needs --device cuda or simt");
+  kernels::set_math_mode(find_math_mode(settings.text("math")));
+  kernels::set_conv_method(find_conv_method(settings.text("conv")));
+  if (settings.integer("threads") == 0) settings.set("threads", Value(int64_t{kernels::available_threads()}));
+  kernels::set_threads(static_cast<int>(settings.integer("threads")));
+  set_fused(settings.flag("fused"));
+}
+
+bool is_trained(const std::string& path) {
+  if (!is_file(path)) return RunFolder(path).holds_run();
+  try {
+    const auto metadata = nn::load_metadata(path);
+    return metadata.contains("recipe") && metadata.contains("step");
+  } catch (const DataError&) {
+    return false;
+  }
+}
+
+Trained load_trained(const std::string& path, const Place& place, bool averaged) {
+  Trained trained;
+  Found found;
+  if (is_file(path)) {
+    found = {.checkpoint = nn::load_checkpoint(path), .path = path};
+    const RunFolder around = run_around(path);
+    trained.settings = around.holds_run() ? read_config(around) : settings_in(found.checkpoint.metadata, path);
+  } else {
+    trained.settings = read_config(RunFolder(path));
+    found = newest_checkpoint(RunFolder(path), trained.notes);
+    check<DataError>(!found.path.empty(), "'", path, "' holds no checkpoint; train it first: forger train --resume ",
+                     path);
+  }
+  move_here(trained.settings, place, trained.notes);
+  apply_machine_settings(trained.settings);
+  State state(trained.settings, parse_shape(trained.settings.text("sample_shape")));
+  trained.step = static_cast<int64_t>(state.load(found.checkpoint, found.path).step);
+  if (averaged) state.swap_averages();
+  trained.recipe = state.take_recipe();
+  return trained;
+}
+
+DataSetPtr data_of(const Settings& settings, Subset subset) {
+  const std::string& spec = settings.text("data");
+  const std::string& elsewhere = settings.text("data_path");
+  std::vector<std::string> places{spec};
+  if (!elsewhere.empty() && elsewhere != spec) places.push_back(elsewhere);
+  std::string reason;
+  for (const std::string& place : places) {
+    try {
+      const DataSetPtr train = open_data(place, settings.integer("size"));
+      if (train->hash() == settings.text("data_hash"))
+        return subset == Subset::train ? train : open_data(place, settings.integer("size"), subset);
+      reason = text("the data '", place, "' has changed since the run began (", settings.text("data_hash"), " then, ",
+                    train->hash(), " now)");
+    } catch (const Error& error) {  // not there: perhaps at the other place
+      if (reason.empty()) reason = error.what();
+    }
+  }
+  throw DataError(text(reason, "; --data says where it is now"));
+}
+
+}  // namespace forger::gan
