@@ -5,12 +5,15 @@
 namespace forger {
 
 Device find_device(const std::string& name) {
-  for (const Device device : {Device::cpu, Device::cuda, Device::simt}) {
-    if (name != name_of(device)) continue;
-    const std::string missing = kernels::unavailable(device);
-    if (!missing.empty()) throw DeviceError(text("--device ", name, ": ", missing));
-    return device;
-  }
+  const Device device = device_named(name);
+  const std::string missing = kernels::unavailable(device);
+  if (!missing.empty()) throw DeviceError(text("--device ", name, ": ", missing));
+  return device;
+}
+
+Device device_named(const std::string& name) {
+  for (const Device device : {Device::cpu, Device::cuda, Device::simt})
+    if (name == name_of(device)) return device;
   throw UsageError(text("--device '", name, "' is not known; there are: cpu, cuda, simt"));
 }
 

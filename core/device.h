@@ -8,6 +8,8 @@ namespace forger {
 
 // "cpu", "cuda" or "simt". UsageError for another name, DeviceError when this machine or build has no such device.
 Device find_device(const std::string& name);
+// The same, whether it is there or not: kernels::unavailable(device) tells.
+Device device_named(const std::string& name);
 
 // "fp32" or "tf32": how a GPU multiplies matrices. UsageError for another name.
 kernels::MathMode find_math_mode(const std::string& name);

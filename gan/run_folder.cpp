@@ -89,8 +89,10 @@ const std::string& RunFolder::own(const std::string& file) const {
   const std::string name = fs::path(file).lexically_relative(path_).generic_string();
   const std::vector<std::string> names = owned();
   if (std::find(names.begin(), names.end(), name) != names.end()) return file;
+  std::string line = names.empty() ? text(list_heading, '\n', name, '\n') : name + "\n";
+  if (!names.empty() && !read_file(files()).ends_with('\n')) line.insert(0, "\n");  // a full disk cut the last one short
   std::ofstream out(files(), std::ios::app);
-  out << (names.empty() ? text(list_heading, '\n') : "") + name + "\n" << std::flush;  // one write: others append, too
+  out << line << std::flush;  // one write: other processes append, too
   check<DataError>(out.good(), "cannot write ", files());
   return file;
 }

@@ -37,7 +37,7 @@ void move_here(Settings& settings, const Place& place, std::vector<std::string>&
   if (!place.data.empty()) settings.set("data", Value(place.data));
   if (!place.device.empty()) settings.set("device", Value(place.device));
   const std::string device = settings.text("device");
-  const std::string missing = kernels::unavailable(find_device(device));
+  const std::string missing = kernels::unavailable(device_named(device));
   if (place.device.empty() && !missing.empty()) {
     notes.push_back(text("trained on ", device, ", which is not to be had here (", missing, "): computing on the CPU"));
     settings.set("device", Value(std::string("cpu")));

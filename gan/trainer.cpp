@@ -328,7 +328,7 @@ Trainer Trainer::resume(RunClaim claim, const Changes& changes, Observer observe
   if (!changes.device.empty()) change("device", Value(changes.device), bits);
   if (changes.threads > 0) change("threads", Value(changes.threads), bits);
   if (!changes.data.empty()) change("data", Value(changes.data), "");
-  const std::string device = settings.text("device"), missing = kernels::unavailable(find_device(device));
+  const std::string device = settings.text("device"), missing = kernels::unavailable(device_named(device));
   check<UsageError>(missing.empty(), "the run computes on ", device, ", which is not to be had here (", missing,
                     "); --device cpu goes on here");
   if (settings.integer("threads") > kernels::available_threads())

@@ -6,11 +6,13 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <chrono>
 #include <csignal>
 #include <cstdlib>
 #include <fstream>
 #include <sstream>
 #include <stdexcept>
+#include <thread>
 #include <utility>
 
 namespace program {
@@ -41,10 +43,11 @@ fs::path fresh_path(const std::string& what) {
 
 }  // namespace
 
-Process::Process(const Words& arguments, const Surroundings& surroundings) : folder_(fresh_path("output")) {
+Process::Process(const Words& arguments, const Surroundings& surroundings, const std::string& binary)
+    : folder_(fresh_path("output")) {
   const std::string out = folder_ / "out",
                     err = surroundings.err.empty() ? (folder_ / "err").string() : surroundings.err;
-  Words words{FORGER_BINARY};
+  Words words{binary};
   words.insert(words.end(), arguments.begin(), arguments.end());
   std::vector<char*> argv;
   for (std::string& word : words) argv.push_back(word.data());
@@ -80,6 +83,11 @@ Result Process::wait() {
 }
 
 Result forger(const Words& arguments) { return Process(arguments).wait(); }
+
+Result shell(const std::string& script) {
+  setenv("FORGER", FORGER_BINARY, 1);
+  return Process({"-c", script}, {}, "/bin/sh").wait();
+}
 
 Scratch::Scratch() : path_(fresh_path("test")) {}
 Scratch::~Scratch() {
@@ -137,6 +145,26 @@ std::string newest_checkpoint(const std::string& run) {
   for (const std::string& name : names_in(run + "/checkpoints"))
     if (name.ends_with(".safetensors")) newest = run + "/checkpoints/" + name;
   return newest;
+}
+
+bool wait_until(const std::function<bool()>& condition) {
+  const auto give_up = std::chrono::steady_clock::now() + std::chrono::seconds(60);
+  while (!condition()) {
+    if (std::chrono::steady_clock::now() > give_up) return false;
+    std::this_thread::sleep_for(std::chrono::milliseconds(2));
+  }
+  return true;
+}
+
+size_t rows(const std::string& run) { return lines(read_file(run + "/metrics.csv")).size(); }
+
+std::string timeless_metrics(const std::string& run) {
+  std::string kept;
+  for (const std::string& line : lines(read_file(run + "/metrics.csv"))) {
+    const size_t first = line.find(','), second = line.find(',', first + 1);
+    kept += line.substr(0, first) + line.substr(second) + "\n";
+  }
+  return kept;
 }
 
 Words errors(const Result& result) {

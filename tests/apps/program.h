@@ -3,6 +3,7 @@
 #include <sys/types.h>
 
 #include <filesystem>
+#include <functional>
 #include <map>
 #include <string>
 #include <vector>
@@ -17,6 +18,8 @@ struct Result {
 };
 
 Result forger(const Words& arguments);
+// A script for sh, in which "$FORGER" is the binary: for what shells do to a program (redirections, limits, folders).
+Result shell(const std::string& script);
 
 struct Surroundings {
   int64_t file_limit = 0;  // > 0: bytes a file may have (RLIMIT_FSIZE); further writes fail with EFBIG
@@ -26,7 +29,8 @@ struct Surroundings {
 // A running forger, for signals.
 class Process {
  public:
-  explicit Process(const Words& arguments, const Surroundings& surroundings = {});
+  explicit Process(const Words& arguments, const Surroundings& surroundings = {},
+                   const std::string& binary = FORGER_BINARY);
   ~Process();
   Process(const Process&) = delete;
   Process& operator=(const Process&) = delete;
@@ -65,6 +69,11 @@ Words lines(const std::string& text);
 // The names of the files in a folder, sorted.
 Words names_in(const std::string& folder);
 std::string newest_checkpoint(const std::string& run);
+// Whether the condition came true within a minute.
+bool wait_until(const std::function<bool()>& condition);
+size_t rows(const std::string& run);  // of metrics.csv, its header included
+// metrics.csv without its second column: training time is the one thing that differs between equal runs.
+std::string timeless_metrics(const std::string& run);
 
 // Of standard error: the lines that are errors of forger.
 Words errors(const Result& result);

@@ -20,16 +20,6 @@ namespace fs = std::filesystem;
 
 namespace {
 
-// metrics.csv without its second column: training time is the one thing that differs between equal runs.
-std::string timeless_metrics(const std::string& run) {
-  std::string kept;
-  for (const std::string& line : lines(read_file(run + "/metrics.csv"))) {
-    const size_t first = line.find(','), second = line.find(',', first + 1);
-    kept += line.substr(0, first) + line.substr(second) + "\n";
-  }
-  return kept;
-}
-
 void check_same_run(const std::string& a, const std::string& b) {
   INFO(a << " and " << b);
   REQUIRE(!newest_checkpoint(a).empty());
@@ -42,18 +32,6 @@ void check_ok(const Result& result) {
   INFO(result.err);
   REQUIRE(result.code == 0);
 }
-
-template <class Condition>
-bool wait_until(Condition&& condition) {
-  const auto give_up = std::chrono::steady_clock::now() + std::chrono::seconds(60);
-  while (!condition()) {
-    if (std::chrono::steady_clock::now() > give_up) return false;
-    std::this_thread::sleep_for(std::chrono::milliseconds(2));
-  }
-  return true;
-}
-
-size_t rows(const std::string& run) { return lines(read_file(run + "/metrics.csv")).size(); }
 
 // Nothing but whole files under their final names.
 void check_no_leftovers(const std::string& run) {
@@ -181,37 +159,6 @@ TEST_CASE("an interruption checkpoints, says how to go on, and changes nothing",
     check_same_run(whole, run);
   }
 }
-
-namespace {
-
-// Kills a run `times` times at random moments, resuming in between; it must end as if nothing had happened.
-void survive_kills(int times, unsigned seed) {
-  const Scratch scratch;
-  const std::string data = tiny_data(scratch), run = scratch / "run", whole = scratch / "whole";
-  const Words more{"--steps", "200", "--checkpoint-every", "2", "--preview-every", "3"};
-  const auto start = std::chrono::steady_clock::now();
-  check_ok(forger(tiny_training("dcgan", data, whole, more)));
-  const auto whole_time = std::chrono::steady_clock::now() - start;
-
-  std::minstd_rand random(seed);
-  for (int i = 0; i < times; i++) {
-    const bool begun = fs::exists(run + "/config.toml");
-    Process process(begun ? Words{"train", "--resume", run} : tiny_training("dcgan", data, run, more));
-    std::this_thread::sleep_for(whole_time * 2 / times * (random() % 1000) / 1000);  // on average all of it, in pieces
-    process.signal(SIGKILL);
-    const int code = process.wait().code;
-    INFO("kill " << i);
-    CHECK((code == 137 || code == 0));  // 0: it had ended before
-  }
-  check_ok(forger(fs::exists(run + "/config.toml") ? Words{"train", "--resume", run}
-                                                   : tiny_training("dcgan", data, run, more)));
-  check_same_run(whole, run);
-}
-
-}  // namespace
-
-TEST_CASE("kill -9 at any moment loses nothing before the last checkpoint", "[train]") { survive_kills(8, 1); }
-TEST_CASE("kill -9 fifty times", "[train][long]") { survive_kills(50, 2); }
 
 TEST_CASE("a write that fails leaves the earlier checkpoint whole", "[train]") {
   const Scratch scratch;
