@@ -25,9 +25,9 @@ inline std::string decimal_integer(std::string& value) {
 // To be called when all options and sub-commands are there. Both checks come before an option's own.
 inline void read_strictly(CLI::App& app) {
   for (CLI::Option* option : app.get_options()) {
-    const std::string type = option->get_type_name();
-    if (option->get_type_size() == 0) continue;  // a flag
-    if (type == "INT" || type == "UINT") option->transform(CLI::Validator(decimal_integer, ""));
+    const std::string type = option->get_type_name();  // "INT:INT in [1 - 8]" where a range was asked for
+    if (option->get_type_size() == 0) continue;        // a flag
+    if (type.starts_with("INT") || type.starts_with("UINT")) option->transform(CLI::Validator(decimal_integer, ""));
     option->transform(CLI::Validator(wanted_value, ""));
   }
   for (CLI::App* command : app.get_subcommands([](CLI::App*) { return true; })) read_strictly(*command);

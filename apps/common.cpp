@@ -151,8 +151,8 @@ NumberedPictures::NumberedPictures(std::string folder, std::string name, bool fo
     : folder_(std::move(folder)), name_(std::move(name)) {
   std::error_code error;
   fs::create_directories(folder_, error);
-  check<DataError>(!error && fs::is_directory(folder_), "cannot create the folder '", folder_, "': ",
-                   error ? error.message() : "something else has that name");
+  check<DataError>(!error && fs::is_directory(folder_), "cannot create the folder '", folder_,
+                   "': ", error ? error.message() : "something else has that name");
   std::vector<fs::path> old;
   for (const auto& entry : fs::directory_iterator(folder_))
     if (is_numbered(entry.path().filename().string(), name_)) old.push_back(entry.path());

@@ -34,8 +34,8 @@ Command neighbours_command(CLI::App& root);   // neighbours.cpp
 Command list_command(CLI::App& root);         // list.cpp
 Command info_command(CLI::App& root);         // info.cpp
 
-// From now on SIGINT, SIGTERM and SIGHUP ask a run to stop, and a second one ends the process at once, with 130; SIGUSR1
-// asks for a checkpoint. A signal that was ignored when the program began (nohup) stays so.
+// From now on SIGINT, SIGTERM and SIGHUP ask a run to stop, and a second one ends the process at once, with 130;
+// SIGUSR1 asks for a checkpoint. A signal that was ignored when the program began (nohup) stays so.
 gan::Requests& watch_signals();
 
 // The devices this build can use, with what the running machine offers: "cpu" and "2 threads, avx512".
@@ -54,7 +54,7 @@ struct Use {
 void add_use(CLI::App& app, Use& use, const std::string& seed_help);
 void add_place(CLI::App& app, gan::Place& place);  // --device, --threads
 void add_data(CLI::App& app, gan::Place& place);   // --data
-gan::Trained load(const Use& use);  // says on standard error what is to be noted
+gan::Trained load(const Use& use);                 // says on standard error what is to be noted
 
 // Samples are drawn from their own stream, so that `--seed 0` does not replay the first latents of a training run.
 inline Random sampling_random(int64_t seed) { return Random(static_cast<uint64_t>(seed), /*stream=*/0x73616d706c65); }

@@ -87,8 +87,8 @@ std::vector<metrics::Statistics> look_at_sets(const FidOptions& options) {
     if (is_statistics(set)) continue;
     if (!extractor) extractor = chosen_extractor(options, size, terminal);
     const metrics::Pictures pictures = open_set(options, set, data[i], extractor->channels(), terminal);
-    kernels::set_threads(static_cast<int>(options.place.threads > 0 ? options.place.threads
-                                                                    : kernels::available_threads()));
+    kernels::set_threads(
+        static_cast<int>(options.place.threads > 0 ? options.place.threads : kernels::available_threads()));
     all[i] = metrics::statistics_of(*extractor, pictures, [&](int64_t done, int64_t total) {
       terminal.work("looking at " + pictures.name, done, total);
     });

@@ -95,10 +95,6 @@ std::string memory_limit() {
   return text("; this process may have ", limit.rlim_cur >> 20, " MiB of address space (ulimit -v)");
 }
 
-std::string out_of_memory() {
-  return "out of memory: a smaller --batch, --size, --width or --count needs less" + memory_limit();
-}
-
 int guarded(int argc, char** argv) {
   try {
     const int code = run(argc, argv);
@@ -108,8 +104,11 @@ int guarded(int argc, char** argv) {
     return report(error.what(), exit_bad_usage);
   } catch (const Interrupted& interrupted) {
     return report(interrupted.what(), exit_interrupted);
+  } catch (const MemoryError& error) {
+    return report(error.what() + memory_limit(), exit_failed);
   } catch (const std::bad_alloc&) {
-    return report(out_of_memory(), exit_failed);
+    return report("out of memory: a smaller --batch, --size, --width or --count needs less" + memory_limit(),
+                  exit_failed);
   } catch (const std::filesystem::filesystem_error& error) {
     const std::string path = error.path1().string();
     return report("'" + path + "': " + error.code().message(), exit_failed);

@@ -74,7 +74,8 @@ gan::Settings chosen_settings(const TrainOptions& options) {
 gan::Changes changes_on_resume(const TrainOptions& options) {
   const std::set<std::string> may_change{"steps", "device", "threads", "data", "skip_broken"};
   const std::string rule =
-      "--resume goes on with the run's own settings: only --steps, --device, --threads, --data and --skip-broken can be "
+      "--resume goes on with the run's own settings: only --steps, --device, --threads, --data and --skip-broken can "
+      "be "
       "given, not ";
   check<UsageError>(options.recipe.empty(), rule, "the recipe '", options.recipe, "'");
   check<UsageError>(options.out.empty() && options.config.empty() && options.assignments.empty() && !options.force,
@@ -128,7 +129,8 @@ void print_json(const Outcome& outcome) {
 
 // Scores the samples of a run as it trains. Whatever cannot be had is refused here, and the judge trained, before the
 // first step.
-gan::Evaluate evaluator(const gan::Settings& settings, const gan::DataSetPtr& data, const metrics::Announcer& announce) {
+gan::Evaluate evaluator(const gan::Settings& settings, const gan::DataSetPtr& data,
+                        const metrics::Announcer& announce) {
   metrics::Request request;
   request.metrics = metrics::parse_metrics(settings.text("evaluate"));
   request.count = settings.integer("evaluate_count");

@@ -22,8 +22,8 @@
 #include "bench/measure.h"
 #include "bench/roofline.h"
 #include "core/device.h"
-#include "kernels/kernels.h"
 #include "core/file.h"
+#include "kernels/kernels.h"
 
 namespace {
 

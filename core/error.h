@@ -24,6 +24,9 @@ struct NonFiniteError : Error {
 struct DataError : Error {
   using Error::Error;
 };  // a file that cannot be read or does not hold what it should
+struct MemoryError : Error {
+  using Error::Error;
+};  // a device has not got so much memory
 struct UsageError : Error {
   using Error::Error;
 };  // a setting or option that cannot be

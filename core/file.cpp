@@ -235,7 +235,8 @@ std::optional<FileLock> FileLock::try_lock(const std::string& path, std::string*
       return {};
     }
     // Whoever had it before may have removed the file since it was opened here: a lock on that would keep nobody out.
-    struct stat mine {}, there {};
+    struct stat mine {
+    }, there{};
     if (::fstat(file, &mine) < 0 || ::stat(path.c_str(), &there) < 0 || mine.st_ino != there.st_ino) continue;
     char host[128] = "this machine";
     best_effort(::gethostname(host, sizeof host - 1));

@@ -16,8 +16,8 @@
 
 namespace forger {
 
-// An open file that is read by pieces. DataError: "cannot read x: No such file or directory"; folders, pipes and devices
-// are refused.
+// An open file that is read by pieces. DataError: "cannot read x: No such file or directory"; folders, pipes and
+// devices are refused.
 class InputFile {
  public:
   explicit InputFile(const std::string& path);
@@ -36,7 +36,8 @@ class InputFile {
 // The whole of it, a pipe's too (`--config <(command)`). DataError: "cannot read 'x': Permission denied".
 std::string read_file(const std::string& path);
 
-// DataError: "cannot write x: No space left on device"; then what stood there still does, and no temporary file is left.
+// DataError: "cannot write x: No space left on device"; then what stood there still does, and no temporary file is
+// left.
 using Chunks = std::vector<std::span<const std::byte>>;
 void write_file(const std::string& path, const Chunks& chunks);
 void write_file(const std::string& path, std::string_view content);

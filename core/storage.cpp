@@ -149,8 +149,8 @@ class Pool {
     try {
       return kernels::runtime(device_).allocate(bytes);
     } catch (const std::bad_alloc&) {
-      throw Error(text("out of memory: cannot allocate ", bytes, " bytes with ", stats_.live_bytes,
-                       " in use; a smaller --batch or --width needs less"));
+      throw MemoryError(text("out of memory: cannot allocate ", bytes, " bytes with ", stats_.live_bytes,
+                             " in use; a smaller --batch or --width needs less"));
     }
   }
   void trim_locked() {

@@ -51,7 +51,8 @@ std::vector<fs::path> entries(const fs::path& folder) {
 
 // A line of files.txt never leads out of the folder.
 bool stays_inside(const fs::path& name) {
-  return name.is_relative() && std::none_of(name.begin(), name.end(), [](const fs::path& part) { return part == ".."; });
+  return name.is_relative() &&
+         std::none_of(name.begin(), name.end(), [](const fs::path& part) { return part == ".."; });
 }
 
 }  // namespace
@@ -90,7 +91,8 @@ const std::string& RunFolder::own(const std::string& file) const {
   const std::vector<std::string> names = owned();
   if (std::find(names.begin(), names.end(), name) != names.end()) return file;
   std::string line = names.empty() ? text(list_heading, '\n', name, '\n') : name + "\n";
-  if (!names.empty() && !read_file(files()).ends_with('\n')) line.insert(0, "\n");  // a full disk cut the last one short
+  if (!names.empty() && !read_file(files()).ends_with('\n'))
+    line.insert(0, "\n");  // a full disk cut the last one short
   std::ofstream out(files(), std::ios::app);
   out << line << std::flush;  // one write: other processes append, too
   check<DataError>(out.good(), "cannot write ", files());

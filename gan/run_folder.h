@@ -35,14 +35,16 @@ class RunFolder {
   std::string best_checkpoint() const { return path_ / "checkpoints" / "best.safetensors"; }
   const std::filesystem::path& path() const { return path_; }
 
-  // Its config.toml is one that a run wrote: neither a folder named `checkpoints` nor settings written by hand make one.
+  // Its config.toml is one that a run wrote: neither a folder named `checkpoints` nor settings written by hand make
+  // one.
   bool holds_run() const;
   void require_run() const;  // UsageError when there is no config.toml
-  void create() const;  // the folder and its sub-folders; DataError when that is not possible
+  void create() const;       // the folder and its sub-folders; DataError when that is not possible
 
   // Enters one of the files above into files.txt and returns it: to be called before it is first written.
   const std::string& own(const std::string& file) const;
-  // A file where the run would write, or beside its samples or checkpoints, that no run wrote; empty when there is none.
+  // A file where the run would write, or beside its samples or checkpoints, that no run wrote; empty when there is
+  // none.
   std::optional<std::string> foreign_file() const;
   void clear() const;               // removes the run's files, and folders that are empty then
   void remove_temporaries() const;  // those of its files that a killed process left

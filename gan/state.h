@@ -57,11 +57,11 @@ class WithAverages {
   State& state_;
 };
 
-// The newest checkpoint of a run that can be read. A damaged one, half-copied or cut short by a disk, is passed over and
-// described in `notes`. DataError when there are some and all are damaged; no tensors when there are none.
+// The newest checkpoint of a run that can be read. A damaged one, half-copied or cut short by a disk, is passed over
+// and described in `notes`. DataError when there are some and all are damaged; no tensors when there are none.
 struct Found {
   nn::Checkpoint checkpoint;
-  std::string path = {};              // empty: there is none
+  std::string path = {};                  // empty: there is none
   std::vector<std::string> damaged = {};  // newer ones that were passed over
 };
 Found newest_checkpoint(const RunFolder& folder, std::vector<std::string>& notes);

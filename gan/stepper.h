@@ -15,8 +15,9 @@ class Stepper {
   Stepper(Recipe& recipe, Loader& loader, Device device, bool graph);
 
   // One training step. Its batches are there before it begins, but for the first one's: data that cannot be read leaves
-  // the networks between two steps. Readings hold until the next one. `checked`: losses are looked at before they are acted on, and
-  // NonFiniteError names the op that made the first NaN; a step that is not checked, or replayed, never waits.
+  // the networks between two steps. Readings hold until the next one. `checked`: losses are looked at before they are
+  // acted on, and NonFiniteError names the op that made the first NaN; a step that is not checked, or replayed, never
+  // waits.
   Readings step(bool checked);
 
  private:

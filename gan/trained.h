@@ -22,9 +22,9 @@ struct Trained {
   int64_t step = 0;
   std::vector<std::string> notes;  // what a person should know: another device, a damaged checkpoint
 };
-// path: a run folder, whose newest checkpoint it is, or a .safetensors file, which need not lie in one. Averaged weights
-// in place when `averaged`. Without a device of its own here, a run computes on the CPU. UsageError when there is no run,
-// DataError when there is no checkpoint or it does not fit. Sets the process's threads and kernels.
+// path: a run folder, whose newest checkpoint it is, or a .safetensors file, which need not lie in one. Averaged
+// weights in place when `averaged`. Without a device of its own here, a run computes on the CPU. UsageError when there
+// is no run, DataError when there is no checkpoint or it does not fit. Sets the process's threads and kernels.
 Trained load_trained(const std::string& path, const Place& place = {}, bool averaged = true);
 
 // Whether load_trained takes a path: a run folder, or a file that is a run's checkpoint wherever it lies.

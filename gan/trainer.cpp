@@ -20,8 +20,8 @@ namespace {
 namespace fs = std::filesystem;
 using Clock = std::chrono::steady_clock;
 
-const std::string best_suffix = "_best";                       // of a score's column in scores.csv: the best one so far
-constexpr uint64_t preview_stream = 2;  // of the run's seed; stream 0 is the training's, the loader has its own
+const std::string best_suffix = "_best";  // of a score's column in scores.csv: the best one so far
+constexpr uint64_t preview_stream = 2;    // of the run's seed; stream 0 is the training's, the loader has its own
 
 // Images per second over the last few seconds.
 class Speedometer {
@@ -214,8 +214,8 @@ struct Trainer::Impl {
       const Readings readings = stepper->step(read);
       if (read) progress.scalars = finite(look_at(readings));
     } catch (const NonFiniteError& error) {
-      throw NonFiniteError(text("stopped in step ", counters.step + 1, ": ", error.what(), "; the newest checkpoint is ",
-                                folder.checkpoint(folder.checkpoint_steps().back()),
+      throw NonFiniteError(text("stopped in step ", counters.step + 1, ": ", error.what(),
+                                "; the newest checkpoint is ", folder.checkpoint(folder.checkpoint_steps().back()),
                                 "; a lower learning rate usually helps"));
     } catch (const DataError& error) {  // a picture that became unreadable: the step has not begun
       checkpoint();

@@ -73,13 +73,13 @@ struct Changes {
 class Trainer {
  public:
   // A new run in the claimed folder. UsageError when that already holds a run, unless `force` (which removes that run's
-  // files, and no others), or files of somebody else where the run would write. It is scored every `evaluate_every` steps
-  // and at the end, if there is something to score it with.
+  // files, and no others), or files of somebody else where the run would write. It is scored every `evaluate_every`
+  // steps and at the end, if there is something to score it with.
   static Trainer start(const Settings& settings, RunClaim claim, bool force, Observer observer,
                        const MakeEvaluate& make_evaluate = {});
-  // Continues the newest checkpoint that is whole. UsageError when the folder holds no run, or fewer steps are asked for
-  // than are done; DataError when there is no checkpoint and metrics.csv tells of steps. A run that is made longer keeps
-  // the scores of its first end.
+  // Continues the newest checkpoint that is whole. UsageError when the folder holds no run, or fewer steps are asked
+  // for than are done; DataError when there is no checkpoint and metrics.csv tells of steps. A run that is made longer
+  // keeps the scores of its first end.
   static Trainer resume(RunClaim claim, const Changes& changes, Observer observer,
                         const MakeEvaluate& make_evaluate = {});
 

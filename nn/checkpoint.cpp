@@ -374,12 +374,14 @@ void save_checkpoint(const std::string& path, const Checkpoint& checkpoint) {
 
 Checkpoint load_checkpoint(const std::string& path) {
   const InputFile file(path);
-  return read_checkpoint(file.size(), [&](uint64_t at, std::span<std::byte> into) { file.read_at(at, into); }, path);
+  return read_checkpoint(
+      file.size(), [&](uint64_t at, std::span<std::byte> into) { file.read_at(at, into); }, path);
 }
 
 std::map<std::string, std::string> load_metadata(const std::string& path) {
   const InputFile file(path);
-  return read_header(file.size(), [&](uint64_t at, std::span<std::byte> into) { file.read_at(at, into); }, path)
+  return read_header(
+             file.size(), [&](uint64_t at, std::span<std::byte> into) { file.read_at(at, into); }, path)
       .metadata;
 }
 

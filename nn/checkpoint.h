@@ -20,8 +20,8 @@ struct Checkpoint {
   void add(const std::string& prefix, const NamedTensors& named);  // as "prefix.name"
 };
 
-// The same tensors and metadata give the same bytes. Written by core/file.h's write_file: never half there. DataError on
-// failure (a full disk, a folder that is not writable).
+// The same tensors and metadata give the same bytes. Written by core/file.h's write_file: never half there. DataError
+// on failure (a full disk, a folder that is not writable).
 void save_checkpoint(const std::string& path, const Checkpoint& checkpoint);
 
 // Checks everything before it allocates tensors: header length against the file's size, JSON, dtypes, shapes against

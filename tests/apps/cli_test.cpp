@@ -127,6 +127,80 @@ TEST_CASE("bad usage: exit code 2 and one line", "[cli]") {
   }
 }
 
+TEST_CASE("numbers are decimal, whoever reads them", "[cli]") {
+  const Scratch scratch;
+  const std::string data = tiny_data(scratch), run = scratch / "run";
+  REQUIRE(forger(tiny_training("dcgan", data, run, {"--seed", "010"})).code == 0);
+  CHECK(read_file(run + "/config.toml").find("seed = 10 ") != std::string::npos);
+  const auto sampled = [&](const std::string& seed) {
+    CHECK(forger({"sample", run, "--seed", seed, "--out", scratch / "x.png"}).code == 0);
+    return read_file(scratch / "x.png");
+  };
+  CHECK((sampled("010") == sampled("10")));
+  CHECK((sampled("008") == sampled("8")));
+  for (const char* number : {"99999999999999999999", "0x10", "1e3", "12x", "1.0"}) {
+    check_refusal({{"sample", run, "--seed", number}, 2, {"--seed", "integer", number}});
+    check_refusal({tiny_training("dcgan", data, scratch / "no", {"--seed", number}), 2, {"--seed", "integer", number}});
+    check_refusal({{"fid", run, run, "--count", number}, 2, {"--count", "integer", number}});
+  }
+  check_refusal({{"sample", run, "--count", "0012", "--columns", "000"}, 2, {"--columns"}});
+}
+
+TEST_CASE("pictures go where they are sent, and are what their names say", "[cli]") {
+  const Scratch scratch;
+  const std::string run = scratch / "run", each = scratch / "each", picture = scratch / "x.png";
+  REQUIRE(forger(tiny_training("dcgan", tiny_data(scratch), run)).code == 0);
+  REQUIRE(forger({"sample", run, "--out", picture}).code == 0);
+  for (const Words& words : {Words{"sample", run}, Words{"interpolate", run}, Words{"neighbours", run}}) {
+    Words jpeg = words;
+    jpeg.insert(jpeg.end(), {"--out", scratch / "x.jpg"});
+    check_refusal({jpeg, 2, {"x.jpg", "PNG", "x.png"}});
+  }
+  CHECK(forger({"sample", run, "--out", "-"}).out == read_file(picture));
+  CHECK(forger({"sample", run, "--out", "/dev/stdout"}).out == read_file(picture));
+  CHECK(forger({"sample", run, "--out", scratch / "without-ending"}).code == 0);
+
+  REQUIRE(forger({"sample", run, "--count", "5", "--each", each}).code == 0);
+  write_file(each + "/notes.txt", "mine");
+  write_file(each + "/sample-1.png", "not one of them");
+  check_refusal({{"sample", run, "--count", "3", "--each", each}, 2, {"5 pictures of an earlier call", "--force"}});
+  CHECK(names_in(each).size() == 7);
+  CHECK(forger({"sample", run, "--count", "3", "--each", each, "--force"}).code == 0);
+  CHECK(names_in(each) ==
+        Words{"notes.txt", "sample-000000.png", "sample-000001.png", "sample-000002.png", "sample-1.png"});
+  REQUIRE(forger({"interpolate", run, "--rows", "2", "--columns", "3", "--frames", each}).code == 0);
+  check_refusal(
+      {{"interpolate", run, "--rows", "2", "--columns", "3", "--frames", each}, 2, {"6 pictures", "--force"}});
+
+  // A grid and the pictures one by one show the same samples, however many pieces they are made in.
+  REQUIRE(forger({"sample", run, "--count", "130", "--each", scratch / "many", "--out", scratch / "grid.png"}).code ==
+          0);
+  REQUIRE(forger({"sample", run, "--count", "130", "--out", scratch / "again.png"}).code == 0);
+  CHECK(read_file(scratch / "grid.png") == read_file(scratch / "again.png"));
+}
+
+TEST_CASE("what the system refuses is said in a line", "[cli]") {
+  const Scratch scratch;
+  const std::string data = tiny_data(scratch);
+  // Whatever the limit is, and wherever it strikes: no abort, and the limit is named where memory was wanting.
+  int refused = 0;
+  for (int mebibytes = 64; mebibytes <= 4096; mebibytes += mebibytes / 8) {
+    const std::string run = scratch / ("run" + std::to_string(mebibytes));
+    const Result result = shell("ulimit -v " + std::to_string(mebibytes * 1024) + "; exec \"$FORGER\" train --data '" +
+                                data + "' --size 16 --width 128 --batch 64 --steps 1 --out '" + run + "'");
+    INFO(mebibytes << " MiB: " << result.err);
+    if (result.err.find("error while loading shared libraries") != result.err.npos) continue;  // not ours to say
+    CHECK((result.code == 0 || result.code == 1));
+    if (result.code == 0) break;
+    refused++;
+    REQUIRE(errors(result).size() == 1);
+    CHECK(errors(result)[0].find("ulimit -v") != std::string::npos);
+  }
+  CHECK((refused > 0 || getenv("ASAN_OPTIONS") != nullptr));
+  const std::string long_name = scratch / std::string(300, 'n');
+  check_refusal({{"sample", long_name}, 2, {"File name too long"}});
+}
+
 TEST_CASE("failures: exit code 1 and one line", "[cli]") {
   const Scratch scratch;
   const std::string data = tiny_data(scratch), run = scratch / "run", other = scratch / "other";

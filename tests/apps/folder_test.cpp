@@ -90,7 +90,8 @@ TEST_CASE("a list of files that leads out of the folder is not followed", "[fold
   const std::string data = tiny_data(scratch), run = scratch / "run";
   check_ok(forger(tiny_training("dcgan", data, run)));
   write_file(scratch / "precious", "x");
-  write_file(run + "/files.txt", read_file(run + "/files.txt") + "../precious\n" + (scratch / "precious") + "\nsamples\n");
+  write_file(run + "/files.txt",
+             read_file(run + "/files.txt") + "../precious\n" + (scratch / "precious") + "\nsamples\n");
   check_ok(forger(tiny_training("dcgan", data, run, {"--force", "--steps", "2"})));
   CHECK(read_file(scratch / "precious") == "x");
 }
@@ -148,7 +149,8 @@ TEST_CASE("a run that cannot begin leaves no folder", "[folder]") {
   const Scratch scratch;
   const std::string deep = scratch / "a/b/c";
   CHECK(forger(tiny_training("dcgan", "no-such-data", deep)).code == 2);
-  CHECK(forger(tiny_training("dcgan", tiny_data(scratch), deep, {"--evaluate-every", "2", "--evaluate", "fid"})).code != 0);
+  CHECK(forger(tiny_training("dcgan", tiny_data(scratch), deep, {"--evaluate-every", "2", "--evaluate", "fid"})).code !=
+        0);
   CHECK_FALSE(fs::exists(scratch / "a"));
 }
 
@@ -228,7 +230,8 @@ TEST_CASE("a relative path to the data is found from any folder", "[folder]") {
   const Words words = tiny_training("dcgan", "idx:tiny.idx", "run");
   check_ok(shell("cd " + quoted(scratch / "") + " && " + script(words)));
   fs::create_directories(scratch / "elsewhere");
-  check_ok(shell("cd " + quoted(scratch / "elsewhere") + " && " + script({"train", "--resume", "../run", "--steps", "9"})));
+  check_ok(
+      shell("cd " + quoted(scratch / "elsewhere") + " && " + script({"train", "--resume", "../run", "--steps", "9"})));
   // ... and a project that was moved as a whole is found from within it.
   const Scratch other;
   fs::copy(scratch.path(), other.path(), fs::copy_options::recursive);
@@ -253,14 +256,15 @@ TEST_CASE("a run begins with another's weights where they fit", "[folder]") {
     CHECK((grid(second + "/checkpoints/step-000000.safetensors") == trained));
   }
   // Another latent size: the first layer is fresh, the rest is taken.
-  const Result partly = forger(tiny_training("dcgan", data, second, {"--init-from", first, "--force", "--latent", "9"}));
+  const Result partly =
+      forger(tiny_training("dcgan", data, second, {"--init-from", first, "--force", "--latent", "9"}));
   check_ok(partly);
   CHECK(partly.err.find("fresh: g.") != std::string::npos);
   CHECK(partly.err.find(" there, ") != std::string::npos);
   check_refused(forger(tiny_training("dcgan", data, scratch / "none", {"--init-from", scratch / "no"})), 1, {"no"});
   write_file(scratch / "empty.safetensors", std::string("\x02\0\0\0\0\0\0\0{}", 10));
-  check_refused(forger(tiny_training("dcgan", data, scratch / "none", {"--init-from", scratch / "empty.safetensors"})), 2,
-                {"--init-from", "no tensor"});
+  check_refused(forger(tiny_training("dcgan", data, scratch / "none", {"--init-from", scratch / "empty.safetensors"})),
+                2, {"--init-from", "no tensor"});
   CHECK_FALSE(fs::exists(scratch / "none"));
 }
 
@@ -278,8 +282,9 @@ TEST_CASE("signals: a checkpoint on request, an end on hang-up, and nohup", "[fo
   CHECK(result.code == 130);
   CHECK(errors(result).back().find("go on with") != std::string::npos);
 
-  Process deaf({"-c", "trap '' HUP; exec " + script(tiny_training("dcgan", data, scratch / "deaf", {"--steps", "1000000"}))},
-               {}, "/bin/sh");
+  Process deaf(
+      {"-c", "trap '' HUP; exec " + script(tiny_training("dcgan", data, scratch / "deaf", {"--steps", "1000000"}))}, {},
+      "/bin/sh");
   REQUIRE(wait_until([&] { return rows(scratch / "deaf") > 3; }));
   deaf.signal(SIGHUP);
   const size_t then = rows(scratch / "deaf");

@@ -160,6 +160,51 @@ TEST_CASE("an interruption checkpoints, says how to go on, and changes nothing",
   }
 }
 
+TEST_CASE("an interruption while the judge learns ends the program, and leaves nothing", "[train]") {
+  const Scratch scratch;
+  setenv("FORGER_CACHE", (scratch / "cache").c_str(), 1);
+  Process process({"train", "--size", "16", "--width", "4", "--evaluate-every", "5", "--out", scratch / "run"});
+  std::this_thread::sleep_for(std::chrono::seconds(1));
+  process.signal(SIGINT);
+  const auto start = std::chrono::steady_clock::now();
+  const Result result = process.wait();
+  INFO(result.err);
+  CHECK(result.code == 130);
+  CHECK(errors(result) == Words{"forger: interrupted"});
+  CHECK(std::chrono::steady_clock::now() - start < std::chrono::seconds(8));  // the judge takes longer
+  CHECK(names_in(scratch / "") == Words{});
+  unsetenv("FORGER_CACHE");
+}
+
+TEST_CASE("an evaluation that is interrupted is made up for", "[train]") {
+  const Scratch scratch;
+  const std::string run = scratch / "run", whole = scratch / "whole";
+  const auto words = [&](const std::string& out) {
+    return tiny_training("dcgan", "fashion-mnist", out,
+                         {"--steps", "4", "--evaluate-every", "2", "--evaluate", "parzen", "--evaluate-count", "2000"});
+  };
+  Process process(words(run));
+  REQUIRE(wait_until([&] { return rows(run) == 3; }));
+  process.signal(SIGINT);
+  const Result result = process.wait();
+  INFO(result.err);
+  CHECK(result.code == 130);
+  CHECK(newest_checkpoint(run).ends_with("step-000002.safetensors"));
+  CHECK(lines(read_file(run + "/scores.csv")).empty());
+  check_ok(forger({"train", "--resume", run}));
+  check_ok(forger(words(whole)));
+  check_same_run(run, whole);
+  const auto without_time = [](const std::string& file) {
+    std::string kept;
+    for (const std::string& line : lines(read_file(file))) {
+      const size_t first = line.find(','), second = line.find(',', first + 1);
+      kept += line.substr(0, first) + line.substr(second) + "\n";
+    }
+    return kept;
+  };
+  CHECK(without_time(run + "/scores.csv") == without_time(whole + "/scores.csv"));
+}
+
 TEST_CASE("a write that fails leaves the earlier checkpoint whole", "[train]") {
   const Scratch scratch;
   const std::string data = tiny_data(scratch), run = scratch / "run", whole = scratch / "whole";

@@ -107,7 +107,8 @@ TEST_CASE("file: devices and pipes are written to, not replaced") {
   }
   CHECK_FALSE(is_replaceable("/dev/null"));
   CHECK_FALSE(is_replaceable("-"));
-  CHECK(message_of<DataError>([] { write_file("/dev/full", "x"); }) == "cannot write /dev/full: No space left on device");
+  CHECK(message_of<DataError>([] { write_file("/dev/full", "x"); }) ==
+        "cannot write /dev/full: No space left on device");
 
   // What stands for an open file is written to: the shell that opened it would not see another file of its name.
   const int opened = ::open(received.c_str(), O_RDWR | O_CREAT, 0600);

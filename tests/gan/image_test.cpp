@@ -8,6 +8,7 @@
 #include <numeric>
 #include <random>
 
+#include "core/ops.h"
 #include "tests/catch.h"
 #include "tests/gan/scratch.h"
 
@@ -194,6 +195,19 @@ TEST_CASE("image: every 8-bit level survives a tensor") {
   std::vector<uint8_t> levels(256);
   std::iota(levels.begin(), levels.end(), uint8_t{0});
   CHECK(grid(from_values({1, 16, 16, 1}, values), 1).pixels == levels);
+}
+
+TEST_CASE("image: a picture made of batches is the picture of all of them") {
+  const Tensor images = test::random_tensor({7, 4, 5, 3}, 1, DType::f32);
+  for (const int64_t columns : {0, 1, 3, 9}) {
+    PictureBuilder builder(7, columns);
+    builder.add(slice(images, 0, 0, 2));
+    builder.add(slice(images, 0, 2, 7));
+    CHECK(builder.picture().pixels == picture(images, columns).pixels);
+    CHECK(builder.picture().width == picture(images, columns).width);
+  }
+  PictureBuilder large(int64_t{1} << 26);
+  CHECK(error_of<UsageError>([&] { large.add(images); }).find("too much for one picture") != std::string::npos);
 }
 
 TEST_CASE("image: the scatter plot") {

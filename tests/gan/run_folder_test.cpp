@@ -9,6 +9,7 @@
 
 using namespace forger;
 using namespace forger::gan;
+using forger::test::error_of;
 using forger::test::Scratch;
 
 TEST_CASE("checkpoints are found by step, whatever else lies beside them") {
@@ -31,16 +32,67 @@ TEST_CASE("checkpoints are found by step, whatever else lies beside them") {
   CHECK(folder.checkpoint_steps() == std::vector<int64_t>{1000, 1234567});
 }
 
+namespace {
+
+constexpr const char* config = "recipe = \"dcgan\"\nversion = \"1\"\ndata_hash = \"0\"\nsample_shape = \"2\"\n";
+
+}  // namespace
+
+TEST_CASE("a run is what its own config.toml says it is") {
+  const Scratch scratch;
+  const RunFolder folder(scratch.path());
+  folder.create();
+  CHECK_FALSE(folder.holds_run());
+  scratch.write("config.toml", "recipe = \"dcgan\"\nsteps = 3\n");  // somebody's settings
+  CHECK_FALSE(folder.holds_run());
+  CHECK(folder.foreign_file() == folder.config());
+  scratch.write("config.toml", "recipe = = 3\n");
+  CHECK_FALSE(folder.holds_run());
+  scratch.write(folder.own(folder.config()).substr(folder.path().string().size() + 1), config);
+  CHECK(folder.holds_run());
+  CHECK_FALSE(folder.foreign_file().has_value());
+}
+
 TEST_CASE("force: removes a run's files and no others") {
   const Scratch scratch;
   const RunFolder folder(scratch.path());
   folder.create();
-  scratch.write("config.toml", "steps = 1\n");
-  const std::string thesis = scratch.write("thesis.tex", "years of work");
+  const auto put = [&](const std::string& path) {
+    return scratch.write(std::filesystem::path(path).lexically_relative(folder.path()).string(), config);
+  };
+  for (const std::string& file : {folder.config(), folder.log(), folder.checkpoint(5), folder.sample(5)})
+    put(folder.own(file));
+  put(folder.checkpoint(5) + ".0123456789ab.tmp");  // of a process that was killed
+  const std::string thesis = scratch.write("thesis.tex", "years of work"), mine = put(folder.sample(7));
   CHECK(folder.holds_run());
+  CHECK(folder.foreign_file() == mine);
   folder.clear();
   CHECK_FALSE(folder.holds_run());
   CHECK(test::contents(thesis) == "years of work");
+  CHECK(test::contents(mine) == config);
+  CHECK_FALSE(std::filesystem::exists(scratch.file("checkpoints")));  // nothing of anybody's was in it
+  CHECK(std::distance(std::filesystem::directory_iterator(scratch.path()), {}) == 2);
+}
+
+TEST_CASE("claims: one process a folder, and what came to nothing is taken back") {
+  const Scratch scratch;
+  const std::string deep = scratch.file("a/b/c");
+  {
+    const RunClaim claim = RunClaim::of(deep);
+    CHECK(error_of<Error>([&] { RunClaim::of(deep); }).find("in use by another forger") != std::string::npos);
+    claim.folder().create();
+    CHECK(RunClaim::first_free(deep).folder().path() == deep + "-2");
+  }
+  CHECK_FALSE(std::filesystem::exists(scratch.file("a/b/c-2")));
+  {
+    const RunClaim claim = RunClaim::of(deep);
+    scratch.write("a/b/c/config.toml", config);
+  }
+  CHECK(std::filesystem::exists(deep + "/config.toml"));
+  CHECK_FALSE(std::filesystem::exists(deep + "/.lock"));
+  CHECK(error_of<UsageError>([&] { RunClaim::of_run(scratch.file("none")); }).find("holds no run") !=
+        std::string::npos);
+  CHECK_FALSE(std::filesystem::exists(scratch.file("none")));
 }
 
 TEST_CASE("metrics are cut back to the checkpoint's step, the half-written row of a killed run included") {
@@ -64,6 +116,15 @@ TEST_CASE("metrics keep the row of the last step when its line is whole") {
   { MetricsFile(path, 0).append(1, 1, {{"loss_d", 1}}); }
   MetricsFile resumed(path, 1);
   CHECK(test::contents(path) == "step,seconds,loss_d\n1,1,1\n");
+}
+
+TEST_CASE("a line that is no row costs no other") {
+  const Scratch scratch;
+  const std::string path = scratch.write("metrics.csv", "step,seconds,loss_d\n1,1,1\nnote: hello\n2,2,1\n");
+  CHECK(MetricsFile(path, 2).last_step() == 2);
+  CHECK(test::contents(path) == "step,seconds,loss_d\n1,1,1\n2,2,1\n");
+  CHECK(has_rows(path));
+  CHECK_FALSE(has_rows(scratch.write("empty.csv", "step,seconds,loss_d\n")));
 }
 
 TEST_CASE("metrics that cannot be written are an error") {

@@ -181,7 +181,7 @@ TEST_CASE("settings: a settings file that is not there") {
   const test::Scratch scratch;
   Settings settings = sample_settings();
   CHECK(error_of<UsageError>([&] { read_toml(settings, scratch.file("no.toml")); }) ==
-        "cannot read the settings file '" + scratch.file("no.toml") + "'");
+        "the settings file: cannot read " + scratch.file("no.toml") + ": No such file or directory");
   CHECK_THROWS_AS(read_toml(settings, scratch.path()), UsageError);  // a folder
   read_toml(settings, scratch.write("some.toml", "lr = 0.25\n"));
   CHECK(settings.number("lr") == 0.25);
