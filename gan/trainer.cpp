@@ -4,7 +4,6 @@
 #include <cmath>
 #include <deque>
 #include <filesystem>
-#include <thread>
 
 #include "core/autograd.h"
 #include "core/device.h"
@@ -33,7 +32,7 @@ void apply_machine_settings(Settings& settings) {
   kernels::set_math_mode(find_math_mode(settings.text("math")));
   kernels::set_conv_method(find_conv_method(settings.text("conv")));
   if (settings.integer("threads") == 0) {
-    settings.set("threads", Value(static_cast<int64_t>(std::max(1u, std::thread::hardware_concurrency()))));
+    settings.set("threads", Value(int64_t{kernels::available_threads()}));
   }
   kernels::set_threads(static_cast<int>(settings.integer("threads")));
   set_fused(settings.flag("fused"));
