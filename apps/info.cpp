@@ -42,7 +42,6 @@ nlohmann::ordered_json facts() {
   out["cores"] = std::thread::hardware_concurrency();
   out["compiler"] = compiler;
   out["build"] = build;
-  out["openmp"] = _OPENMP;
   out["zlib"] = zlibVersion();
   out["nlohmann_json"] = dotted(NLOHMANN_JSON_VERSION_MAJOR, NLOHMANN_JSON_VERSION_MINOR, NLOHMANN_JSON_VERSION_PATCH);
   out["tomlplusplus"] = dotted(TOML_LIB_MAJOR, TOML_LIB_MINOR, TOML_LIB_PATCH);

@@ -237,9 +237,13 @@ class DeviceRuntime {
 DeviceRuntime& runtime(Device device);   // DeviceError when the device is not part of this build
 std::string unavailable(Device device);  // why it cannot be used, by this build or this machine; empty when it can
 
-// Threads the CPU backend uses (OpenMP). Results are bit-identical for a given count.
+// Threads the CPU backend uses: available_threads() until they are set. Results are bit-identical for a given count.
 void set_threads(int count);
 int threads();
+
+// What this process may use of the machine, at least 1: the first number of the environment variable OMP_NUM_THREADS
+// where it holds one; else the cores that it may run on, or its container's share of their time, rounded up, if that is
+// less. Looked up anew by each call.
 int available_threads();
 
 // How GPUs multiply floats, in convolutions and matrix products: fp32 (at first), or tf32 on tensor cores, which round

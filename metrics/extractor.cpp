@@ -4,7 +4,7 @@
 
 #include "core/autograd.h"
 #include "core/ops.h"
-#include "metrics/threads.h"
+#include "kernels/cpu/thread_pool.h"
 
 namespace forger::metrics {
 namespace {
@@ -46,7 +46,7 @@ class InceptionExtractor : public Extractor {
   Seen look(const std::vector<gan::Image>& images) const override {
     const Tensor x({batch(), inception_side, inception_side, 3}, DType::f32);
     const int64_t size = x.numel() / batch();
-    on_threads(batch(), [&](int64_t i) {
+    kernels::parallel_jobs(batch(), [&](int64_t i) {
       inception_input(images[static_cast<size_t>(i)], convention_, x.data<float>() + i * size);
     });
     const Inception::Output seen = network_->forward(x);
@@ -87,7 +87,7 @@ Pictures pictures_in_folder(const std::string& folder, int channels, bool skip_b
   const std::vector<std::string> files = gan::picture_files(folder);
   check<DataError>(!files.empty(), "no PNG or JPEG image in '", folder, "'");
   std::vector<std::string> faults(files.size());
-  on_threads(std::ssize(files), [&](int64_t i) {
+  kernels::parallel_jobs(std::ssize(files), [&](int64_t i) {
     const auto at = static_cast<size_t>(i);
     try {
       gan::read_image(files[at], channels);
@@ -154,7 +154,7 @@ Tensor as_tensor(const Pictures& pictures, int64_t begin, int64_t end) {
   const gan::Image first = pictures.read(begin);
   const Tensor images({end - begin, first.height, first.width, first.channels}, DType::f32);
   const int64_t size = images.numel() / images.size(0);
-  on_threads(end - begin, [&](int64_t i) {
+  kernels::parallel_jobs(end - begin, [&](int64_t i) {
     const gan::Image image = pictures.read(begin + i);
     check<DataError>(std::ssize(image.pixels) == size && image.height == first.height, pictures.name,
                      ": images of different sizes, ", first.height, "x", first.width, " and ", image.height, "x",
@@ -175,7 +175,8 @@ void look_at(const Extractor& extractor, const Pictures& pictures, const std::fu
     const int64_t n = std::min(batch, pictures.count - begin);
     std::vector<gan::Image> images(static_cast<size_t>(batch));
     // The last batch is filled up with its last image, and what is seen in those is dropped.
-    on_threads(batch, [&](int64_t i) { images[static_cast<size_t>(i)] = pictures.read(begin + std::min(i, n - 1)); });
+    kernels::parallel_jobs(
+        batch, [&](int64_t i) { images[static_cast<size_t>(i)] = pictures.read(begin + std::min(i, n - 1)); });
     const Seen seen = extractor.look(images);
     take(n == batch ? seen : Seen{slice(seen.features, 0, 0, n), slice(seen.logits, 0, 0, n)});
     if (ticker) ticker(begin + n, pictures.count);

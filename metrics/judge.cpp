@@ -2,12 +2,11 @@
 
 #include <cstdlib>
 #include <filesystem>
-#include <thread>
 
 #include "core/autograd.h"
 #include "core/utf8.h"
 #include "gan/data/images.h"
-#include "metrics/threads.h"
+#include "kernels/cpu/thread_pool.h"
 #include "nn/checkpoint.h"
 #include "nn/layers.h"
 #include "nn/optim.h"
@@ -44,7 +43,7 @@ class Resized : public gan::DataSet {
 class OwnSettings {
  public:
   OwnSettings() {
-    kernels::set_threads(static_cast<int>(std::max(1u, std::thread::hardware_concurrency())));
+    kernels::set_threads(kernels::available_threads());
     kernels::set_conv_method(kernels::ConvMethod::automatic);
     set_fused(true);
   }
@@ -198,8 +197,8 @@ Seen Judge::look(const std::vector<gan::Image>& images) const {
   const NoGrad no_grad;
   const Tensor x({batch(), side, side, channels_}, DType::f32);
   const int64_t size = side * side * channels_;
-  on_threads(batch(),
-             [&](int64_t i) { judge_input(images[static_cast<size_t>(i)], channels_, x.data<float>() + i * size); });
+  kernels::parallel_jobs(
+      batch(), [&](int64_t i) { judge_input(images[static_cast<size_t>(i)], channels_, x.data<float>() + i * size); });
   const Tensor features = network_->see(x);
   return {features, (*network_->head)(features)};
 }

@@ -258,11 +258,10 @@ void Cpu<T>::conv_weight_grad(const ConvShape& s, const T* image, const T* map, 
     }
     T* const partial =
         static_cast<T*>(scratch(Scratch::partial_sums, static_cast<size_t>(size * (count - 1)) * sizeof(T)));
-#pragma omp parallel for num_threads(count) schedule(static, 1)
-    for (int t = 0; t < count; t++) {
+    parallel_jobs(count, [&](int64_t t) {
       MatrixOut<T> out{t == 0 ? weight : partial + size * (t - 1), k};
       gemm::multiply_serial<T, bytes>(s.oc, k, Range{0, depth}.part(t, count), a, b, out);
-    }
+    });
     parallel_for(size, 4096, [&](int64_t begin, int64_t end) {
       for (int t = 1; t < count; t++) {
         const T* const share = partial + size * (t - 1);

@@ -95,10 +95,9 @@ DeviceRuntime& cpu_runtime() {
 void set_threads(int count) { thread_count = std::max(count, 1); }
 int threads() {
   const int count = thread_count;
-  return count > 0 ? count : omp_get_max_threads();
+  static const int at_first = available_threads();
+  return count > 0 ? count : at_first;
 }
-
-int available_threads() { return omp_get_max_threads(); }
 
 int simd_bytes() { return simd_setting(); }
 void set_simd_bytes(int bytes) { simd_setting() = std::min(native_bytes, bytes >= 64 ? 64 : bytes >= 32 ? 32 : 16); }
@@ -106,11 +105,8 @@ const char* simd_level() { return simd_bytes() == 64 ? "avx512" : simd_bytes() =
 
 double register_multiply_adds(int64_t rounds) {
   const int count = threads();
-  float sum = 0;  // keeps the chains from being optimised away
-  with_simd([&](auto bytes) {
-#pragma omp parallel num_threads(count) reduction(+ : sum)
-    sum += multiply_add_chains<bytes>(rounds);
-  });
+  std::atomic<float> sum = 0;  // keeps the chains from being optimised away
+  with_simd([&](auto bytes) { parallel_jobs(count, [&](int64_t) { sum += multiply_add_chains<bytes>(rounds); }); });
   const int lanes = simd_bytes() / int{sizeof(float)};
   return sum > 0 ? static_cast<double>(rounds) * chains * lanes * count : 0;
 }

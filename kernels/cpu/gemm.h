@@ -8,7 +8,7 @@
 //
 //   for each block of NC columns         B block (KC, NC) in panels of NR columns: about the L2, shared by all threads
 //     for each block of KC of the depth
-//       pack B                           each thread packs a share of the depth, then a barrier
+//       pack B                           each thread packs a share of the depth; all wait for it
 //       for each panel of MR rows        A panel (MR, KC): in the L1, each thread has its own rows
 //         pack A                         unless it is read in place
 //         for each panel of B            C tile (MR, NR): in registers over the whole of KC
@@ -251,16 +251,6 @@ void pack_b_transposed(const Matrix<const T>& source, Range depth, Range steps, 
 
 // ---- the product ----------------------------------------------------------------------------------------------------
 
-// Threads that work on the same columns and share the packed B. `b` holds two blocks: while some threads still multiply
-// by one, others pack the next, so one barrier per block is enough.
-struct Team {
-  int rank = 0, size = 1;
-  void* b = nullptr;
-};
-
-template <class T>
-constexpr size_t b_block_bytes = block_size<T> * sizeof(T);
-
 // A panel of A as the micro-kernels take it.
 template <class T>
 struct APanel {
@@ -361,43 +351,35 @@ void multiply_block(const Operand<A>& a, const T* b_panels, Range rows, Range co
   }
 }
 
-// One thread's share: the tiles of `rows` x `cols`, summed over `depth`.
+// The tiles of `rows` x `cols`, summed over `depth`. Up to `threads` threads pack each block of B together, then take
+// rows of their own.
 template <class T, int Bytes, class A, class B, class Out>
-void multiply_share(const Team& team, const Operand<A>& a, const Operand<B>& b, Range rows, Range cols, Range depth,
-                    Out& out) {
+void multiply_rows(int64_t threads, const Operand<A>& a, const Operand<B>& b, Range rows, Range cols, Range depth,
+                   Out& out) {
   constexpr int nr = Tile<T, Bytes>::nr;
   // Packing by rows likes long runs; by depth, more columns per packed panel matter more.
   const int64_t max_depth = a.transposed ? max_kc<T> / 2 : max_kc<T>;
   const int64_t depth_blocks = blocks(depth.size(), max_depth);
   const int64_t col_blocks = blocks(cols.size(), block_size<T> / max_depth);
-  bool second = false;
-  Wanted nothing;
+  T* const panels = static_cast<T*>(scratch(Scratch::gemm_b, block_size<T> * sizeof(T)));
   for (int64_t jc = 0; jc < col_blocks; jc++) {
     const Range c = cols.part(jc, col_blocks, nr);
     for (int64_t pc = 0; pc < depth_blocks; pc++) {
       const Range d = depth.part(pc, depth_blocks);
-      T* const panels = reinterpret_cast<T*>(static_cast<char*>(team.b) + (second ? b_block_bytes<T> : 0));
-      second = !second;
-      const Range packed = Range{0, d.size()}.part(team.rank, team.size);
-      if (b.transposed) {
-        if constexpr (is_matrix<B>) {
-          pack_b_transposed<T, Bytes>(b.source, d, packed, c, panels);
+      parallel_jobs(threads, [&](int64_t i) {
+        const Range packed = Range{0, d.size()}.part(i, threads);
+        if (b.transposed) {
+          if constexpr (is_matrix<B>) pack_b_transposed<T, Bytes>(b.source, d, packed, c, panels);
+        } else if (packed.size() > 0) {
+          pack_b<T, nr>(b.source, d, packed, c, panels);
         }
-      } else if (packed.size() > 0) {
-        pack_b<T, nr>(b.source, d, packed, c, panels);
-      }
-      if (team.size > 1) {
-#pragma omp barrier
-      }
-      multiply_block<T, Bytes>(a, panels, rows, c, d, pc > 0, out, nothing);
+      });
+      parallel_jobs(threads, [&](int64_t i) {
+        Wanted nothing;
+        multiply_block<T, Bytes>(a, panels, rows.part(i, threads), c, d, pc > 0, out, nothing);
+      });
     }
   }
-}
-
-// The scratch for a team that starts on this thread.
-template <class T>
-void* b_scratch() {
-  return scratch(Scratch::gemm_b, 2 * b_block_bytes<T>);
 }
 
 // ---- few columns: dot products --------------------------------------------------------------------------------------
@@ -481,7 +463,7 @@ void multiply_few_columns(const Operand<A>& a, const Operand<B>& b, Range rows, 
 // The whole product on the calling thread alone.
 template <class T, int Bytes, class A, class B, class Out>
 void multiply_serial(int64_t m, int64_t n, Range depth, const Operand<A>& a, const Operand<B>& b, Out& out) {
-  multiply_share<T, Bytes>({0, 1, b_scratch<T>()}, a, b, {0, m}, {0, n}, depth, out);
+  multiply_rows<T, Bytes>(1, a, b, {0, m}, {0, n}, depth, out);
 }
 
 // Below this many multiply-adds per thread, waking a thread costs more than it saves.
@@ -504,19 +486,14 @@ void multiply(int64_t m, int64_t n, int64_t k, const Operand<A>& a, const Operan
   }
   if (count == 1) return multiply_serial<T, Bytes>(m, n, {0, k}, a, b, out);
 
-  const bool by_rows = m >= count && (m >= 4 * count || n < nr * count);
   const Range rows{0, m}, cols{0, n}, depth{0, k};
-  void* const shared = b_scratch<T>();
-#pragma omp parallel num_threads(count)
-  {
-    const int rank = omp_get_thread_num(), size = omp_get_num_threads();
-    if (by_rows) {
-      multiply_share<T, Bytes>({rank, size, shared}, a, b, rows.part(rank, size), cols, depth, out);
-    } else {
-      const Range mine = cols.part(rank, size, nr);
-      if (mine.size() > 0) multiply_share<T, Bytes>({0, 1, b_scratch<T>()}, a, b, rows, mine, depth, out);
-    }
+  if (m >= count && (m >= 4 * count || n < nr * count)) {
+    return multiply_rows<T, Bytes>(count, a, b, rows, cols, depth, out);
   }
+  parallel_jobs(count, [&](int64_t i) {
+    const Range mine = cols.part(i, count, nr);
+    if (mine.size() > 0) multiply_rows<T, Bytes>(1, a, b, rows, mine, depth, out);
+  });
 }
 
 }  // namespace forger::kernels::gemm

@@ -1,30 +1,24 @@
 // Work sharing of the CPU kernels, and their scratch memory. Chunks depend on the sizes and on the thread count alone,
 // never on timing.
 #pragma once
-#include <omp.h>
-
 #include <algorithm>
 #include <cstdint>
 
+#include "kernels/cpu/thread_pool.h"
 #include "kernels/kernels.h"
 
 namespace forger::kernels {
 
 // Calls f(begin, end) on each of up to threads() contiguous chunks of [0, n); a chunk holds at least `grain` items and
-// begins at a multiple of `align`. One chunk runs in place, without waking threads.
+// begins at a multiple of `align`.
 template <class F>
 void parallel_for(int64_t n, int64_t grain, const F& f, int64_t align = 1) {
   const int64_t chunks = std::clamp<int64_t>(n / std::max<int64_t>(grain, 1), 1, threads());
-  if (chunks == 1) {
-    if (n > 0) f(int64_t{0}, n);
-    return;
-  }
   const int64_t step = ((n + chunks - 1) / chunks + align - 1) / align * align;
-#pragma omp parallel for num_threads(static_cast <int>(chunks)) schedule(static, 1)
-  for (int64_t i = 0; i < chunks; i++) {
+  parallel_jobs(chunks, [&](int64_t i) {
     const int64_t begin = i * step, end = std::min(n, begin + step);
     if (begin < end) f(begin, end);
-  }
+  });
 }
 
 // Memory of the calling thread, 64-byte aligned, one piece per slot. It grows on demand, is kept between calls (a

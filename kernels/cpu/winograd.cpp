@@ -503,13 +503,11 @@ class Polyphase {
       if (t * m > teams * members || (t * m == teams * members && transformed(t, m) < transformed(teams, members)))
         teams = t, members = m;
     }
-    const int jobs = static_cast<int>(teams * members);
-#pragma omp parallel for num_threads(jobs) schedule(static, 1) if (jobs > 1)
-    for (int job = 0; job < jobs; job++) {
+    parallel_jobs(teams * members, [&](int64_t job) {
       const Range mine = Range{0, tiles}.part(job / members, teams, grain);
       const Range wide = Range{0, width}.part(job % members, members, nr);
       if (mine.size() > 0 && wide.size() > 0) multiply_share(length, mine, wide, from, pack, to);
-    }
+    });
   }
 
   template <class From, class Pack, class To>
@@ -602,11 +600,10 @@ template <class T, int Bytes, class Down, class Across>
 void Polyphase<T, Bytes, Down, Across>::weight_grad(const T* image, const T* map, T* weight) const {
   const int64_t width = std::max<int64_t>(1, grad_bytes / (points * s.oc * int64_t{sizeof(T)}) / nr) * nr;
   const int64_t panels = gemm::blocks(depth, nr), block_rows = std::min(grad_tiles, tiles);
-  const int jobs = static_cast<int>(std::min<int64_t>(worthwhile_threads(), panels));
+  const int64_t jobs = std::min<int64_t>(worthwhile_threads(), panels);
   const ImageEnd<const T> image_end{*this, image};
   const MapEnd<const T> map_end{*this, map};
-#pragma omp parallel for num_threads(jobs) schedule(static, 1) if (jobs > 1)
-  for (int job = 0; job < jobs; job++) {
+  parallel_jobs(jobs, [&](int64_t job) {
     const Range mine = Range{0, depth}.part(job, jobs, nr);
     const Points<T> w = plain_points<T>(Scratch::winograd_out, points, block_rows, s.oc);
     int64_t transformed = -1;  // the block that w holds
@@ -630,7 +627,7 @@ void Polyphase<T, Bytes, Down, Across>::weight_grad(const T* image, const T* map
       });
       points_to_weight(u, slice, weight);
     });
-  }
+  });
 }
 
 // ---- the choice -----------------------------------------------------------------------------------------------------
