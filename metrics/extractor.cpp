@@ -4,6 +4,7 @@
 
 #include "core/autograd.h"
 #include "core/ops.h"
+#include "gan/picture_file.h"
 #include "metrics/threads.h"
 
 namespace forger::metrics {
