@@ -437,6 +437,7 @@ void compare_with_pillow(int count) {
         image.height == expected.height && image.width == expected.width && bytes_of(image) == expected.pixels;
     CHECK(equal);
     (expected.verdict == '?' ? damaged_same : same) += equal;
+    if (expected.verdict == '?') continue;
     const Image grey = read_image(scratch.file(expected.name), 1);
     CHECK(bytes_of(grey) == (expected.luma.empty() ? bytes_of(with_channels(image, 1)) : expected.luma));
   }
