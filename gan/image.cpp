@@ -1,16 +1,11 @@
 // Images as files and as tensors.
 //
-// Files go through stb_image and stb_image_write, which do not look at PNG checksums and which fill the missing part of
-// a cut JPEG with grey; `whole` checks for both before a byte is decoded.
-//
 // Resizing is separable, rows then columns. Output pixel o looks at the input around its centre c = (o + 1/2) * in/out
 // with a triangle of half-width r = max(1, in/out), so that shrinking averages all it covers (no aliasing) and growing
 // is plain bilinear interpolation:
 //
 //   weight(i) = max(0, 1 - |i + 1/2 - c| / r), normalised to sum 1 over the pixels inside the image
 #include "gan/image.h"
-
-#include <zlib.h>
 
 #include <algorithm>
 #include <cctype>
@@ -29,14 +24,6 @@
 #pragma GCC diagnostic ignored "-Wmissing-field-initializers"
 #pragma GCC diagnostic ignored "-Wshadow"
 #pragma GCC diagnostic ignored "-Wunused-function"
-#define STB_IMAGE_STATIC
-#define STB_IMAGE_IMPLEMENTATION
-#define STBI_ONLY_PNG
-#define STBI_ONLY_JPEG
-#define STBI_NO_STDIO
-#define STBI_NO_LINEAR
-#define STBI_MAX_DIMENSIONS 16384
-#include <stb/stb_image.h>
 #define STB_IMAGE_WRITE_STATIC
 #define STB_IMAGE_WRITE_IMPLEMENTATION
 #define STBI_WRITE_NO_STDIO
@@ -45,51 +32,6 @@
 
 namespace forger::gan {
 namespace {
-
-constexpr int64_t max_pixels = int64_t{1} << 26;  // 8192 x 8192: more is a mistake, or a bomb
-
-// ---- files ----
-
-uint32_t big_endian(const std::string& bytes, size_t at) {
-  uint32_t value = 0;
-  for (size_t i = 0; i < 4; i++) value = value << 8 | static_cast<uint8_t>(bytes[at + i]);
-  return value;
-}
-
-// A PNG is a signature and chunks {length, type, data, crc of type and data}, IEND the last. "" when all are there and
-// right.
-std::string png_fault(const std::string& bytes) {
-  for (size_t at = 8; bytes.size() - at >= 12;) {
-    const size_t length = big_endian(bytes, at);
-    if (length > bytes.size() - at - 12) break;
-    const auto* type = reinterpret_cast<const Bytef*>(bytes.data() + at + 4);
-    const uLong crc = crc32(0, type, static_cast<uInt>(length + 4));
-    if (crc != big_endian(bytes, at + 8 + length)) return "damaged PNG, a checksum does not match";
-    if (bytes.compare(at + 4, 4, "IEND") == 0) return "";
-    at += length + 12;
-  }
-  return "truncated PNG";
-}
-
-// Scan data never contains the end marker, so a whole JPEG has one behind its last start of scan.
-std::string jpeg_fault(const std::string& bytes) {
-  const size_t scan = bytes.rfind("\xff\xda"), end = bytes.rfind("\xff\xd9");
-  return scan != bytes.npos && end != bytes.npos && end > scan ? "" : "truncated JPEG";
-}
-
-std::string fault(const std::string& bytes) {
-  if (bytes.starts_with("\x89PNG\r\n\x1a\n")) return png_fault(bytes);
-  if (bytes.starts_with("\xff\xd8\xff")) return jpeg_fault(bytes);
-  return "not a PNG or JPEG";
-}
-
-std::string read_bytes(const std::string& path) {
-  std::ifstream file(path, std::ios::binary);
-  std::ostringstream bytes;
-  bytes << file.rdbuf();
-  check<DataError>(file.good() && bytes.good(), "cannot read '", path, "': no such file, empty, or not readable");
-  return bytes.str();
-}
 
 // ---- resizing ----
 
@@ -147,26 +89,6 @@ uint8_t* pixel(Image& image, int64_t row, int64_t column) {
 }
 
 }  // namespace
-
-Image read_image(const std::string& path, int channels) {
-  const std::string bytes = read_bytes(path);
-  const std::string problem = fault(bytes);
-  check<DataError>(problem.empty(), "cannot read '", path, "': ", problem);
-  check<DataError>(bytes.size() < INT32_MAX, "cannot read '", path, "': the file has ", bytes.size(), " bytes");
-
-  const auto* data = reinterpret_cast<const stbi_uc*>(bytes.data());
-  const int size = static_cast<int>(bytes.size());
-  int width = 0, height = 0, own_channels = 0;
-  const bool known = stbi_info_from_memory(data, size, &width, &height, &own_channels) != 0;
-  check<DataError>(known, "cannot read '", path, "': ", stbi_failure_reason());
-  check<DataError>(int64_t{width} * height <= max_pixels, "cannot read '", path, "': ", width, "x", height,
-                   " pixels are too many");
-  const std::unique_ptr<stbi_uc, void (*)(void*)> pixels(
-      stbi_load_from_memory(data, size, &width, &height, &own_channels, channels), stbi_image_free);
-  check<DataError>(pixels != nullptr, "cannot read '", path, "': ", stbi_failure_reason());
-  const size_t count = static_cast<size_t>(width) * static_cast<size_t>(height) * static_cast<size_t>(channels);
-  return {height, width, channels, std::vector<uint8_t>(pixels.get(), pixels.get() + count)};
-}
 
 std::vector<std::string> picture_files(const std::string& folder) {
   namespace fs = std::filesystem;

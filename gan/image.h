@@ -1,4 +1,4 @@
-// 8-bit images: reading and writing files, grids of samples.
+// 8-bit images: writing files, grids of samples. picture_file.h reads them.
 #pragma once
 #include <string>
 #include <vector>
@@ -12,16 +12,13 @@ struct Image {
   std::vector<uint8_t> pixels;                  // row-major, (height, width, channels)
 };
 
-// PNG or JPEG. channels 1 or 3: converted. DataError names the file: "cannot read 'x.png': truncated PNG"; also when it
-// is neither, a PNG's checksum is wrong, or it has more than 2^26 pixels.
-Image read_image(const std::string& path, int channels);
 // The .png, .jpg and .jpeg files under a folder, sub-folders included, sorted by path; hidden ones are left out.
 // DataError when the folder cannot be read.
 std::vector<std::string> picture_files(const std::string& folder);
 std::string encode_png(const Image& image);                   // the file's bytes
 void write_png(const std::string& path, const Image& image);  // atomically
 
-// 1 or 3 channels: grey is repeated, colour becomes its luma (Rec. 601, as read_image converts files).
+// 1 or 3 channels: grey is repeated, colour becomes its luma (Rec. 601).
 Image with_channels(const Image& image, int64_t channels);
 Image centre_crop(const Image& image);  // to a square
 // Bilinear, antialiased when shrinking (triangle filter), rounded to the nearest.

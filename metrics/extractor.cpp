@@ -4,6 +4,7 @@
 
 #include "core/autograd.h"
 #include "core/ops.h"
+#include "gan/picture_file.h"
 #include "kernels/cpu/thread_pool.h"
 
 namespace forger::metrics {

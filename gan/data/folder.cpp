@@ -13,6 +13,7 @@
 
 #include "core/error.h"
 #include "gan/data/images.h"
+#include "gan/picture_file.h"
 
 namespace forger::gan {
 namespace {

@@ -3,7 +3,7 @@
 #include <nlohmann/json.hpp>
 #include <random>
 
-#include "gan/image.h"
+#include "gan/picture_file.h"
 #include "tests/apps/program.h"
 #include "tests/catch.h"
 
