@@ -97,8 +97,8 @@ double accuracy(nn::Module& net, const gan::DataSet& data) {
 // How many of `count` samples of a trained run fall into each class. Returns the number of classes that occur.
 int64_t print_classes_of(const std::string& run, int64_t count, nn::Module& net, const gan::DataSet& data) {
   const gan::Trained trained = gan::load_trained(run, {.device = {}, .threads = kernels::threads(), .data = {}});
-  check<UsageError>(trained.settings.integer("size") == size, "--run: classify judges images of ", size,
-                    " pixels, this run makes ", trained.settings.integer("size"));
+  check<UsageError>(trained.settings.text("size") == std::to_string(size), "--run: classify judges images of ", size,
+                    " pixels, this run makes ", trained.settings.text("size"));
   Random random(1, 3);
   std::vector<int64_t> histogram(static_cast<size_t>(data.classes()));
   constexpr int64_t batch = 100;

@@ -6,6 +6,7 @@
 
 #include "apps/common.h"
 #include "apps/terminal.h"
+#include "gan/data/picture_folder.h"
 #include "metrics/evaluate.h"
 
 namespace forger::apps {
@@ -16,24 +17,29 @@ namespace fs = std::filesystem;
 struct FidOptions {
   std::vector<std::string> sets;
   std::string inception, convention = "tf", judge, split = "test", out;
-  int64_t count = 0, size = 0, seed = 0;
+  std::string size;
+  int64_t count = 0, seed = 0;
   gan::Place place;
   bool skip_broken = false, json = false;
 };
 
 bool is_run(const std::string& set) { return gan::is_trained(set); }
 bool is_statistics(const std::string& set) { return set.ends_with(".safetensors") && !is_run(set); }
-bool is_folder(const std::string& set) { return fs::is_directory(set) && !is_run(set); }
+bool is_folder(const std::string& set) {
+  return fs::is_directory(set) && !is_run(set) && !gan::is_data_name(set);
+}
 
 // Data sets are brought to the size of the run among the sets, if there is one and --size says nothing else.
-int64_t common_size(const FidOptions& options) {
+gan::DataOptions common_size(const FidOptions& options) {
   for (const std::string& set : options.sets)
-    if (options.size == 0 && is_run(set)) return gan::load_trained(set, options.place).settings.integer("size");
-  return options.size;
+    if (options.size.empty() && is_run(set)) return gan::data_options(gan::load_trained(set, options.place).settings);
+  gan::Settings settings = gan::common_settings();
+  settings.set("size", options.size.empty() ? "0" : options.size);
+  return gan::data_options(settings);
 }
 
 // Whose eyes: Inception's, or those of the judge of --judge, of a run's data or of a data set among the sets.
-metrics::ExtractorPtr chosen_extractor(const FidOptions& options, int64_t size, Terminal& terminal) {
+metrics::ExtractorPtr chosen_extractor(const FidOptions& options, const gan::DataOptions& size, Terminal& terminal) {
   const metrics::Convention convention = metrics::find_convention(options.convention);
   if (!options.inception.empty())
     return metrics::inception_extractor(std::make_shared<const metrics::Inception>(options.inception), convention);
@@ -72,13 +78,15 @@ metrics::Pictures open_set(const FidOptions& options, const std::string& set, co
 
 std::vector<metrics::Statistics> look_at_sets(const FidOptions& options) {
   Terminal terminal;
-  const int64_t size = common_size(options);
+  const gan::DataOptions size = common_size(options);
   std::vector<metrics::Statistics> all(options.sets.size());
   std::vector<gan::DataSetPtr> data(options.sets.size());
   for (size_t i = 0; i < options.sets.size(); i++) {  // what is not there is found out before the long work
     const std::string& set = options.sets[i];
     const auto subset = options.split == "test" ? gan::Subset::test : gan::Subset::train;
     if (is_statistics(set)) all[i] = metrics::load_statistics(set);
+    check<DataError>(!is_folder(set) || gan::scan_pictures(set).files.size() > 1, "'", set,
+                     "': a distance needs at least 2 images, and there are not so many");
     if (!is_statistics(set) && !is_run(set) && !is_folder(set)) data[i] = gan::open_data(set, size, subset);
   }
   metrics::ExtractorPtr extractor;
@@ -134,8 +142,7 @@ void add_options(CLI::App& app, FidOptions& options) {
   app.add_option("--count", options.count, "Only so many images, drawn by --seed; all when left out")
       ->check(CLI::Range(2, 10'000'000));
   app.add_option("--size", options.size,
-                 "Side that data sets are brought to; that of a run among the sets, or as they are, when left out")
-      ->check(CLI::Range(0, 1024));
+                 "Of data sets' images, as 64 or 64x96; that of a run among the sets, or as they are, when left out");
   app.add_option("--seed", options.seed, "Of a run's samples, and of what --count draws")->capture_default_str();
   add_place(app, options.place);
   app.add_flag("--skip-broken", options.skip_broken, "Leave unreadable images out, and name them");

@@ -93,6 +93,7 @@ gan::Changes changes_on_resume(const TrainOptions& options) {
   if (given("device")) changes.device = parsed.text("device");
   if (given("threads")) changes.threads = parsed.integer("threads");
   if (given("data")) changes.data = parsed.text("data");
+  if (given("skip_broken")) changes.skip_broken = parsed.flag("skip_broken");
   return changes;
 }
 

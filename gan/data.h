@@ -13,7 +13,9 @@
 #include <thread>
 #include <vector>
 
+#include "core/error.h"
 #include "core/tensor.h"
+#include "gan/settings.h"
 
 namespace forger::gan {
 
@@ -29,6 +31,13 @@ class DataSet {
   virtual int64_t label(int64_t) const { return 0; }
   virtual std::string class_name(int64_t c) const { return std::to_string(c); }
   virtual std::string name() const = 0;
+  // A line for people: how many of what, in which classes, and what was left out.
+  virtual std::string about() const { return text(count(), " samples of ", sample()); }
+  // Files of the set that cannot be read and were left out, by name, and why.
+  struct Broken {
+    std::string file, reason;
+  };
+  virtual std::vector<Broken> broken() const { return {}; }
   // Hex digest (FNV-1a 64) of the contents, or of file names and sizes for folders: recorded in config.toml.
   virtual std::string hash() const = 0;
 };
@@ -36,20 +45,45 @@ using DataSetPtr = std::shared_ptr<const DataSet>;
 
 enum class Subset : uint8_t { train, test };
 
+// How images are brought to one size: the middle of that shape cut out (crop), all of it on black (pad), or pulled into
+// shape (stretch).
+enum class Fit : uint8_t { crop, pad, stretch };
+
+// How a data set is opened. Sets of points have no size.
+struct DataOptions {
+  int64_t height = 0, width = 0;  // of the images asked for; 0: as they are
+  Fit fit = Fit::crop;
+  // Every file is read once, so that a broken one is found now and not in the middle of a training: DataError, or, with
+  // skip_broken, left out. `ticker` is told how far that is.
+  bool check = false, skip_broken = false;
+  std::function<void(int64_t done, int64_t total)> ticker = {};
+  std::vector<std::string> leave_out = {};  // files that are known to be broken
+
+  DataOptions(int64_t side = 0) : height(side), width(side) {}  // NOLINT: a number alone is a square
+};
+// As a run's settings say: size, fit, and files left out, "a.jpg//b/c.jpg". UsageError for a size that is none.
+DataOptions data_options(const Settings& settings);
+
 struct DataSource {
   std::string name;  // what a spec begins with
   std::string help;  // one line: the spec and what it is
-  // Whether the spec is this source's; size is the side of the images asked for (28-pixel sets are padded to 32 with
-  // the background, larger sizes are bilinear resizes; 0: as they are). Sets of points have no size.
-  std::function<bool(const std::string& spec)> accepts;
-  std::function<DataSetPtr(const std::string& spec, int64_t size, Subset subset)> open;
+  std::function<bool(const std::string& spec)> accepts;  // whether the spec is this source's
+  // 28-pixel sets are padded to 32 with the background, larger sizes are bilinear resizes.
+  std::function<DataSetPtr(const std::string& spec, const DataOptions& options, Subset subset)> open;
+  // The spec with f(path) in place of each path in it; empty where there are none.
+  using OnPath = std::function<std::string(const std::string& path)>;
+  std::function<std::string(const std::string& spec, const OnPath& f)> map_paths = {};
 };
 struct RegisterDataSource {
   explicit RegisterDataSource(DataSource source);
 };
 const std::vector<DataSource>& data_sources();  // sorted by name
 // UsageError for an unknown spec (lists what there is), DataError when the files are missing or broken.
-DataSetPtr open_data(const std::string& spec, int64_t size, Subset subset = Subset::train);
+DataSetPtr open_data(const std::string& spec, const DataOptions& options = {}, Subset subset = Subset::train);
+
+bool is_data_name(const std::string& word);                     // "fashion-mnist": a folder of that name is "./fashion-mnist"
+std::string absolute_spec(const std::string& spec);             // every path in it made absolute
+std::vector<std::string> paths_in(const std::string& spec);     // as they stand in it
 
 // Batches of a data set in an order that is a pure function of (seed, epoch): its whole state is the number of samples
 // drawn, which a checkpoint holds. A thread reads ahead. The last samples of an epoch that do not fill a batch are

@@ -90,27 +90,6 @@ uint8_t* pixel(Image& image, int64_t row, int64_t column) {
 
 }  // namespace
 
-std::vector<std::string> picture_files(const std::string& folder) {
-  namespace fs = std::filesystem;
-  const auto is_picture = [](const fs::directory_entry& entry) {
-    const fs::path path = entry.path();
-    std::string extension = path.extension().string();
-    std::transform(extension.begin(), extension.end(), extension.begin(),
-                   [](unsigned char c) { return static_cast<char>(std::tolower(c)); });
-    const bool known = extension == ".png" || extension == ".jpg" || extension == ".jpeg";
-    return known && !path.filename().string().starts_with('.') && entry.is_regular_file();
-  };
-  std::vector<std::string> files;
-  try {
-    for (const fs::directory_entry& entry : fs::recursive_directory_iterator(folder))
-      if (is_picture(entry)) files.push_back(entry.path().generic_string());
-  } catch (const fs::filesystem_error& error) {
-    throw DataError(text("cannot read the folder '", folder, "': ", error.code().message()));
-  }
-  std::sort(files.begin(), files.end());
-  return files;
-}
-
 std::string encode_png(const Image& image) {
   check<Error>(image.height > 0 && image.width > 0 && (image.channels == 1 || image.channels == 3) &&
                    static_cast<int64_t>(image.pixels.size()) == image.height * image.width * image.channels,
@@ -142,17 +121,23 @@ Image with_channels(const Image& image, int64_t channels) {
   return out;
 }
 
-Image centre_crop(const Image& image) {
-  if (image.height == image.width) return image;
-  const int64_t side = std::min(image.height, image.width);
-  const int64_t top = (image.height - side) / 2, left = (image.width - side) / 2;
-  Image square{side, side, image.channels, {}};
-  square.pixels.reserve(static_cast<size_t>(side * side * image.channels));
-  for (int64_t row = top; row < top + side; row++) {
+Image centre_crop(const Image& image, int64_t height, int64_t width) {
+  const auto part = [](int64_t other, int64_t a, int64_t b) {  // other * a / b, rounded
+    return std::max<int64_t>(1, (2 * other * a + b) / (2 * b));
+  };
+  Image out{image.height, image.width, image.channels, {}};
+  if (image.width * height > image.height * width)
+    out.width = std::min(image.width, part(image.height, width, height));
+  else
+    out.height = std::min(image.height, part(image.width, height, width));
+  if (out.height == image.height && out.width == image.width) return image;
+  const int64_t top = (image.height - out.height) / 2, left = (image.width - out.width) / 2;
+  out.pixels.reserve(static_cast<size_t>(out.height * out.width * image.channels));
+  for (int64_t row = top; row < top + out.height; row++) {
     const uint8_t* from = &image.pixels[static_cast<size_t>((row * image.width + left) * image.channels)];
-    square.pixels.insert(square.pixels.end(), from, from + side * image.channels);
+    out.pixels.insert(out.pixels.end(), from, from + out.width * image.channels);
   }
-  return square;
+  return out;
 }
 
 Image resize(const Image& image, int64_t height, int64_t width) {

@@ -12,15 +12,13 @@ struct Image {
   std::vector<uint8_t> pixels;                  // row-major, (height, width, channels)
 };
 
-// The .png, .jpg and .jpeg files under a folder, sub-folders included, sorted by path; hidden ones are left out.
-// DataError when the folder cannot be read.
-std::vector<std::string> picture_files(const std::string& folder);
 std::string encode_png(const Image& image);                   // the file's bytes
 void write_png(const std::string& path, const Image& image);  // atomically
 
 // 1 or 3 channels: grey is repeated, colour becomes its luma (Rec. 601).
 Image with_channels(const Image& image, int64_t channels);
-Image centre_crop(const Image& image);  // to a square
+// The largest part of that shape (a ratio: 1, 1 is a square) in the middle.
+Image centre_crop(const Image& image, int64_t height, int64_t width);
 // Bilinear, antialiased when shrinking (triangle filter), rounded to the nearest.
 Image resize(const Image& image, int64_t height, int64_t width);
 

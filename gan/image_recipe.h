@@ -10,7 +10,7 @@ namespace forger::gan {
 struct Networks {
   std::shared_ptr<nn::Sequential> generator, discriminator;
 };
-// A system's networks for samples of (size, size, channels), by its settings, with fresh weights.
+// A system's networks for samples of (height, width, channels), by its settings, with fresh weights.
 using BuildNetworks = Networks (*)(const Settings& settings, const Shape& sample, Random& random);
 
 class ImageRecipe : public Recipe {
@@ -36,7 +36,7 @@ class ImageRecipe : public Recipe {
   std::shared_ptr<nn::Adam> optimizer_g_, optimizer_d_;
 };
 
-// A RecipeEntry's `make` for a class R(settings, sample) on square images of 16 to 256 pixels.
+// A RecipeEntry's `make` for a class R(settings, sample) on images of 16 to 256 pixels.
 template <class R>
 std::unique_ptr<Recipe> make_image_recipe(const Settings& settings, const Shape& sample) {
   require_dcgan_images(settings.text("recipe").c_str(), sample);

@@ -27,7 +27,6 @@ class RunFolder {
   std::string sanity() const { return path_ / "sanity.svg"; }
   std::string report() const { return path_ / "report.html"; }
   std::string log() const { return path_ / "log.txt"; }
-  std::string left_out() const { return path_ / "left-out.txt"; }  // pictures of the data that cannot be read
   std::string files() const { return path_ / "files.txt"; }
   std::string lock() const { return path_ / ".lock"; }
   std::string sample(int64_t step) const;      // samples/step-000500.png

@@ -80,6 +80,8 @@ std::string literal(const Value& value) {
 Value fit(const std::string& name, const Setting& setting, Value value) {
   if (std::holds_alternative<double>(setting.value) && std::holds_alternative<int64_t>(value))
     value = static_cast<double>(std::get<int64_t>(value));
+  if (std::holds_alternative<std::string>(setting.value) && std::holds_alternative<int64_t>(value))
+    value = std::to_string(std::get<int64_t>(value));  // size = 32
   check<UsageError>(value.index() == setting.value.index(), name, " must be ", type_name(setting.value), ", got ",
                     literal(value));
   if (std::holds_alternative<std::string>(value) || std::holds_alternative<bool>(value)) return value;
@@ -187,8 +189,11 @@ Settings common_settings() {
       settings.add(setting);
     }
   };
-  group("data", {{"data", "fashion-mnist", "data set, or a folder of PNG and JPEG pictures"},
-                 {"size", int64_t{32}, "side of the images in pixels; 0: as they are", 0, 1024}});
+  group("data",
+        {{"data", "fashion-mnist", "data set, or a folder of pictures"},
+         {"size", "32", "side of the images in pixels, or height and width, as 64x96; 0: as they are"},
+         {"fit", "crop", "pictures of another shape: crop (the middle), pad (with black) or stretch"},
+         {"skip_broken", false, "leave pictures out that cannot be read, and name them"}});
   group("networks", {{"width", int64_t{32}, "channels beside the image; cost grows with the square", 1, 4096},
                      {"latent", int64_t{100}, "size of the latent vector z", 1, 65536}});
   group("optimisation",

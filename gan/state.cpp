@@ -163,6 +163,7 @@ Settings run_settings(const RecipeEntry& recipe) {
   settings.add({.key = "version", .value = "", .help = "the Forger that started this run", .group = found_out});
   settings.add({.key = "data_path", .value = "", .help = "where the data lay when it began", .group = found_out});
   settings.add({.key = "data_about", .value = "", .help = "what was in it", .group = found_out});
+  settings.add({.key = "data_left_out", .value = "", .help = "of it: unreadable files, // between", .group = found_out});
   settings.add({.key = "data_hash", .value = "", .help = "hash of the data set", .group = found_out});
   settings.add({.key = "sample_shape", .value = "", .help = "of one sample of the data", .group = found_out});
   return settings;

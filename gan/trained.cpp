@@ -99,9 +99,10 @@ DataSetPtr data_of(const Settings& settings, Subset subset) {
   std::string reason;
   for (const std::string& place : places) {
     try {
-      const DataSetPtr train = open_data(place, settings.integer("size"));
+      const DataOptions options = data_options(settings);
+      const DataSetPtr train = open_data(place, options);
       if (train->hash() == settings.text("data_hash"))
-        return subset == Subset::train ? train : open_data(place, settings.integer("size"), subset);
+        return subset == Subset::train ? train : open_data(place, options, subset);
       reason = text("the data '", place, "' has changed since the run began (", settings.text("data_hash"), " then, ",
                     train->hash(), " now)");
     } catch (const Error& error) {  // not there: perhaps at the other place

@@ -7,6 +7,7 @@
 
 #include "core/device.h"
 #include "core/utf8.h"
+#include "gan/data/picture_folder.h"
 #include "gan/image.h"
 #include "gan/report.h"
 #include "gan/state.h"
@@ -267,11 +268,49 @@ bool Trainer::run(Requests& requests) { return impl_->run(requests); }
 
 namespace {
 
-// What the trainer finds out about the data, for config.toml.
-void describe(Settings& settings, const DataSet& data) {
-  settings.set("version", Value(std::string(FORGER_VERSION)));
+// The data of a run that is to be trained: everything in it can be read.
+DataSetPtr open_checked(const Settings& settings, bool skip_broken, const Observer& observer) {
+  const std::string& spec = settings.text("data");
+  DataOptions options = data_options(settings);
+  options.check = true;
+  options.skip_broken = skip_broken;
+  options.ticker = [&](int64_t done, int64_t total) { observer.on_work("reading " + spec, done, total); };
+  return open_data(spec, options);
+}
+
+// What the trainer finds out about the data, for config.toml; what a person should know of it, into the notes.
+void describe(Settings& settings, const DataSet& data, std::vector<std::string>& notes) {
+  settings.set("data_path", Value(absolute_spec(settings.text("data"))));
+  settings.set("data_about", Value(data.about()));
   settings.set("data_hash", Value(data.hash()));
   settings.set("sample_shape", Value(text(data.sample())));
+  std::string left_out = settings.text("data_left_out");
+  for (const DataSet::Broken& file : data.broken()) {
+    left_out += (left_out.empty() ? "" : "//") + file.file;
+    notes.push_back("left out: " + file.reason);
+  }
+  settings.set("data_left_out", Value(left_out));
+  notes.insert(notes.begin(), text("data: ", settings.text("data"), ", ", data.about()));
+}
+
+// Whether `inner` is `outer` or lies in it; links followed.
+bool lies_in(const fs::path& inner, const fs::path& outer) {
+  const fs::path way = fs::weakly_canonical(inner).lexically_relative(fs::weakly_canonical(outer));
+  return !way.empty() && *way.begin() != "..";
+}
+
+// A run that wrote among its data, or over it, would change what it learns from.
+void check_apart(const RunFolder& folder, const std::string& data) {
+  const fs::path out = fs::absolute(folder.path());
+  for (const std::string& path : paths_in(data)) {
+    const fs::path from = fs::absolute(path);
+    const bool same = fs::weakly_canonical(from) == fs::weakly_canonical(out);
+    const bool over = same || lies_in(from, out / "samples") || lies_in(from, out / "checkpoints");
+    const bool among = !over && fs::is_directory(from) && lies_in(out, from) && !folder.holds_run() &&
+                       !scan_pictures(out.string()).files.empty();
+    check<UsageError>(!over && !among, "--out '", folder.path().string(), "' and the data '", path,
+                      "' are the same folder, or one holds the other's pictures: name a folder for the run alone");
+  }
 }
 
 void check_folder(const RunFolder& folder, bool force) {
@@ -290,14 +329,16 @@ Trainer Trainer::start(const Settings& given, RunClaim claim, bool force, Observ
                        const MakeEvaluate& make_evaluate) {
   const RunFolder folder = claim.folder();
   check_folder(folder, force);
+  check_apart(folder, given.text("data"));
   Settings settings = given;
   apply_machine_settings(settings);
-  const DataSetPtr data = open_data(settings.text("data"), settings.integer("size"));
+  const DataSetPtr data = open_checked(settings, settings.flag("skip_broken"), observer);
   check<UsageError>(settings.integer("batch") <= data->count(), "--batch ", settings.integer("batch"),
                     " is larger than the data: ", data->name(), " has ", data->count(), " samples");
-  describe(settings, *data);
-  auto impl = std::make_unique<Impl>(settings, std::move(claim), std::move(observer), data);
+  settings.set("version", Value(std::string(FORGER_VERSION)));
   std::vector<std::string> notes;
+  describe(settings, *data, notes);
+  auto impl = std::make_unique<Impl>(settings, std::move(claim), std::move(observer), data);
   if (const std::string& from = settings.text("init_from"); !from.empty()) {
     const bool run = fs::is_directory(from);
     Found found;
@@ -327,7 +368,10 @@ Trainer Trainer::resume(RunClaim claim, const Changes& changes, Observer observe
   if (changes.steps > 0) settings.set("steps", Value(changes.steps));
   if (!changes.device.empty()) change("device", Value(changes.device), bits);
   if (changes.threads > 0) change("threads", Value(changes.threads), bits);
-  if (!changes.data.empty()) change("data", Value(changes.data), "");
+  if (!changes.data.empty()) {
+    change("data", Value(changes.data), "");
+    settings.set("data_path", Value(absolute_spec(changes.data)));
+  }
   const std::string device = settings.text("device"), missing = kernels::unavailable(device_named(device));
   check<UsageError>(missing.empty(), "the run computes on ", device, ", which is not to be had here (", missing,
                     "); --device cpu goes on here");
@@ -341,7 +385,18 @@ Trainer Trainer::resume(RunClaim claim, const Changes& changes, Observer observe
   check<DataError>(!found.path.empty() || !has_rows(folder.metrics()), "'", folder.path().string(),
                    "' holds no checkpoint to go on from, and its metrics.csv tells of steps that were trained: put the "
                    "checkpoint back, or start again with --force");
-  auto impl = std::make_unique<Impl>(settings, std::move(claim), std::move(observer), data_of(settings));
+  DataSetPtr data;
+  if (changes.skip_broken) {
+    data = open_checked(settings, true, observer);
+    const std::string before = settings.text("data_hash");
+    if (!data->broken().empty()) describe(settings, *data, notes);
+    check<DataError>(!data->broken().empty() || data->hash() == before, "the data '", settings.text("data"),
+                     "' has changed since the run began");
+    if (!data->broken().empty()) notes.push_back("the data is no longer what the run began with");
+  } else {
+    data = data_of(settings);
+  }
+  auto impl = std::make_unique<Impl>(settings, std::move(claim), std::move(observer), data);
   if (!found.path.empty()) {
     impl->counters = impl->state.load(found.checkpoint, found.path);
     impl->saved_step = static_cast<int64_t>(impl->counters.step);

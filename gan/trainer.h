@@ -8,7 +8,6 @@
 //                    best.safetensors: that of the best evaluation
 //   report.html      curves, previews through time, settings; self-contained
 //   log.txt          what was printed
-//   left-out.txt     pictures of the data that cannot be read and were left out
 //   files.txt        the names of all these, as far as they were written: what --force removes
 //
 // Nothing is ever half-written: checkpoints, pictures and the report are renamed into place; metrics.csv is cut back to

@@ -4,6 +4,7 @@
 
 #include "core/autograd.h"
 #include "core/ops.h"
+#include "gan/data/picture_folder.h"
 #include "gan/picture_file.h"
 #include "kernels/cpu/thread_pool.h"
 
@@ -85,27 +86,18 @@ Pictures Pictures::range(int64_t begin, int64_t end) const {
 }
 
 Pictures pictures_in_folder(const std::string& folder, int channels, bool skip_broken) {
-  const std::vector<std::string> files = gan::picture_files(folder);
-  check<DataError>(!files.empty(), "no PNG or JPEG image in '", folder, "'");
-  std::vector<std::string> faults(files.size());
-  kernels::parallel_jobs(std::ssize(files), [&](int64_t i) {
-    const auto at = static_cast<size_t>(i);
-    try {
-      gan::read_image(files[at], channels);
-    } catch (const DataError& error) {
-      faults[at] = error.what();
-    }
-  });
-  std::vector<std::string> whole, broken, reasons;
-  for (size_t i = 0; i < files.size(); i++) {
-    (faults[i].empty() ? whole : broken).push_back(files[i]);
-    if (!faults[i].empty()) reasons.push_back(faults[i]);
-  }
-  check<DataError>(broken.empty() || skip_broken, broken.size(), " of ", files.size(), " images in '", folder,
-                   "' are broken; the first: ", reasons.empty() ? "" : reasons.front(),
-                   "; --skip-broken leaves them out");
-  check<DataError>(!whole.empty(), "all ", files.size(), " images in '", folder,
-                   "' are broken; the first: ", reasons.empty() ? "" : reasons.front());
+  const gan::PictureFolder scanned = gan::scan_pictures(folder);
+  const std::vector<std::string>& files = scanned.files;
+  check<DataError>(!files.empty(), "no picture in '", folder, "' (PNG, JPEG, WebP, GIF, BMP)",
+                   scanned.about_left_out());
+  const std::map<int64_t, std::string> faults = gan::faults_of(
+      std::ssize(files), [&](int64_t i) { gan::read_image(files[static_cast<size_t>(i)], channels); });
+  std::vector<std::string> whole, broken;
+  for (size_t i = 0; i < files.size(); i++)
+    (faults.contains(static_cast<int64_t>(i)) ? broken : whole).push_back(files[i]);
+  check<DataError>(broken.empty() || (skip_broken && !whole.empty()), broken.size(), " of ", files.size(),
+                   " images in '", folder, "' are broken; the first: ", broken.empty() ? "" : faults.begin()->second,
+                   whole.empty() ? "" : "; --skip-broken leaves them out");
   const int64_t count = std::ssize(whole);
   return {.name = folder,
           .count = count,

@@ -43,17 +43,17 @@ Tensor Linear::apply(const Tensor& x, const Tensor& with_weight) const {
   return add_bias(matmul(x, with_weight, false, true));
 }
 
-Conv2d::Conv2d(int64_t in, int64_t out, int64_t kernel, Conv2dOptions options, Random& random, bool with_bias,
+Conv2d::Conv2d(int64_t in, int64_t out, Extent kernel, Conv2dOptions options, Random& random, bool with_bias,
                DType dtype)
-    : WeightedLayer({out, kernel, kernel, in}, out, random, with_bias, dtype), options_(options) {}
+    : WeightedLayer({out, kernel.height, kernel.width, in}, out, random, with_bias, dtype), options_(options) {}
 
 Tensor Conv2d::apply(const Tensor& x, const Tensor& with_weight) const {
   return conv2d(x, with_weight, bias, options_);
 }
 
-ConvTranspose2d::ConvTranspose2d(int64_t in, int64_t out, int64_t kernel, Conv2dOptions options, Random& random,
+ConvTranspose2d::ConvTranspose2d(int64_t in, int64_t out, Extent kernel, Conv2dOptions options, Random& random,
                                  bool with_bias, DType dtype)
-    : WeightedLayer({in, kernel, kernel, out}, out, random, with_bias, dtype), options_(options) {}
+    : WeightedLayer({in, kernel.height, kernel.width, out}, out, random, with_bias, dtype), options_(options) {}
 
 Tensor ConvTranspose2d::apply(const Tensor& x, const Tensor& with_weight) const {
   return add_bias(conv_transpose2d(x, with_weight, options_));

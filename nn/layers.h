@@ -33,9 +33,16 @@ class Linear : public WeightedLayer {  // (N, in) -> (N, out): x W^T + b, weight
   Tensor apply(const Tensor& x, const Tensor& with_weight) const override;
 };
 
-class Conv2d : public WeightedLayer {  // (N, H, W, in) -> (N, OH, OW, out), weight (out, K, K, in)
+// Height and width of a kernel or a map; a number alone stands for both.
+struct Extent {
+  int64_t height, width;
+  Extent(int64_t side) : height(side), width(side) {}  // NOLINT: meant to be implicit
+  Extent(int64_t h, int64_t w) : height(h), width(w) {}
+};
+
+class Conv2d : public WeightedLayer {  // (N, H, W, in) -> (N, OH, OW, out), weight (out, KH, KW, in)
  public:
-  Conv2d(int64_t in, int64_t out, int64_t kernel, Conv2dOptions options, Random& random, bool with_bias = true,
+  Conv2d(int64_t in, int64_t out, Extent kernel, Conv2dOptions options, Random& random, bool with_bias = true,
          DType dtype = DType::f32);
   Tensor apply(const Tensor& x, const Tensor& with_weight) const override;
 
@@ -43,9 +50,9 @@ class Conv2d : public WeightedLayer {  // (N, H, W, in) -> (N, OH, OW, out), wei
   Conv2dOptions options_;
 };
 
-class ConvTranspose2d : public WeightedLayer {  // (N, H, W, in) -> (N, OH, OW, out), weight (in, K, K, out)
+class ConvTranspose2d : public WeightedLayer {  // (N, H, W, in) -> (N, OH, OW, out), weight (in, KH, KW, out)
  public:
-  ConvTranspose2d(int64_t in, int64_t out, int64_t kernel, Conv2dOptions options, Random& random, bool with_bias = true,
+  ConvTranspose2d(int64_t in, int64_t out, Extent kernel, Conv2dOptions options, Random& random, bool with_bias = true,
                   DType dtype = DType::f32);
   Tensor apply(const Tensor& x, const Tensor& with_weight) const override;
   int out_axis() const override { return 3; }

@@ -34,7 +34,7 @@ void append_records(const std::filesystem::path& path, ImageArray& array) {
   }
 }
 
-DataSetPtr open(const std::string& spec, int64_t size, Subset subset) {
+DataSetPtr open(const std::string& spec, const DataOptions& options, Subset subset) {
   const std::filesystem::path folder = spec.substr(spec.find(':') + 1);
   ImageArray array;
   array.name = "cifar10";
@@ -44,7 +44,7 @@ DataSetPtr open(const std::string& spec, int64_t size, Subset subset) {
   if (subset == Subset::test) append_records(folder / "test_batch.bin", array);
   for (int i = 1; subset == Subset::train && i <= 5; i++)
     append_records(folder / text("data_batch_", i, ".bin"), array);
-  return image_set(std::move(array), size);
+  return image_set(std::move(array), options);
 }
 
 const RegisterDataSource registered{{
@@ -52,6 +52,7 @@ const RegisterDataSource registered{{
     .help = "cifar10:DIR: the folder of the binary version's data_batch_1.bin ... test_batch.bin",
     .accepts = [](const std::string& spec) { return spec.starts_with("cifar10:"); },
     .open = open,
+    .map_paths = prefixed_path,
 }};
 
 }  // namespace

@@ -10,7 +10,7 @@
 namespace forger::gan {
 namespace {
 
-DataSetPtr open(const std::string& spec, int64_t size, Subset subset) {
+DataSetPtr open(const std::string& spec, const DataOptions& options, Subset subset) {
   const char* elsewhere = std::getenv("FORGER_DATA");
   const std::filesystem::path folder =
       elsewhere != nullptr && *elsewhere != '\0' ? elsewhere : "/usr/share/datasets/fashion-mnist";
@@ -24,7 +24,7 @@ DataSetPtr open(const std::string& spec, int64_t size, Subset subset) {
   return image_set(read_idx_images(spec, folder / images, folder / labels,
                                    {"T-shirt/top", "Trouser", "Pullover", "Dress", "Coat", "Sandal", "Shirt", "Sneaker",
                                     "Bag", "Ankle boot"}),
-                   size);
+                   options);
 }
 
 const RegisterDataSource registered{{

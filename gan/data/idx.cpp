@@ -4,6 +4,7 @@
 #include <zlib.h>
 
 #include <algorithm>
+#include <filesystem>
 #include <memory>
 #include <optional>
 #include <utility>
@@ -123,12 +124,35 @@ ImageArray read_idx_images(const std::string& name, const std::string& images_pa
 
 namespace {
 
-DataSetPtr open(const std::string& spec, int64_t size, Subset) {
-  const std::string paths = spec.substr(spec.find(':') + 1);
-  const size_t comma = paths.find(',');
-  const std::string images = paths.substr(0, comma), labels = comma == paths.npos ? "" : paths.substr(comma + 1);
-  check<UsageError>(!images.empty(), "idx:IMAGES[,LABELS] needs the file of the images");
-  return image_set(read_idx_images(spec, images, labels), size);
+struct Paths {
+  std::string images, labels;  // "" where there are none
+};
+
+// IMAGES[,LABELS], whose names may hold commas: the whole text where there is such a file, else the comma that has a
+// file on either side, else the first one.
+Paths paths_of(const std::string& spec) {
+  const auto is_there = [](const std::string& path) {
+    std::error_code unreadable;
+    return std::filesystem::exists(path, unreadable);
+  };
+  const std::string all = spec.substr(spec.find(':') + 1);
+  check<UsageError>(!all.empty() && all.front() != ',', "idx:IMAGES[,LABELS] needs the file of the images");
+  if (is_there(all)) return {all, ""};
+  const size_t first = all.find(',');
+  for (size_t comma = first; comma != all.npos; comma = all.find(',', comma + 1))
+    if (is_there(all.substr(0, comma)) && is_there(all.substr(comma + 1)))
+      return {all.substr(0, comma), all.substr(comma + 1)};
+  return {all.substr(0, first), first == all.npos ? "" : all.substr(first + 1)};
+}
+
+std::string map_paths(const std::string& spec, const DataSource::OnPath& f) {
+  const auto [images, labels] = paths_of(spec);
+  return "idx:" + f(images) + (labels.empty() ? "" : "," + f(labels));
+}
+
+DataSetPtr open(const std::string& spec, const DataOptions& options, Subset) {
+  const auto [images, labels] = paths_of(spec);
+  return image_set(read_idx_images(spec, images, labels), options);
 }
 
 const RegisterDataSource registered{{
@@ -136,6 +160,7 @@ const RegisterDataSource registered{{
     .help = "idx:IMAGES[,LABELS]: files in MNIST's format, plain or gzip; the same ones for training and testing",
     .accepts = [](const std::string& spec) { return spec.starts_with("idx:"); },
     .open = open,
+    .map_paths = map_paths,
 }};
 
 }  // namespace

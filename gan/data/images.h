@@ -1,9 +1,9 @@
-// What the image sets share: fitting an image to the side that was asked for, 8-bit pixels as samples, and a data set
+// What the image sets share: fitting an image to the size that was asked for, 8-bit pixels as samples, and a data set
 // whose images lie in memory.
 //
 //   pixels 0 ... 255 -> x/127.5 - 1, so black is -1 and white is 1, the range of a generator's tanh
 //
-// Fitting to a side S: 32 x 32 images at S = 32 stay. A set that is a few pixels smaller than S, or than S/2, S/4, ...,
+// Fitting to a square of side S by cropping: 32 x 32 images at S = 32 stay. A set that is a few pixels smaller than S, or than S/2, S/4, ...,
 // gets a black frame (28-pixel garments stand in 32 without being blurred); what then still differs from S is resized:
 //
 //   28 -> 32: frame of 2        28 -> 64: frame of 2, then twice the size        28 -> 48, 100 -> 64: resized
@@ -17,7 +17,9 @@
 
 namespace forger::gan {
 
-Image fit(const Image& image, int64_t size);  // square; size 0: unchanged
+Image fit(const Image& image, const DataOptions& options);  // height 0: unchanged
+// The same without the frame: for pictures of any size.
+Image fit_picture(const Image& image, const DataOptions& options);
 
 struct ImageArray {
   std::string name;
@@ -26,7 +28,12 @@ struct ImageArray {
   std::vector<uint8_t> labels;           // (count), each below class_names.size(); empty: none
   std::vector<std::string> class_names;  // empty: no labels
 };
-DataSetPtr image_set(ImageArray images, int64_t size);
+DataSetPtr image_set(ImageArray images, const DataOptions& options);
+
+// DataSource::map_paths of "prefix:PATH" and of PATH alone.
+std::string prefixed_path(const std::string& spec, const DataSource::OnPath& f);
+// "in 3 classes (cats 1200, dogs 1100, owls 4)", the first few by name; "without classes".
+std::string about_classes(const DataSet& data);
 
 // FNV-1a, 64 bits: h = (h xor byte) * prime for each byte. Not cryptographic; it tells data sets apart.
 class Fnv {

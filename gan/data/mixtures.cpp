@@ -68,6 +68,7 @@ class PointSet : public DataSet {
   int64_t classes() const override { return modes_; }
   int64_t label(int64_t i) const override { return modes_ == 0 ? 0 : i % modes_; }
   std::string name() const override { return name_; }
+  std::string about() const override { return text(points, " points in the plane"); }
   std::string hash() const override {
     Fnv fnv;
     fnv.add(std::span(reinterpret_cast<const uint8_t*>(xy_.data()), xy_.size() * sizeof(float)));
@@ -84,7 +85,7 @@ DataSource source(const Distribution& d) {
   return {.name = d.name,
           .help = d.help,
           .accepts = [name = d.name](const std::string& spec) { return spec == name; },
-          .open = [d](const std::string&, int64_t, Subset subset) { return std::make_shared<PointSet>(d, subset); }};
+          .open = [d](const std::string&, const DataOptions&, Subset subset) { return std::make_shared<PointSet>(d, subset); }};
 }
 
 const RegisterDataSource ring8{source({"ring8", "ring8: points of 8 Gaussians on a circle", 8, 0.02, ring})};

@@ -1,12 +1,15 @@
 // The list of sources, filled while the program starts by the files beside this one, and what holds for all of them.
 #include <algorithm>
+#include <filesystem>
 #include <utility>
 
 #include "core/error.h"
-#include "gan/data.h"
+#include "gan/data/images.h"
 
 namespace forger::gan {
 namespace {
+
+constexpr std::string_view separator = "//";  // of the files in data_left_out: no path has an empty part
 
 std::vector<DataSource>& registry() {
   static std::vector<DataSource> sources;  // built by whoever registers first: files start in no fixed order
@@ -29,13 +32,85 @@ RegisterDataSource::RegisterDataSource(DataSource source) {
 
 const std::vector<DataSource>& data_sources() { return registry(); }
 
-DataSetPtr open_data(const std::string& spec, int64_t size, Subset subset) {
-  check<UsageError>(size >= 0, "the size of images cannot be ", size);
+namespace {
+
+const DataSource& source_of(const std::string& spec) {
   const auto& sources = registry();
   const auto source = std::find_if(sources.begin(), sources.end(), [&](const auto& s) { return s.accepts(spec); });
   check<UsageError>(source != sources.end(), "data '", spec,
                     "' is neither a folder nor a data set; there are: ", all_names());
-  return source->open(spec, size, subset);
+  return *source;
+}
+
+std::string map_paths(const std::string& spec, const DataSource::OnPath& f) {
+  const DataSource& source = source_of(spec);
+  return source.map_paths ? source.map_paths(spec, f) : spec;
+}
+
+// 64x96, or 64 for both.
+bool read_sides(const std::string& size, int64_t& height, int64_t& width) {
+  const size_t by = size.find('x');
+  if (!read_number(size.substr(0, by), height)) return false;
+  if (by == size.npos) width = height;
+  constexpr int64_t most = 1024;
+  if (by != size.npos && !read_number(size.substr(by + 1), width)) return false;
+  const bool as_they_are = height == 0 && width == 0;
+  return as_they_are || (height > 0 && width > 0 && height <= most && width <= most);
+}
+
+Fit find_fit(const std::string& name) {
+  if (name == "crop") return Fit::crop;
+  if (name == "pad") return Fit::pad;
+  check<UsageError>(name == "stretch", "--fit '", name, "' is not known; there are: crop, pad, stretch");
+  return Fit::stretch;
+}
+
+}  // namespace
+
+DataSetPtr open_data(const std::string& spec, const DataOptions& options, Subset subset) {
+  check<UsageError>(options.height >= 0 && options.width >= 0, "the size of images cannot be ", options.height, 'x',
+                    options.width);
+  return source_of(spec).open(spec, options, subset);
+}
+
+bool is_data_name(const std::string& word) {
+  const auto& sources = registry();
+  return std::any_of(sources.begin(), sources.end(), [&](const auto& source) { return source.name == word; });
+}
+
+std::string absolute_spec(const std::string& spec) {
+  return map_paths(spec, [](const std::string& path) {
+    return std::filesystem::absolute(path).lexically_normal().string();
+  });
+}
+
+std::vector<std::string> paths_in(const std::string& spec) {
+  std::vector<std::string> paths;
+  map_paths(spec, [&](const std::string& path) {
+    paths.push_back(path);
+    return path;
+  });
+  return paths;
+}
+
+std::string prefixed_path(const std::string& spec, const DataSource::OnPath& f) {
+  const size_t path = spec.find(':') + 1;  // 0 where the spec is nothing but a path
+  return spec.substr(0, path) + f(spec.substr(path));
+}
+
+DataOptions data_options(const Settings& settings) {
+  DataOptions options;
+  const std::string& size = settings.text("size");
+  check<UsageError>(read_sides(size, options.height, options.width), "--size must be like 64, or 64x96 (height and ",
+                    "width), of at most 1024 pixels, or 0 (as they are); got '", size, "'");
+  options.fit = find_fit(settings.text("fit"));
+  if (!settings.has("data_left_out")) return options;
+  std::string files = settings.text("data_left_out");
+  for (size_t end; !files.empty(); files.erase(0, end == files.npos ? end : end + separator.size())) {
+    end = files.find(separator);
+    options.leave_out.push_back(files.substr(0, end));
+  }
+  return options;
 }
 
 }  // namespace forger::gan

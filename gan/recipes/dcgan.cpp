@@ -11,7 +11,8 @@ namespace forger::gan {
 namespace {
 
 Networks build(const Settings& settings, const Shape& sample, Random& random) {
-  const int64_t width = settings.integer("width"), size = sample[0], channels = sample[2];
+  const int64_t width = settings.integer("width"), channels = sample[2];
+  const Extent size{sample[0], sample[1]};
   return {dcgan_generator(settings.integer("latent"), width, channels, size, random),
           dcgan_discriminator(width, channels, size, true, random)};
 }
@@ -20,7 +21,7 @@ const RegisterRecipe registered{{
     .name = "dcgan",
     .title = "Deep convolutional GAN",
     .citation = "Radford, Metz, Chintala 2016, arXiv:1511.06434",
-    .data = "square images of 16 to 256 pixels",
+    .data = "images of 16 to 256 pixels, square or not",
     .settings = {{"loss", std::string("non-saturating"),
                   "objective: non-saturating, minimax, lsgan, hinge or wasserstein"},
                  {"lr_g", 2e-4, "learning rate of the generator", 0, 1},

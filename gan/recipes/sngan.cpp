@@ -11,7 +11,8 @@ namespace forger::gan {
 namespace {
 
 Networks build(const Settings& settings, const Shape& sample, Random& random) {
-  const int64_t width = settings.integer("width"), size = sample[0], channels = sample[2];
+  const int64_t width = settings.integer("width"), channels = sample[2];
+  const Extent size{sample[0], sample[1]};
   return {sndcgan_generator(settings.integer("latent"), width, channels, size, random),
           sndcgan_discriminator(width, channels, size, random)};
 }
@@ -20,7 +21,7 @@ const RegisterRecipe registered{{
     .name = "sngan",
     .title = "GAN with spectral normalisation",
     .citation = "Miyato, Kataoka, Koyama, Yoshida 2018, arXiv:1802.05957",
-    .data = "square images of 16 to 256 pixels",
+    .data = "images of 16 to 256 pixels, square or not",
     .settings = {{"loss", std::string("hinge"), "objective: hinge, non-saturating, minimax, lsgan or wasserstein"}},
     .make = make_image_recipe<AlternatingRecipe<build>>,
 }};

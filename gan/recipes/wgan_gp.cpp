@@ -13,7 +13,8 @@ namespace forger::gan {
 namespace {
 
 Networks build(const Settings& settings, const Shape& sample, Random& random) {
-  const int64_t width = settings.integer("width"), size = sample[0], channels = sample[2];
+  const int64_t width = settings.integer("width"), channels = sample[2];
+  const Extent size{sample[0], sample[1]};
   return {dcgan_generator(settings.integer("latent"), width, channels, size, random),
           dcgan_discriminator(width, channels, size, false, random)};
 }
@@ -64,7 +65,7 @@ const RegisterRecipe registered{{
     .name = "wgan-gp",
     .title = "Wasserstein GAN with gradient penalty",
     .citation = "Gulrajani, Ahmed, Arjovsky, Dumoulin, Courville 2017, arXiv:1704.00028",
-    .data = "square images of 16 to 256 pixels",
+    .data = "images of 16 to 256 pixels, square or not",
     .settings = {{"lambda", 10.0, "weight of the gradient penalty", 0, 1e6},
                  {"n_critic", int64_t{5}, "critic updates per generator update", 1, 1000},
                  {"lr_g", 1e-4, "learning rate of the generator", 0, 1},

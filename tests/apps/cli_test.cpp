@@ -211,7 +211,7 @@ TEST_CASE("failures: exit code 1 and one line", "[cli]") {
   write_file(scratch / "file", "");
 
   check_refusal(
-      {tiny_training("dcgan", "folder:" + scratch / "no-pictures", run), 1, {"no PNG or JPEG", "no-pictures"}});
+      {tiny_training("dcgan", "folder:" + scratch / "no-pictures", run), 1, {"no picture in", "no-pictures"}});
   check_refusal(
       {tiny_training("dcgan", "folder:" + scratch / "bad-pictures", scratch / "bad", {"--batch", "1"}), 1, {"a.png"}});
   CHECK_FALSE(std::filesystem::exists(scratch / "bad"));  // so that a second try needs no --force

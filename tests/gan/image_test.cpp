@@ -138,12 +138,12 @@ TEST_CASE("image: JPEG is read, a cut one refused") {
 }
 
 TEST_CASE("image: the middle square") {
-  CHECK(centre_crop(of(1, 4, {1, 2, 3, 4})).pixels == std::vector<uint8_t>{2});
-  CHECK(centre_crop(of(4, 2, {1, 2, 3, 4, 5, 6, 7, 8})).pixels == std::vector<uint8_t>{3, 4, 5, 6});
-  const Image colour = centre_crop({1, 3, 3, {1, 2, 3, 4, 5, 6, 7, 8, 9}});
+  CHECK(centre_crop(of(1, 4, {1, 2, 3, 4}), 1, 1).pixels == std::vector<uint8_t>{2});
+  CHECK(centre_crop(of(4, 2, {1, 2, 3, 4, 5, 6, 7, 8}), 1, 1).pixels == std::vector<uint8_t>{3, 4, 5, 6});
+  const Image colour = centre_crop({1, 3, 3, {1, 2, 3, 4, 5, 6, 7, 8, 9}}, 1, 1);
   CHECK(colour.pixels == std::vector<uint8_t>{4, 5, 6});
   const Image square = noise(5, 5, 3);
-  CHECK(centre_crop(square).pixels == square.pixels);
+  CHECK(centre_crop(square, 1, 1).pixels == square.pixels);
 }
 
 TEST_CASE("image: resizing") {

@@ -1,0 +1,123 @@
+#include "gan/data/picture_folder.h"
+
+#include <sys/stat.h>
+
+#include <algorithm>
+#include <array>
+#include <cctype>
+#include <filesystem>
+#include <mutex>
+#include <utility>
+
+#include "core/error.h"
+#include "gan/settings.h"
+#include "kernels/cpu/thread_pool.h"
+
+namespace forger::gan {
+namespace {
+
+namespace fs = std::filesystem;
+
+std::string ending_of(const fs::path& file) {
+  std::string ending = file.extension().string();
+  std::transform(ending.begin(), ending.end(), ending.begin(),
+                 [](unsigned char c) { return static_cast<char>(std::tolower(c)); });
+  return ending;
+}
+
+bool is_picture(const std::string& ending) {
+  constexpr std::array known{".png", ".jpg", ".jpeg", ".webp", ".gif", ".bmp"};
+  return std::find(known.begin(), known.end(), ending) != known.end();
+}
+
+using Identity = std::pair<dev_t, ino_t>;
+
+Identity identity_of(const fs::path& folder) {
+  struct stat status {};
+  return ::stat(folder.c_str(), &status) == 0 ? Identity{status.st_dev, status.st_ino} : Identity{};
+}
+
+class Scan {
+ public:
+  PictureFolder found;
+
+  void folder(const fs::path& path) {
+    std::error_code error;
+    fs::directory_iterator entries(path, error);
+    check<DataError>(!error, "cannot read the folder '", path.string(), "': ", error.message());
+    above_.push_back(identity_of(path));
+    for (; entries != fs::directory_iterator(); entries.increment(error)) {
+      entry(*entries);
+      check<DataError>(!error, "cannot read the folder '", path.string(), "': ", error.message());
+    }
+    above_.pop_back();
+  }
+
+ private:
+  void entry(const fs::directory_entry& entry) {
+    const fs::path& path = entry.path();
+    const bool hidden = path.filename().string().starts_with('.');
+    std::error_code unreadable;
+    const fs::file_status status = entry.status(unreadable);  // of what a link leads to
+    if (fs::is_directory(status)) return sub_folder(path, hidden);
+    const std::string ending = ending_of(path);
+    if (!is_picture(ending)) {
+      if (!hidden && fs::is_regular_file(status)) left_out(ending.empty() ? "file without an ending" : ending);
+    } else if (hidden) {
+      left_out("hidden picture");
+    } else if (fs::is_regular_file(status)) {
+      found.files.push_back(path.generic_string());
+    } else {
+      left_out(status.type() == fs::file_type::not_found ? "link to nothing" : "picture that is no file");
+    }
+  }
+
+  void sub_folder(const fs::path& path, bool hidden) {
+    if (hidden) return left_out("hidden folder");
+    if (is_run_config((path / "config.toml").string())) return left_out("run of forger");
+    if (std::find(above_.begin(), above_.end(), identity_of(path)) != above_.end())
+      return left_out("link that leads back");
+    folder(path);
+  }
+
+  void left_out(const std::string& what) { found.left_out[what]++; }
+
+  std::vector<Identity> above_;  // the folder that is read, and those that it lies in
+};
+
+}  // namespace
+
+std::string PictureFolder::about_left_out() const {
+  std::string all;
+  for (const auto& [what, count] : left_out) all += text(all.empty() ? "; left out: " : ", ", count, ' ', what);
+  return all;
+}
+
+PictureFolder scan_pictures(const std::string& folder) {
+  Scan scan;
+  scan.folder(folder);
+  std::sort(scan.found.files.begin(), scan.found.files.end());
+  return std::move(scan.found);
+}
+
+std::map<int64_t, std::string> faults_of(int64_t n, const std::function<void(int64_t i)>& read,
+                                         const std::function<void(int64_t done, int64_t total)>& ticker) {
+  std::map<int64_t, std::string> faults;
+  std::mutex mutex;
+  constexpr int64_t at_once = 64;  // between two calls of the ticker
+  for (int64_t begin = 0; begin < n; begin += at_once) {
+    const int64_t count = std::min(at_once, n - begin);
+    kernels::parallel_jobs(count, [&](int64_t job) {
+      try {
+        read(begin + job);
+      } catch (const DataError& error) {
+        const std::lock_guard lock(mutex);
+        faults[begin + job] = error.what();
+      }
+    });
+    if (ticker) ticker(begin + count, n);
+  }
+  return faults;
+}
+
+}  // namespace forger::gan
