@@ -1,5 +1,5 @@
-// BMP, uncompressed: 1, 4 or 8 bits as an index into a palette, 24 as blue, green, red, and 16 or 32 taken apart by
-// masks.
+// BMP, uncompressed. A pixel of 1, 4 or 8 bits is an index into a palette, one of 24 is blue, green, red, and one of 16
+// or 32 is taken apart by masks.
 //
 //   at  0  "BM"                     at 14  size h of the header: 12 (OS/2), 40 or more
 //      10  where the rows begin         18  width, height, planes, bits (12: as 16-bit numbers)
@@ -8,6 +8,7 @@
 // Rows are padded to 4 bytes and go upwards, or downwards where the height is negative.
 #include <array>
 #include <bit>
+#include <vector>
 
 #include "core/error.h"
 #include "gan/picture_file/formats.h"
@@ -18,9 +19,9 @@ namespace {
 struct Layout {
   int64_t width = 0, height = 0, bits = 0;
   bool downwards = false;
-  size_t rows = 0, row_bytes = 0;
-  std::array<uint32_t, 3> masks{};                    // red, green, blue
-  std::array<std::array<uint8_t, 3>, 256> palette{};  // likewise; black beyond its end
+  size_t rows = 0;                              // where they begin
+  std::array<uint32_t, 3> masks{};              // red, green, blue
+  std::vector<std::array<uint8_t, 3>> palette;  // likewise
 };
 
 uint32_t little_endian(std::string_view bytes, size_t at, size_t count) {
@@ -69,6 +70,7 @@ Layout read_layout(std::string_view bytes) {
   if (bits <= 8) {
     const size_t named = old ? 0 : number(46, 4), most = size_t{1} << bits, entry = old ? 3 : 4;
     const size_t count = named == 0 ? most : std::min(named, most);
+    layout.palette.resize(count);
     for (size_t i = 0; i < count; i++)
       for (size_t k = 0; k < 3; k++)
         layout.palette[i][k] = static_cast<uint8_t>(number(14 + header + i * entry + 2 - k, 1));
@@ -102,6 +104,7 @@ Picture decode_bmp(std::string_view bytes) {
       if (bits <= 8) {
         const size_t at = column * bits, shift = 8 - bits - at % 8;  // the first pixel has a byte's highest bits
         const size_t index = static_cast<uint8_t>(line[at / 8]) >> shift & ((1u << bits) - 1);
+        check<DataError>(index < layout.palette.size(), "damaged BMP: a colour that is not in its palette");
         std::copy_n(layout.palette[index].begin(), 3, to);
       } else if (bits == 24) {
         for (size_t k = 0; k < 3; k++) to[k] = static_cast<uint8_t>(line[column * 3 + 2 - k]);

@@ -2,8 +2,9 @@
 #include <gif_lib.h>
 
 #include <algorithm>
-#include <array>
-#include <memory>
+#include <span>
+#include <string>
+#include <vector>
 
 #include "core/error.h"
 #include "gan/picture_file/formats.h"
@@ -65,16 +66,13 @@ GifByteType find_frame(const Gif& gif) {
   return transparent;
 }
 
-// Black beyond the end of the map; without one, levels of grey.
-std::array<GifColorType, 256> palette_of(const GifFileType& gif) {
-  std::array<GifColorType, 256> palette{};
+// Without a map, levels of grey.
+std::vector<GifColorType> palette_of(const GifFileType& gif) {
   const ColorMapObject* map = gif.Image.ColorMap != nullptr ? gif.Image.ColorMap : gif.SColorMap;
-  if (map != nullptr) {
-    std::copy_n(map->Colors, std::min(map->ColorCount, 256), palette.begin());
-  } else {
-    for (size_t i = 0; i < 256; i++) palette[i].Red = palette[i].Green = palette[i].Blue = static_cast<GifByteType>(i);
-  }
-  return palette;
+  if (map != nullptr) return {map->Colors, map->Colors + map->ColorCount};
+  std::vector<GifColorType> levels(256);
+  for (size_t i = 0; i < 256; i++) levels[i].Red = levels[i].Green = levels[i].Blue = static_cast<GifByteType>(i);
+  return levels;
 }
 
 }  // namespace
@@ -104,9 +102,10 @@ Picture decode_gif(std::string_view bytes) {
   for (const Pass pass : frame.Interlace ? std::span<const Pass>(interlaced) : std::span<const Pass>(plain))
     for (int row = pass.first; row < frame.Height; row += pass.step) read_row(row);
 
-  const std::array<GifColorType, 256> palette = palette_of(*gif.file());
+  const std::vector<GifColorType> palette = palette_of(*gif.file());
   uint8_t* to = picture.image.pixels.data();
   for (const GifByteType index : screen) {
+    check<DataError>(index < palette.size(), "damaged GIF: a colour that is not in its palette");
     *to++ = palette[index].Red;
     *to++ = palette[index].Green;
     *to++ = palette[index].Blue;
