@@ -11,10 +11,6 @@
 #include <cctype>
 #include <cmath>
 #include <filesystem>
-#include <fstream>
-#include <memory>
-#include <span>
-#include <sstream>
 
 #include "core/file.h"
 #include "core/ops.h"

@@ -7,11 +7,11 @@
 
 namespace forger::gan {
 
-// PNG, JPEG (grey, colour or CMYK), WebP, GIF or uncompressed BMP, of at most 2^26 pixels and 65,500 on a side; of an
-// animation the first frame. The pixels are those that Pillow's convert("RGB") gives: turned upright as EXIF says,
-// alpha dropped, no colour profile applied; 16-bit levels keep their high byte. channels 1 or 3: colour becomes its
-// luma, for which a JPEG has a plane of its own. DataError, which starts with "cannot read 'x.png': ", when the file is
-// truncated, damaged, too large or of another format; a damaged picture is never read in part.
+// PNG, JPEG (grey, colour, four inks), WebP, GIF or uncompressed BMP, of at most 2^26 pixels and 65,500 on a side; of
+// an animation the first frame. The pixels are those of Pillow's convert("RGB"): alpha is dropped, colour profiles are
+// not applied; turned upright, as EXIF says. 16-bit levels keep their high byte. channels 1 or 3: colour becomes its
+// luma, of which a JPEG mostly has a plane. DataError, which starts with "cannot read 'x.png': ", when the file is
+// truncated, too large, of another format, or found to be damaged: nothing is read in part.
 Image read_image(const std::string& path, int channels);
 // The same from the file's bytes; origin stands for its name in errors.
 Image decode_image(std::string_view bytes, int channels, const std::string& origin);

@@ -1,5 +1,5 @@
-// BMP, uncompressed: 1, 4 or 8 bits as an index into a palette, 24 as blue, green, red, and 16 or 32 taken apart by
-// masks.
+// BMP, uncompressed. A pixel of 1, 4 or 8 bits is an index into a palette, one of 24 is blue, green, red, and one of 16
+// or 32 is taken apart by masks.
 //
 //   at  0  "BM"                     at 14  size h of the header: 12 (OS/2), 40 or more
 //      10  where the rows begin         18  width, height, planes, bits (12: as 16-bit numbers)

@@ -3,10 +3,12 @@
 // libjpeg goes on where it can: it fills what is missing of a cut file with grey, and of damage it only warns. Here
 // those warnings are errors; the others (stray bytes between segments, an unknown revision of JFIF) say nothing of the
 // pixels. Errors leave libjpeg by longjmp, over frames that own nothing, and come out as exceptions.
+#include <algorithm>
 #include <csetjmp>
-#include <cstdio>  // jpeglib.h needs it
+#include <cstdio>
+#include <type_traits>
 
-// Behind the standard library's, which it uses without including.
+// jpeglib.h uses cstdio without including it.
 #include <jerror.h>
 #include <jpeglib.h>
 

@@ -150,7 +150,6 @@ std::string refusal(const std::string& bytes, int channels = 3) {
   return error.empty() ? "" : error.substr(prefix.size());
 }
 
-// What shows in a picture, pixel for pixel, in a given order.
 std::string bytes_of(const Image& image) { return {image.pixels.begin(), image.pixels.end()}; }
 
 }  // namespace
@@ -179,6 +178,22 @@ TEST_CASE("picture file: a JPEG that is cut anywhere, or damaged, is refused") {
   lossless[lossless.find("\xff\xc0") + 1] = '\xc3';
   CHECK(refusal(lossless).starts_with("JPEG of a kind that is not supported: "));
   CHECK(refusal(jpeg_of(8, 8, 2, {1, 2})) == "JPEG of 2 components is not supported");
+}
+
+TEST_CASE("picture file: a JPEG of endless scans is refused") {
+  // Progressive: the mean of the block, then scan upon scan of one coefficient, each ten bytes that say "none".
+  std::string jpeg = jpeg_of(8, 8, 1, {9});
+  jpeg[jpeg.find("\xff\xc0") + 1] = '\xc2';
+  const size_t selection = jpeg.find(std::string("\x00\x3f\x00", 3));
+  jpeg.replace(selection, 3, zeros_of(3));
+  std::string scans;
+  for (const uint32_t precision : {0x01u, 0x10u})  // all but the last bit, the last bit
+    for (uint32_t coefficient = 1; coefficient < 64; coefficient++)
+      scans +=
+          segment(0xda, "\1\1" + zeros_of(1) + big(coefficient, 1) + big(coefficient, 1) + big(precision, 1)) + "\x7f";
+  const auto with = [&](size_t bytes) { return jpeg.substr(0, jpeg.size() - 2) + scans.substr(0, bytes) + "\xff\xd9"; };
+  CHECK(decoded(with(scans.size() / 2), 1).pixels == Levels(64, 9));
+  CHECK(refusal(with(scans.size())) == "JPEG of more than 100 scans");
 }
 
 TEST_CASE("picture file: JPEG as wide as it may be") {
