@@ -135,14 +135,12 @@ void resize_columns(const Axis<W>& axis, const uint8_t* rows, int64_t h, int64_t
 
 // One row of the result: the weighted sum of rows of n numbers, `in` the first of them.
 template <class W, class In>
-void resize_row(const Taps<W>& taps, const In* in, int64_t n, W* sums, In* out) {
+void resize_row(const Taps<W>& taps, const In* in, int64_t n, W* __restrict sums, In* __restrict out) {
   std::fill_n(sums, n, W(0));
   for (int64_t k = 0; k < taps.count; k++, in += n) {
     const W weight = taps.weights[k];
-#pragma omp simd
     for (int64_t i = 0; i < n; i++) sums[i] += weight * static_cast<W>(in[i]);
   }
-#pragma omp simd
   for (int64_t i = 0; i < n; i++) finish(sums[i], out[i]);
 }
 
