@@ -147,7 +147,8 @@ Paths paths_of(const std::string& spec) {
 
 std::string map_paths(const std::string& spec, const DataSource::OnPath& f) {
   const auto [images, labels] = paths_of(spec);
-  return "idx:" + f(images) + (labels.empty() ? "" : "," + f(labels));
+  const std::string mapped = "idx:" + f(images);
+  return labels.empty() ? mapped : mapped + "," + f(labels);
 }
 
 DataSetPtr open(const std::string& spec, const DataOptions& options, Subset) {

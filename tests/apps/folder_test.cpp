@@ -308,3 +308,84 @@ TEST_CASE("names that are not UTF-8 go through everything", "[folder]") {
   CHECK(nlohmann::json::parse(scores.out).contains("parzen"));
   CHECK(nlohmann::json::parse(read_file(run + "/evaluation.json")).at("scores").contains("parzen"));
 }
+
+TEST_CASE("data and run are kept apart, wherever they lie", "[folder]") {
+  const Scratch scratch;
+  const std::string photos = scratch / "photos";
+  fs::create_directories(photos + "/more");
+  const std::string made = scratch / "made";
+  check_ok(forger(tiny_training("dcgan", tiny_data(scratch), made)));
+  check_ok(forger({"sample", made, "--count", "12", "--each", photos}));
+  check_ok(forger({"sample", made, "--count", "4", "--each", photos + "/more"}));
+  const auto training = [&](const std::string& data, const std::string& out) {
+    Words words = tiny_training("dcgan", "folder:" + data, out);
+    return "cd " + quoted(photos) + " && " + script(words);
+  };
+  for (const std::string& out : {std::string("."), photos, std::string("more"), std::string("../photos/more")})
+    check_refused(shell(training(".", out)), 2, {"name a folder for the run alone"});
+  check_refused(shell(training("../made/samples", "../made") + " --force"), 2, {"name a folder for the run alone"});
+  CHECK(names_in(photos).size() == 13);
+
+  // A run inside the data is no part of it.
+  check_ok(shell(training(".", "runs/a")));
+  const std::string run = photos + "/runs/a";
+  CHECK(config_value(run, "data_about").find("16 pictures without classes") != std::string::npos);
+  const Result again = shell("cd " + quoted(photos) + " && " + script({"train", "--resume", "runs/a", "--steps", "9"}));
+  check_ok(again);
+  check_ok(forger({"evaluate", run, "--metrics", "parzen", "--count", "10"}));
+  check_ok(shell(training(".", "runs/b")));
+  CHECK(config_value(photos + "/runs/b", "data_about").find("left out: 1 run of forger") != std::string::npos);
+}
+
+TEST_CASE("broken pictures: found before the first step, left out on request, survived when they come later",
+          "[folder]") {
+  const Scratch scratch;
+  const std::string made = scratch / "made", photos = scratch / "photos", run = scratch / "run";
+  check_ok(forger(tiny_training("dcgan", tiny_data(scratch), made)));
+  check_ok(forger({"sample", made, "--count", "100", "--each", photos}));
+  write_file(photos + "/sample-000090.png", "no picture");
+  const std::string data = "folder-gray:" + photos;
+  const Words more{"--steps", "4", "--batch", "8", "--size", "16"};
+  check_refused(forger(tiny_training("dcgan", data, run, more)), 1, {"1 of 100", "sample-000090.png", "--skip-broken"});
+  CHECK_FALSE(fs::exists(run));
+  Words skipping = more;
+  skipping.push_back("--skip-broken");
+  const Result result = forger(tiny_training("dcgan", data, run, skipping));
+  check_ok(result);
+  CHECK(result.err.find("data: folder-gray:") != std::string::npos);
+  CHECK(result.err.find("cannot be read: 1") != std::string::npos);
+  CHECK(result.err.find("left out: cannot read") != std::string::npos);
+  CHECK(config_value(run, "data_left_out") == "\"sample-000090.png\"");
+  check_ok(forger({"train", "--resume", run, "--steps", "5"}));
+  check_ok(forger({"evaluate", run, "--metrics", "parzen", "--count", "10"}));
+
+  // One breaks while the run goes on, without changing its name or size: the steps before it are kept.
+  const std::string victim = photos + "/sample-000050.png", whole = read_file(victim);
+  write_file(victim, std::string(whole.size(), 'x'));
+  const Result stopped = forger({"train", "--resume", run, "--steps", "40"});
+  check_refused(stopped, 1, {"stopped after step ", "sample-000050.png", "--resume", "--skip-broken"});
+  const size_t done = rows(run) - 1;
+  CHECK(newest_checkpoint(run).ends_with("0000" + std::to_string(done + 100).substr(1) + ".safetensors"));
+  check_refused(forger({"train", "--resume", run}), 1, {"sample-000050.png"});
+  const Result resumed = forger({"train", "--resume", run, "--skip-broken"});
+  check_ok(resumed);
+  CHECK(resumed.err.find("no longer what the run began with") != std::string::npos);
+  CHECK(config_value(run, "data_left_out") == "\"sample-000090.png//sample-000050.png\"");
+  CHECK(rows(run) == 41);
+}
+
+TEST_CASE("pictures that are not square", "[folder]") {
+  const Scratch scratch;
+  const std::string data = tiny_data(scratch);
+  for (const char* recipe : {"dcgan", "wgan-gp", "sngan"}) {
+    const std::string run = scratch / recipe;
+    check_ok(forger(tiny_training(recipe, data, run, {"--size", "16x24", "--fit", "pad", "--steps", "3"})));
+    check_ok(forger({"train", "--resume", run, "--steps", "4"}));
+    CHECK(config_value(run, "sample_shape") == "\"16x24x1\"");
+    check_ok(forger({"evaluate", run, "--metrics", "parzen,collapse", "--count", "10"}));
+    check_ok(forger({"sample", run, "--count", "4", "--out", scratch / "x.png"}));
+    CHECK(read_file(scratch / "x.png").substr(16, 8) == std::string("\0\0\0\x32\0\0\0\x22", 8));  // 50 x 34
+  }
+  check_refused(forger(tiny_training("dcgan", data, scratch / "no", {"--size", "16x25"})), 2, {"not 16x25", "64x96"});
+  check_refused(forger(tiny_training("dcgan", data, scratch / "no", {"--size", "big"})), 2, {"--size", "64x96", "big"});
+}

@@ -353,7 +353,7 @@ TEST_CASE("data: a folder that is split in train and test") {
 
 TEST_CASE("data: broken folders") {
   const test::Scratch scratch;
-  CHECK(data_error(scratch.path()) == "no PNG or JPEG image in '" + scratch.path() + "'");
+  CHECK(data_error(scratch.path()) == "no picture in '" + scratch.path() + "' (PNG, JPEG, WebP, GIF, BMP)");
   CHECK(data_error("folder:" + scratch.file("none")) == "no folder '" + scratch.file("none") + "'");
   const std::string png = encode_png(flat(9, 9, 3, 2, 1));
   scratch.write("a.png", png);

@@ -96,12 +96,15 @@ TEST_CASE("networks refuse sizes they cannot have") {
 
 TEST_CASE("a generator makes images in [-1, 1], a discriminator one number each, at every size") {
   Random random(0);
-  for (const int64_t size : {16, 32, 64}) {
-    const auto g = dcgan_generator(8, 4, 3, size, random);
-    const auto d = dcgan_discriminator(4, 3, size, true, random);
-    const Tensor images = (*g)(random.normal({2, 8}));
-    CHECK(images.shape() == Shape{2, size, size, 3});
-    CHECK(max(abs(images)).item() <= 1);
-    CHECK((*d)(images).shape() == Shape{2});
+  for (const Extent size : {Extent(16), Extent(32), Extent(64), Extent(16, 24), Extent(32, 128), Extent(96, 64)}) {
+    for (const bool spectral : {false, true}) {
+      const auto g = spectral ? sndcgan_generator(8, 4, 3, size, random) : dcgan_generator(8, 4, 3, size, random);
+      const auto d =
+          spectral ? sndcgan_discriminator(4, 3, size, random) : dcgan_discriminator(4, 3, size, true, random);
+      const Tensor images = (*g)(random.normal({2, 8}));
+      CHECK(images.shape() == Shape{2, size.height, size.width, 3});
+      CHECK(max(abs(images)).item() <= 1);
+      CHECK((*d)(images).shape() == Shape{2});
+    }
   }
 }
