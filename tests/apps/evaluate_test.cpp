@@ -1,5 +1,8 @@
 // The commands that judge, from outside: evaluate, fid, stats, neighbours, and training that watches its scores.
+#include <sys/mount.h>
+
 #include <cstdlib>
+#include <iostream>
 #include <nlohmann/json.hpp>
 #include <random>
 
@@ -164,6 +167,69 @@ TEST_CASE("fid: a run's samples against its data, in either order, whole or by a
   CHECK(there > 1);
   CHECK(std::abs(there - back) < 1e-6 * there);
   CHECK(fcd(data, newest_checkpoint(run)) == there);
+}
+
+TEST_CASE("fid: sets are what they hold, not where they lie or what they are called", "[evaluate]") {
+  const Scratch scratch;
+  const std::string data = "folder-gray:" + labelled_folder(scratch), run = scratch / "run";
+  REQUIRE(program::forger(tiny_training("dcgan", data, run, {"--steps", "2"})).code == 0);
+  // Statistics that are kept in a run's folder are statistics, and a checkpoint that left it is a checkpoint.
+  const std::string kept = run + "/stats/real.safetensors", lone = scratch / "lone.safetensors";
+  fs::create_directories(run + "/stats");
+  REQUIRE(program::forger({"stats", data, "--judge", data, "--out", kept}).code == 0);
+  fs::copy_file(newest_checkpoint(run), lone);
+  const auto fcd = [&](const std::string& a, const std::string& b) {
+    const Result result = program::forger({"fid", a, b, "--judge", data, "--count", "40", "--json"});
+    INFO(result.err);
+    REQUIRE(result.code == 0);
+    return json::parse(result.out).at("fcd").at("value").get<double>();
+  };
+  CHECK(fcd(kept, run) == fcd(kept, lone));
+  // A folder that has a data set's name does not stand for it.
+  fs::create_directories(scratch / "here/ring8");
+  const Result shadowed =
+      program::shell("cd '" + scratch / "here" + "' && \"$FORGER\" fid ring8 ring8 --judge '" + data + "'");
+  CHECK(shadowed.code == 2);
+  CHECK(contains(shadowed.err, "points"));
+  // Too few pictures are found out before the judge learns anything.
+  fs::create_directories(scratch / "one");
+  fs::copy_file(scratch / "data/test/left/0.png", scratch / "one/0.png");
+  fs::remove_all(scratch / "cache");
+  CHECK(contains(one_error({"fid", scratch / "one", scratch / "one", "--judge", data}, 1), "at least 2 images"));
+  CHECK_FALSE(fs::exists(scratch / "cache"));
+}
+
+TEST_CASE("evaluate: a run that cannot be written into is judged all the same", "[evaluate]") {
+  const Scratch scratch;
+  const std::string data = "folder-gray:" + labelled_folder(scratch), disk = scratch / "disk", run = disk + "/run";
+  fs::create_directories(disk);
+  if (mount("tmpfs", disk.c_str(), "tmpfs", 0, "size=64m") != 0) {
+    std::cout << "skipped: a read-only file system for this test needs root" << std::endl;
+    return;
+  }
+  const Result trained = program::forger(tiny_training("dcgan", data, run, {"--steps", "2"}));
+  const bool sealed = mount("tmpfs", disk.c_str(), "tmpfs", MS_REMOUNT | MS_RDONLY, nullptr) == 0;
+  const Result result = program::forger({"evaluate", run, "--metrics", "parzen,collapse", "--count", "20"});
+  umount(disk.c_str());
+  CHECK(trained.code == 0);
+  REQUIRE(sealed);
+  INFO(result.err);
+  CHECK(result.code == 0);
+  CHECK(contains(result.out, "parzen"));
+  CHECK(contains(result.err, "note: cannot write into " + run));
+}
+
+TEST_CASE("classes whose names are not UTF-8 are scored and kept", "[evaluate]") {
+  const Scratch scratch;
+  const std::string folder = labelled_folder(scratch), data = "folder-gray:" + folder, run = scratch / "run";
+  for (const char* part : {"train", "test"})
+    fs::rename(folder + "/" + part + "/left", folder + "/" + part + "/gau\xe7he");
+  REQUIRE(program::forger(tiny_training("dcgan", data, run, {"--steps", "2"})).code == 0);
+  const Result result = program::forger({"evaluate", run, "--metrics", "modes", "--count", "20", "--json"});
+  INFO(result.err);
+  REQUIRE(result.code == 0);
+  CHECK(json::parse(result.out).at("modes").at("classes").contains("gau\\xe7he"));
+  CHECK(json::parse(read_file(run + "/evaluation.json")).at("scores").at("modes").at("classes").contains("gau\\xe7he"));
 }
 
 TEST_CASE("neighbours: a row per sample", "[evaluate]") {
