@@ -331,6 +331,7 @@ Trainer Trainer::start(const Settings& given, RunClaim claim, bool force, Observ
   check_folder(folder, force);
   check_apart(folder, given.text("data"));
   Settings settings = given;
+  settings.set("data_left_out", Value(std::string()));  // of another run, whose config.toml this one begins with
   apply_machine_settings(settings);
   const DataSetPtr data = open_checked(settings, settings.flag("skip_broken"), observer);
   check<UsageError>(settings.integer("batch") <= data->count(), "--batch ", settings.integer("batch"),
@@ -355,21 +356,21 @@ Trainer Trainer::resume(RunClaim claim, const Changes& changes, Observer observe
   const RunFolder folder = claim.folder();
   Settings settings = read_config(folder);
   std::vector<std::string> notes;
-  const auto change = [&](const char* key, const Value& value, const char* remark) {
-    const Settings before = settings;
+  const auto change = [&](const char* key, const Value& value, const auto& before) {
     settings.set(key, value);
-    const auto shown = [&](const Settings& s) {
-      return std::holds_alternative<int64_t>(value) ? std::to_string(s.integer(key)) : s.text(key);
-    };
-    if (shown(before) != shown(settings))
-      notes.push_back(text(key, " was ", shown(before), " and is ", shown(settings), " from now on", remark));
+    if (Value(before) == value) return;
+    notes.push_back(std::visit(
+        [&](const auto& now) {
+          return text(key, " was ", before, " and is ", now,
+                      " from now on: results may differ in their last bits from those of a run that stayed");
+        },
+        value));
   };
-  const char* const bits = ": results may differ in their last bits from those of a run that stayed";
   if (changes.steps > 0) settings.set("steps", Value(changes.steps));
-  if (!changes.device.empty()) change("device", Value(changes.device), bits);
-  if (changes.threads > 0) change("threads", Value(changes.threads), bits);
+  if (!changes.device.empty()) change("device", Value(changes.device), std::string(settings.text("device")));
+  if (changes.threads > 0) change("threads", Value(changes.threads), settings.integer("threads"));
   if (!changes.data.empty()) {
-    change("data", Value(changes.data), "");
+    settings.set("data", Value(changes.data));
     settings.set("data_path", Value(absolute_spec(changes.data)));
   }
   const std::string device = settings.text("device"), missing = kernels::unavailable(device_named(device));

@@ -336,11 +336,8 @@ class Polyphase {
     });
   }
 
-  // map = A^T w A for the channels of `slice`, or what the epilogue makes of it. Not inlined: the code around it would
-  // decide which multiplications and additions between its branches become one instruction, and with that the last
-  // bits.
-  [[gnu::noinline]] void points_to_map(const Points<T>& in, Range block, Range slice, const BiasActivation<T>* epilogue,
-                                       T* map) const {
+  // map = A^T w A for the channels of `slice`, or what the epilogue makes of it.
+  void points_to_map(const Points<T>& in, Range block, Range slice, const BiasActivation<T>* epilogue, T* map) const {
     const int64_t line = map_line(), pixel = s.oc;
     for_map_vectors(block, slice, [&](int64_t row, int64_t origin, int64_t rows, int64_t cols, auto whole, int64_t o) {
       const T* const from = in.at(row, o - slice.begin);

@@ -30,6 +30,7 @@ fs::path fresh_path(const std::string& what) {
 
 // Only async-signal-safe calls: between fork and exec.
 [[noreturn]] void become(char* const* argv, const char* out, const char* err, int64_t file_limit) {
+  for (const int number : {SIGINT, SIGTERM, SIGHUP, SIGUSR1}) std::signal(number, SIG_DFL);  // as for a person's shell
   dup2(open(out, O_WRONLY | O_CREAT | O_TRUNC, 0600), STDOUT_FILENO);
   dup2(open(err, O_WRONLY | O_CREAT | O_TRUNC, 0600), STDERR_FILENO);
   if (file_limit > 0) {
