@@ -25,9 +25,7 @@ struct FidOptions {
 
 bool is_run(const std::string& set) { return gan::is_trained(set); }
 bool is_statistics(const std::string& set) { return set.ends_with(".safetensors") && !is_run(set); }
-bool is_folder(const std::string& set) {
-  return fs::is_directory(set) && !is_run(set) && !gan::is_data_name(set);
-}
+bool is_folder(const std::string& set) { return fs::is_directory(set) && !is_run(set) && !gan::is_data_name(set); }
 
 // Data sets are brought to the size of the run among the sets, if there is one and --size says nothing else.
 gan::DataOptions common_size(const FidOptions& options) {
@@ -43,16 +41,22 @@ metrics::ExtractorPtr chosen_extractor(const FidOptions& options, const gan::Dat
   const metrics::Convention convention = metrics::find_convention(options.convention);
   if (!options.inception.empty())
     return metrics::inception_extractor(std::make_shared<const metrics::Inception>(options.inception), convention);
-  std::string data = options.judge;
+  std::function<gan::DataSetPtr(gan::Subset)> open;
+  if (!options.judge.empty()) open = [&](gan::Subset subset) { return gan::open_data(options.judge, size, subset); };
   for (const std::string& set : options.sets) {
-    if (!data.empty() || is_statistics(set) || is_folder(set)) continue;
-    data = is_run(set) ? gan::load_trained(set, options.place).settings.text("data") : set;
+    if (open || is_statistics(set) || is_folder(set)) continue;
+    if (is_run(set)) {
+      const gan::Settings settings = gan::load_trained(set, options.place).settings;
+      open = [settings](gan::Subset subset) { return gan::data_of(settings, subset); };
+    } else {
+      open = [&](gan::Subset subset) { return gan::open_data(set, size, subset); };
+    }
   }
-  check<UsageError>(!data.empty(), "somebody must look at the images: --inception FILE, or --judge DATA for the ",
-                    "classifier of a labelled data set");
-  return metrics::Judge::of(
-      gan::open_data(data, size), gan::open_data(data, size, gan::Subset::test), 0, "",
-      [&](int64_t done, int64_t total) { terminal.work("training the built-in judge", done, total); });
+  check<UsageError>(static_cast<bool>(open), "somebody must look at the images: --inception FILE, or --judge DATA for ",
+                    "the classifier of a labelled data set");
+  return metrics::Judge::of(open(gan::Subset::train), open(gan::Subset::test), 0, "", [&](int64_t done, int64_t total) {
+    terminal.work("training the built-in judge", done, total);
+  });
 }
 
 // `data`: the set, where it is a data set.
@@ -67,6 +71,7 @@ metrics::Pictures open_set(const FidOptions& options, const std::string& set, co
         "samples of " + set, [&](int64_t done, int64_t total) { terminal.work("sampling " + set, done, total); });
   } else if (is_folder(set)) {
     pictures = metrics::pictures_in_folder(set, channels, options.skip_broken);
+    std::cerr << "note: " << set << ": " << pictures.count << " pictures" << pictures.about << std::endl;
     for (const std::string& file : pictures.broken) std::cerr << "forger: left out '" << file << "'\n";
     if (!pictures.broken.empty())
       std::cerr << "forger: " << pictures.broken.size() << " broken images left out" << std::endl;

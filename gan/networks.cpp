@@ -64,6 +64,8 @@ std::shared_ptr<nn::Sequential> dcgan_discriminator(int64_t width, int64_t chann
 
 std::shared_ptr<nn::Sequential> sndcgan_generator(int64_t latent, int64_t width, int64_t channels, Extent size,
                                                   Random& random, DType dtype) {
+  check<UsageError>(size.height % 8 == 0 && size.width % 8 == 0, "sngan takes --size of multiples of 8, not ",
+                    size.height, 'x', size.width);
   auto net = std::make_shared<nn::Sequential>();
   auto norm = [&](int64_t c) {
     net->append(std::make_shared<nn::BatchNorm>(c, NormOptions{.activation = kernels::Activation::relu}, 0.1, dtype));
@@ -113,10 +115,11 @@ void require_dcgan_images(const char* recipe, const Shape& sample) {
   const auto shorter = static_cast<uint64_t>(std::min(sample[0], sample[1]));
   const int64_t longer = std::max(sample[0], sample[1]);
   const bool fits = std::has_single_bit(shorter) && shorter >= 16 && shorter <= 256;
-  check<UsageError>(fits && longer % halvings({sample[0], sample[1]}) == 0, recipe,
-                    " takes --size 16, 32, 64, 128 or 256, or one of these by a multiple of its quarter's, as 64x96 (32 by "
-                    "multiples of 8, 64 of 16, ...); not ",
-                    sample[0], 'x', sample[1]);
+  check<UsageError>(
+      fits && longer % halvings({sample[0], sample[1]}) == 0, recipe,
+      " takes --size 16, 32, 64, 128 or 256, or one of these by a multiple of its quarter's, as 64x96 (32 by "
+      "multiples of 8, 64 of 16, ...); not ",
+      sample[0], 'x', sample[1]);
 }
 
 }  // namespace forger::gan

@@ -90,8 +90,8 @@ Pictures pictures_in_folder(const std::string& folder, int channels, bool skip_b
   const std::vector<std::string>& files = scanned.files;
   check<DataError>(!files.empty(), "no picture in '", folder, "' (PNG, JPEG, WebP, GIF, BMP)",
                    scanned.about_left_out());
-  const std::map<int64_t, std::string> faults = gan::faults_of(
-      std::ssize(files), [&](int64_t i) { gan::read_image(files[static_cast<size_t>(i)], channels); });
+  const std::map<int64_t, std::string> faults =
+      gan::faults_of(std::ssize(files), [&](int64_t i) { gan::read_image(files[static_cast<size_t>(i)], channels); });
   std::vector<std::string> whole, broken;
   for (size_t i = 0; i < files.size(); i++)
     (faults.contains(static_cast<int64_t>(i)) ? broken : whole).push_back(files[i]);
@@ -103,7 +103,8 @@ Pictures pictures_in_folder(const std::string& folder, int channels, bool skip_b
           .count = count,
           .read = [whole = std::move(whole),
                    channels](int64_t i) { return gan::read_image(whole[static_cast<size_t>(i)], channels); },
-          .broken = std::move(broken)};
+          .broken = std::move(broken),
+          .about = scanned.about_left_out()};
 }
 
 Pictures pictures_of(const gan::DataSetPtr& data, const std::string& name) {

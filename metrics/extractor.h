@@ -24,6 +24,7 @@ struct Pictures {
   std::function<gan::Image(int64_t i)> read;     // 0 <= i < count; thread-safe; DataError when it cannot be read
   std::function<int64_t(int64_t i)> label = {};  // its class; empty where there are none
   std::vector<std::string> broken = {};          // files that were left out
+  std::string about = {};                        // what else was: "; left out: 3 .tif"
 
   Pictures at(std::vector<int64_t> rows) const;
   Pictures range(int64_t begin, int64_t end) const;

@@ -7,6 +7,7 @@
 #include <cctype>
 #include <filesystem>
 #include <mutex>
+#include <set>
 #include <utility>
 
 #include "core/error.h"
@@ -37,52 +38,60 @@ Identity identity_of(const fs::path& folder) {
   return ::stat(folder.c_str(), &status) == 0 ? Identity{status.st_dev, status.st_ino} : Identity{};
 }
 
+// Links to folders are followed when all that lies there without them is known: a folder that is reached in two ways
+// counts once, under its own name, and links that lead in a circle end.
 class Scan {
  public:
-  PictureFolder found;
-
-  void folder(const fs::path& path) {
-    std::error_code error;
-    fs::directory_iterator entries(path, error);
-    check<DataError>(!error, "cannot read the folder '", path.string(), "': ", error.message());
-    above_.push_back(identity_of(path));
-    for (; entries != fs::directory_iterator(); entries.increment(error)) {
-      entry(*entries);
-      check<DataError>(!error, "cannot read the folder '", path.string(), "': ", error.message());
+  explicit Scan(const std::string& root) {
+    folder(root);
+    for (size_t i = 0; i < links_.size(); i++) {  // those found on the way are followed as well
+      if (seen_.contains(identity_of(links_[i])))
+        left_out("link to a folder that is there");
+      else
+        folder(links_[i]);
     }
-    above_.pop_back();
+    std::sort(found.files.begin(), found.files.end());
   }
 
+  PictureFolder found;
+
  private:
+  void folder(const fs::path& path) {
+    seen_.insert(identity_of(path));
+    std::error_code error;
+    std::vector<fs::directory_entry> entries;
+    for (fs::directory_iterator each(path, error); !error && each != fs::directory_iterator(); each.increment(error))
+      entries.push_back(*each);
+    check<DataError>(!error, "cannot read the folder '", path.string(), "': ", error.message());
+    std::sort(entries.begin(), entries.end());
+    for (const fs::directory_entry& each : entries) entry(each);
+  }
+
   void entry(const fs::directory_entry& entry) {
     const fs::path& path = entry.path();
     const bool hidden = path.filename().string().starts_with('.');
     std::error_code unreadable;
     const fs::file_status status = entry.status(unreadable);  // of what a link leads to
-    if (fs::is_directory(status)) return sub_folder(path, hidden);
     const std::string ending = ending_of(path);
-    if (!is_picture(ending)) {
+    if (fs::is_directory(status)) {
+      if (hidden) return left_out("hidden folder");
+      if (is_run_config((path / "config.toml").string())) return left_out("run of forger");
+      entry.is_symlink(unreadable) ? links_.push_back(path) : folder(path);
+    } else if (!is_picture(ending)) {
       if (!hidden && fs::is_regular_file(status)) left_out(ending.empty() ? "file without an ending" : ending);
     } else if (hidden) {
       left_out("hidden picture");
     } else if (fs::is_regular_file(status)) {
       found.files.push_back(path.generic_string());
     } else {
-      left_out(status.type() == fs::file_type::not_found ? "link to nothing" : "picture that is no file");
+      left_out(fs::exists(status) ? "picture that is no file" : "link to nothing");
     }
-  }
-
-  void sub_folder(const fs::path& path, bool hidden) {
-    if (hidden) return left_out("hidden folder");
-    if (is_run_config((path / "config.toml").string())) return left_out("run of forger");
-    if (std::find(above_.begin(), above_.end(), identity_of(path)) != above_.end())
-      return left_out("link that leads back");
-    folder(path);
   }
 
   void left_out(const std::string& what) { found.left_out[what]++; }
 
-  std::vector<Identity> above_;  // the folder that is read, and those that it lies in
+  std::set<Identity> seen_;
+  std::vector<fs::path> links_;
 };
 
 }  // namespace
@@ -93,12 +102,7 @@ std::string PictureFolder::about_left_out() const {
   return all;
 }
 
-PictureFolder scan_pictures(const std::string& folder) {
-  Scan scan;
-  scan.folder(folder);
-  std::sort(scan.found.files.begin(), scan.found.files.end());
-  return std::move(scan.found);
-}
+PictureFolder scan_pictures(const std::string& folder) { return Scan(folder).found; }
 
 std::map<int64_t, std::string> faults_of(int64_t n, const std::function<void(int64_t i)>& read,
                                          const std::function<void(int64_t done, int64_t total)>& ticker) {

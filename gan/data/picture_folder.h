@@ -14,13 +14,13 @@ struct PictureFolder {
   std::string about_left_out() const;       // "; left out: 3 .tif, 1 hidden folder", or nothing
 };
 
-// PNG, JPEG, WebP, GIF and BMP files by their names' endings, in any case; sub-folders and what links lead to included. Left
-// out are hidden files and folders, run folders of forger, and links that lead back. DataError names a folder that
+// PNG, JPEG, WebP, GIF and BMP files by their names' endings, in any case; in sub-folders and in folders that links
+// lead to, each once. Hidden files and folders and run folders of forger are left out. DataError names a folder that
 // cannot be read.
 PictureFolder scan_pictures(const std::string& folder);
 
-// Calls read(i) once for each 0 <= i < n, on all threads, and returns why it failed where it threw a DataError. The ticker
-// is told how far that is; it may throw to give up.
+// Calls read(i) once for each 0 <= i < n, on all threads, and returns why it failed where it threw a DataError. The
+// ticker is told how far that is; it may throw to give up.
 std::map<int64_t, std::string> faults_of(int64_t n, const std::function<void(int64_t i)>& read,
                                          const std::function<void(int64_t done, int64_t total)>& ticker = {});
 

@@ -387,5 +387,6 @@ TEST_CASE("pictures that are not square", "[folder]") {
     CHECK(read_file(scratch / "x.png").substr(16, 8) == std::string("\0\0\0\x32\0\0\0\x22", 8));  // 50 x 34
   }
   check_refused(forger(tiny_training("dcgan", data, scratch / "no", {"--size", "16x25"})), 2, {"not 16x25", "64x96"});
+  check_refused(forger(tiny_training("sngan", data, scratch / "no", {"--size", "16x20"})), 2, {"multiples of 8"});
   check_refused(forger(tiny_training("dcgan", data, scratch / "no", {"--size", "big"})), 2, {"--size", "64x96", "big"});
 }

@@ -2,6 +2,8 @@
 // out is said, and every shape is fitted as asked.
 #include "gan/data/picture_folder.h"
 
+#include <unistd.h>
+
 #include <filesystem>
 
 #include "gan/data/images.h"
@@ -75,7 +77,25 @@ TEST_CASE("picture folder: links lead to pictures, and not round in circles") {
   CHECK(data->count() == 3);
   CHECK(data->classes() == 2);
   CHECK(data->class_name(0) == "birds");
-  CHECK(holds(data->about(), "2 link that leads back"));
+  CHECK(holds(data->about(), "2 link to a folder that is there"));
+  fs::create_directory_symlink("cats", scratch.file("set/a-link-that-comes-first"));
+  const DataSetPtr again = open_data(scratch.file("set"), 4);
+  CHECK(again->count() == 3);
+  CHECK(again->class_name(1) == "cats");  // under its own name
+}
+
+TEST_CASE("picture folder: a sub-folder that cannot be read is named") {
+  const test::Scratch scratch;
+  scratch.write("a.png", png());
+  scratch.write("secret/b.png", png());
+  fs::permissions(scratch.path(), fs::perms::all);
+  fs::permissions(scratch.file("secret"), fs::perms::none);
+  const bool root = geteuid() == 0;  // whom nothing is forbidden
+  if (root) REQUIRE(seteuid(65534) == 0);
+  const std::string error = error_of<DataError>([&] { scan_pictures(scratch.path()); });
+  if (root) REQUIRE(seteuid(0) == 0);
+  fs::permissions(scratch.file("secret"), fs::perms::all);
+  CHECK(error == "cannot read the folder '" + scratch.file("secret") + "': Permission denied");
 }
 
 TEST_CASE("picture folder: train beside test, val, valid or validation is a split") {
