@@ -217,10 +217,12 @@ void write_file(const std::string& path, std::string_view content) {
 
 bool is_replaceable(const std::string& path) { return target_of(path).replaceable; }
 
-bool is_temporary_of(std::string_view name, std::string_view final_name) {
-  const size_t length = final_name.size() + 1 + random_digits + temporary_suffix.size();
-  return name.size() == length && name.starts_with(final_name) && name[final_name.size()] == '.' &&
-         name.ends_with(temporary_suffix);
+std::optional<std::string> destination_of_temporary(std::string_view name) {
+  const size_t added = 1 + random_digits + temporary_suffix.size();
+  if (name.size() <= added || !name.ends_with(temporary_suffix) || name[name.size() - added] != '.') return {};
+  const std::string_view digits = name.substr(name.size() - added + 1, random_digits);
+  if (digits.find_first_not_of("0123456789abcdef") != digits.npos) return {};
+  return std::string(name.substr(0, name.size() - added));
 }
 
 // ---- locking ----

@@ -45,8 +45,9 @@ void write_file(const std::string& path, std::string_view content);
 // Whether writing replaces or makes a file of that name, so that it can be named afterwards.
 bool is_replaceable(const std::string& path);
 
-// Whether a name in a folder is one that write_file uses on the way to `final_name`: a killed process leaves it behind.
-bool is_temporary_of(std::string_view name, std::string_view final_name);
+// The file that a temporary one of write_file was on the way to, when a killed process left it behind; none for other
+// names.
+std::optional<std::string> destination_of_temporary(std::string_view name);
 
 // A lock on a file of its own, which the kernel lets go when the process ends, however it ends. The file is made when
 // it is not there, says who holds it ("process 1234 on host"), and is removed with the lock.

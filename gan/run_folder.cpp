@@ -4,7 +4,6 @@
 #include <cerrno>
 #include <charconv>
 #include <cstdio>
-#include <set>
 #include <sstream>
 
 #include "core/error.h"
@@ -49,6 +48,12 @@ std::vector<fs::path> entries(const fs::path& folder) {
   return found;
 }
 
+bool ends_a_line(const std::string& file) {
+  std::ifstream in(file, std::ios::binary);
+  in.seekg(-1, std::ios::end);
+  return in.get() == '\n';
+}
+
 // A line of files.txt never leads out of the folder.
 bool stays_inside(const fs::path& name) {
   return name.is_relative() &&
@@ -76,26 +81,38 @@ void RunFolder::create() const {
 
 // ---- whose files they are ----
 
-std::vector<std::string> RunFolder::owned() const {
+const std::set<std::string>& RunFolder::owned() const {
+  std::error_code none;
+  const uintmax_t bytes = fs::file_size(files(), none);
+  if (none || bytes == list_->bytes) {
+    if (none) *list_ = {};
+    return list_->names;
+  }
+  *list_ = {bytes, {}};
   std::ifstream in(files());
-  std::vector<std::string> names;
   std::string line;
-  if (!std::getline(in, line) || line != list_heading) return names;  // none, or a file of that name that is not ours
+  if (!std::getline(in, line) || line != list_heading) return list_->names;  // a file of that name that is not ours
   while (std::getline(in, line))
-    if (!line.empty() && stays_inside(line)) names.push_back(line);
-  return names;
+    if (!line.empty() && stays_inside(line)) list_->names.insert(line);
+  return list_->names;
+}
+
+std::string RunFolder::relative(const std::string& file) const {
+  return fs::path(file).lexically_relative(path_).generic_string();
 }
 
 const std::string& RunFolder::own(const std::string& file) const {
-  const std::string name = fs::path(file).lexically_relative(path_).generic_string();
-  const std::vector<std::string> names = owned();
-  if (std::find(names.begin(), names.end(), name) != names.end()) return file;
+  const std::string name = relative(file);
+  const std::set<std::string>& names = owned();
+  if (names.contains(name)) return file;
   std::string line = names.empty() ? text(list_heading, '\n', name, '\n') : name + "\n";
-  if (!names.empty() && !read_file(files()).ends_with('\n'))
-    line.insert(0, "\n");  // a full disk cut the last one short
+  if (!names.empty() && !ends_a_line(files())) line.insert(0, "\n");  // a full disk cut the last one short
   std::ofstream out(files(), std::ios::app);
   out << line << std::flush;  // one write: other processes append, too
   check<DataError>(out.good(), "cannot write ", files());
+  list_->names.insert(name);
+  std::error_code none;
+  if (const uintmax_t bytes = fs::file_size(files(), none); bytes == list_->bytes + line.size()) list_->bytes = bytes;
   return file;
 }
 
@@ -111,10 +128,8 @@ std::optional<std::string> RunFolder::foreign_file() const {
     const fs::path folder = path_ / name;
     if (is_there(folder) && !fs::is_directory(folder)) return folder.string();
     for (const fs::path& entry : entries(folder)) {
-      const bool ours = std::any_of(mine.begin(), mine.end(), [&](const std::string& file) {
-        return entry == file || is_temporary_of(entry.string(), file);
-      });
-      if (!ours) return entry.string();
+      const auto destination = destination_of_temporary(entry.string());
+      if (!mine.contains(destination ? *destination : entry.string())) return entry.string();
     }
   }
   return {};
@@ -122,7 +137,7 @@ std::optional<std::string> RunFolder::foreign_file() const {
 
 void RunFolder::clear() const {
   remove_temporaries();
-  std::vector<std::string> names = owned();
+  std::vector<std::string> names(owned().begin(), owned().end());
   // The run is one to the last, so that a process that is killed half-way leaves what can be replaced.
   std::stable_partition(names.begin(), names.end(), [](const std::string& name) { return name != "config.toml"; });
   names.push_back("files.txt");
@@ -139,14 +154,12 @@ void RunFolder::clear() const {
 }
 
 void RunFolder::remove_temporaries() const {
-  const std::vector<std::string> names = owned();
+  const std::set<std::string>& names = owned();
   for (const fs::path& folder : {path_, path_ / "samples", path_ / "checkpoints"}) {
     for (const fs::path& entry : entries(folder)) {
-      const bool ours = std::any_of(names.begin(), names.end(), [&](const std::string& name) {
-        return is_temporary_of(entry.string(), (path_ / name).string());
-      });
+      const auto destination = destination_of_temporary(entry.string());
       std::error_code ignored;  // one file too many does no harm
-      if (ours) fs::remove(entry, ignored);
+      if (destination && names.contains(relative(*destination))) fs::remove(entry, ignored);
     }
   }
 }

@@ -7,7 +7,9 @@
 #include <filesystem>
 #include <fstream>
 #include <map>
+#include <memory>
 #include <optional>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -52,8 +54,15 @@ class RunFolder {
   void keep_newest_checkpoints(int64_t count) const;
 
  private:
-  std::vector<std::string> owned() const;  // relative names
+  // files.txt as it was when it had so many bytes: read again when another process has added to it.
+  struct List {
+    uintmax_t bytes = 0;
+    std::set<std::string> names;  // relative
+  };
+  const std::set<std::string>& owned() const;
+  std::string relative(const std::string& file) const;
   std::filesystem::path path_;
+  std::shared_ptr<List> list_ = std::make_shared<List>();
 };
 
 // A run folder in the hands of one process, until this object or the process goes. What it made of a new one and no run

@@ -47,10 +47,10 @@ TEST_CASE("file: replaced whole, whatever a killed process left beside it") {
 }
 
 TEST_CASE("file: temporaries are known by their names") {
-  CHECK(is_temporary_of("log.txt.0123456789ab.tmp", "log.txt"));
-  CHECK_FALSE(is_temporary_of("log.txt.tmp", "log.txt"));
-  CHECK_FALSE(is_temporary_of("log.txt.0123456789ab.txt", "log.txt"));
-  CHECK_FALSE(is_temporary_of("blog.txt.0123456789ab.tmp", "log.txt"));
+  CHECK(destination_of_temporary("log.txt.0123456789ab.tmp") == "log.txt");
+  for (const char* name : {"log.txt.tmp", "log.txt.0123456789ab.txt", "log.txt.0123456789aX.tmp", ".0123456789ab.tmp",
+                           "log.txt-0123456789ab.tmp", ""})
+    CHECK_FALSE(destination_of_temporary(name).has_value());
 }
 
 TEST_CASE("file: a path without a folder is written to the current one") {
