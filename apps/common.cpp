@@ -35,9 +35,11 @@ void handle(int signal, void (*handler)(int)) {
 
 }  // namespace
 
+void accept_checkpoint_signals() { handle(SIGUSR1, on_checkpoint_signal); }
+
 gan::Requests& watch_signals() {
   for (const int signal : {SIGINT, SIGTERM, SIGHUP}) handle(signal, on_stop_signal);
-  handle(SIGUSR1, on_checkpoint_signal);
+  accept_checkpoint_signals();
   return requests;
 }
 
@@ -124,6 +126,12 @@ void check_picture_name(const std::string& option, const std::string& file) {
                     "': pictures are written as PNG; name it ", fs::path(file).replace_extension(".png").string());
 }
 
+void check_not_data(const std::string& option, const std::string& path, const gan::Settings& settings) {
+  check<UsageError>(!is_replaceable(path) || !gan::would_join_data(path, settings), option, " '", path,
+                    "' lies in the folder of pictures that the run is trained on, and would become part of it: name "
+                    "another place");
+}
+
 void write_picture(const std::string& file, const gan::Image& picture, const std::string& about) {
   gan::write_png(file, picture);
   if (is_replaceable(file)) std::cout << file << about << '\n';
@@ -153,17 +161,20 @@ NumberedPictures::NumberedPictures(std::string folder, std::string name, bool fo
   fs::create_directories(folder_, error);
   check<DataError>(!error && fs::is_directory(folder_), "cannot create the folder '", folder_,
                    "': ", error ? error.message() : "something else has that name");
-  std::vector<fs::path> old;
-  for (const auto& entry : fs::directory_iterator(folder_))
-    if (is_numbered(entry.path().filename().string(), name_)) old.push_back(entry.path());
-  check<UsageError>(old.empty() || force, "'", folder_, "' holds ", old.size(), " pictures of an earlier call (",
-                    old.empty() ? "" : old.front().filename().string(),
+  for (const auto& entry : fs::directory_iterator(folder_)) {
+    if (!is_numbered(entry.path().filename().string(), name_)) continue;
+    check<UsageError>(!entry.is_directory(), "'", entry.path().string(),
+                      "' is a folder, and a picture would have its name: name another folder, or move it away");
+    old_.push_back(entry.path().string());
+  }
+  check<UsageError>(old_.empty() || force, "'", folder_, "' holds ", old_.size(), " pictures of an earlier call (",
+                    old_.empty() ? "" : fs::path(old_.front()).filename().string(),
                     " ...): name another folder, or replace them with --force");
-  for (const fs::path& file : old) fs::remove(file);
 }
 
 void NumberedPictures::add(const Tensor& images) {
   check<UsageError>(images.rank() == 4, "this run makes points, not images: there are no single pictures to write");
+  for (const std::string& file : std::exchange(old_, {})) fs::remove(file);
   for (int64_t i = 0; i < images.size(0); i++)
     gan::write_png(numbered(folder_, name_, count_++), gan::grid(slice(images, 0, i, i + 1), 1));
 }

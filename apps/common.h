@@ -37,6 +37,8 @@ Command info_command(CLI::App& root);         // info.cpp
 // From now on SIGINT, SIGTERM and SIGHUP ask a run to stop, and a second one ends the process at once, with 130;
 // SIGUSR1 asks for a checkpoint. A signal that was ignored when the program began (nohup) stays so.
 gan::Requests& watch_signals();
+// From now on SIGUSR1, which asks a training for a checkpoint, ends no program: a queue sends it to whatever runs.
+void accept_checkpoint_signals();
 
 // The devices this build can use, with what the running machine offers: "cpu" and "2 threads, avx512".
 struct DeviceLine {
@@ -71,6 +73,8 @@ nlohmann::ordered_json as_json(const metrics::Score& score);
 
 // Pictures are written as PNG: UsageError for a name that says something else ("x.jpg").
 void check_picture_name(const std::string& option, const std::string& file);
+// UsageError when pictures written there would become part of what the run is trained on.
+void check_not_data(const std::string& option, const std::string& path, const gan::Settings& settings);
 // Writes it and says so on standard output, unless that is where it went. `about`: what else there is to say.
 void write_picture(const std::string& file, const gan::Image& picture, const std::string& about = "");
 
@@ -78,13 +82,14 @@ void write_picture(const std::string& file, const gan::Image& picture, const std
 class NumberedPictures {
  public:
   // UsageError when such files are there already: an earlier call's, which must not be mixed with these. `force`
-  // removes them, and nothing else.
+  // removes them, once there is something to take their place, and nothing else.
   NumberedPictures(std::string folder, std::string name, bool force);
-  void add(const Tensor& images);  // (N, H, W, C); UsageError for points
+  void add(const Tensor& images);  // (N, H, W, C); UsageError for points. The first one removes the old ones
   int64_t count() const { return count_; }
 
  private:
   std::string folder_, name_;
+  std::vector<std::string> old_;
   int64_t count_ = 0;
 };
 

@@ -6,6 +6,7 @@
 
 #include "apps/common.h"
 #include "apps/terminal.h"
+#include "core/file.h"
 #include "gan/data/picture_folder.h"
 #include "metrics/evaluate.h"
 
@@ -123,10 +124,21 @@ int fid(const FidOptions& options) {
   return exit_done;
 }
 
+// Weights have such names, too: those of Inception among them.
+void check_statistics_or_nothing(const std::string& file) {
+  if (!fs::exists(file) || !is_replaceable(file)) return;
+  try {
+    (void)metrics::load_statistics(file);
+  } catch (const DataError&) {
+    throw UsageError(text("--out: '", file, "' is there and holds something else than statistics: name another file"));
+  }
+}
+
 int stats(const FidOptions& options) {
   check<UsageError>(is_statistics(options.out), "--out must end in .safetensors, got '", options.out, "'");
   const fs::path folder = fs::absolute(options.out).parent_path();
   check<UsageError>(fs::is_directory(folder), "--out: there is no folder '", folder.string(), "'");
+  check_statistics_or_nothing(options.out);
   const metrics::Statistics statistics = look_at_sets(options).front();
   metrics::save_statistics(options.out, statistics);
   std::cout << options.out << ": " << statistics.gaussian.count << " images of " << statistics.name << ", "

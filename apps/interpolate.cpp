@@ -56,6 +56,8 @@ Tensor latents(gan::Recipe& recipe, const WalkOptions& options) {
 int interpolate(const WalkOptions& options) {
   if (options.frames.empty()) check_picture_name("--out", options.out);
   gan::Trained trained = load(options.use);
+  const bool single = options.frames.empty();
+  check_not_data(single ? "--out" : "--frames", single ? options.out : options.frames, trained.settings);
   const Tensor path = latents(*trained.recipe, options);
   if (options.frames.empty()) {
     write_picture(options.out, gan::picture(generate_all(*trained.recipe, path), options.columns));

@@ -122,4 +122,7 @@ int guarded(int argc, char** argv) {
 }  // namespace
 }  // namespace forger::apps
 
-int main(int argc, char** argv) { return forger::apps::guarded(argc, argv); }
+int main(int argc, char** argv) {
+  forger::apps::accept_checkpoint_signals();
+  return forger::apps::guarded(argc, argv);
+}

@@ -19,6 +19,8 @@ int sample(const SampleOptions& options) {
   const std::string out = options.out.empty() ? "samples.png" : options.out;
   if (wants_grid) check_picture_name("--out", out);
   gan::Trained trained = load(options.use);
+  if (wants_grid) check_not_data("--out", out, trained.settings);
+  if (!options.each.empty()) check_not_data("--each", options.each, trained.settings);
   std::optional<NumberedPictures> each;
   if (!options.each.empty()) each.emplace(options.each, "sample", options.force);
 

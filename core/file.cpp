@@ -204,7 +204,10 @@ std::string read_file(const std::string& path) {
 
 void write_file(const std::string& path, const Chunks& chunks) {
   const Target target = target_of(path);
-  if (target.replaceable) return replace(target, chunks, path);
+  if (target.replaceable) {  // what may not be written to may not be replaced either
+    if (target.existing && ::faccessat(AT_FDCWD, target.path.c_str(), W_OK, AT_EACCESS) < 0) fail("write", path);
+    return replace(target, chunks, path);
+  }
   if (target.descriptor >= 0) return write_all(target.descriptor, chunks, path);
   Descriptor file(open_file(path, O_WRONLY, "write"));
   write_all(file, chunks, path);
@@ -227,22 +230,42 @@ std::optional<std::string> destination_of_temporary(std::string_view name) {
 
 // ---- locking ----
 
+namespace {
+
+constexpr std::string_view lock_text = "process ";  // and who
+
+// Whether the file that was opened still is the one of that name, and no link to it.
+bool is_at(int fd, const std::string& path) {
+  struct stat mine {
+  }, there{};
+  return ::fstat(fd, &mine) == 0 && ::lstat(path.c_str(), &there) == 0 && mine.st_ino == there.st_ino &&
+         mine.st_dev == there.st_dev;
+}
+
+std::string first_bytes(int fd) {
+  char bytes[256] = {};
+  return ::pread(fd, bytes, sizeof bytes - 1, 0) > 0 ? bytes : "";
+}
+
+}  // namespace
+
 std::optional<FileLock> FileLock::try_lock(const std::string& path, std::string* holder) {
   for (;;) {
-    Descriptor file(open_file(path, O_RDWR | O_CREAT, "lock"));
+    Descriptor file(open_file(path, O_RDWR | O_CREAT | O_NOFOLLOW | O_NONBLOCK, "lock"));
     if (retry([&] { return ::flock(file, LOCK_EX | LOCK_NB); }) < 0) {
       if (errno != EWOULDBLOCK) return FileLock(path, file.release(), false);
-      char who[256] = {};
-      if (holder != nullptr && ::pread(file, who, sizeof who - 1, 0) > 0) *holder = who;
+      if (holder != nullptr) *holder = first_bytes(file);
       return {};
     }
     // Whoever had it before may have removed the file since it was opened here: a lock on that would keep nobody out.
-    struct stat mine {
-    }, there{};
-    if (::fstat(file, &mine) < 0 || ::stat(path.c_str(), &there) < 0 || mine.st_ino != there.st_ino) continue;
+    if (!is_at(file, path)) continue;
+    struct stat status {};
+    const bool empty = ::fstat(file, &status) == 0 && S_ISREG(status.st_mode) && status.st_size == 0;
+    check<DataError>(empty || first_bytes(file).starts_with(lock_text), "cannot lock ", path,
+                     ": something else has that name; move it away");
     char host[128] = "this machine";
     best_effort(::gethostname(host, sizeof host - 1));
-    const std::string me = text("process ", ::getpid(), " on ", host);
+    const std::string me = text(lock_text, ::getpid(), " on ", host);
     best_effort(::ftruncate(file, 0));
     best_effort(::pwrite(file, me.data(), me.size(), 0));
     return FileLock(path, file.release(), true);
@@ -252,9 +275,11 @@ std::optional<FileLock> FileLock::try_lock(const std::string& path, std::string*
 FileLock::FileLock(FileLock&& other) noexcept
     : path_(std::move(other.path_)), fd_(std::exchange(other.fd_, -1)), holds_(other.holds_) {}
 
+bool FileLock::in_place() const { return !holds_ || is_at(fd_, path_); }
+
 FileLock::~FileLock() {
   if (fd_ < 0) return;
-  if (holds_) ::unlink(path_.c_str());
+  if (holds_ && in_place()) ::unlink(path_.c_str());
   ::close(fd_);
 }
 

@@ -54,12 +54,14 @@ std::optional<std::string> destination_of_temporary(std::string_view name);
 class FileLock {
  public:
   // None when another process has it: `holder` then says who. DataError when the file cannot be made. On a file system
-  // that knows no locks everyone gets one, and holds() is false.
+  // that knows no locks everyone gets one, and holds() is false. A file of that name that is not a lock is left alone:
+  // DataError.
   static std::optional<FileLock> try_lock(const std::string& path, std::string* holder = nullptr);
   FileLock(FileLock&& other) noexcept;
   FileLock& operator=(FileLock&&) = delete;
   ~FileLock();
   bool holds() const { return holds_; }
+  bool in_place() const;  // the file that is locked still is the one of that name
 
  private:
   FileLock(std::string path, int fd, bool holds) : path_(std::move(path)), fd_(fd), holds_(holds) {}

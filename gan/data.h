@@ -65,8 +65,8 @@ struct DataOptions {
 DataOptions data_options(const Settings& settings);
 
 struct DataSource {
-  std::string name;  // what a spec begins with
-  std::string help;  // one line: the spec and what it is
+  std::string name;                                      // what a spec begins with
+  std::string help;                                      // one line: the spec and what it is
   std::function<bool(const std::string& spec)> accepts;  // whether the spec is this source's
   // 28-pixel sets are padded to 32 with the background, larger sizes are bilinear resizes.
   std::function<DataSetPtr(const std::string& spec, const DataOptions& options, Subset subset)> open;
@@ -81,9 +81,9 @@ const std::vector<DataSource>& data_sources();  // sorted by name
 // UsageError for an unknown spec (lists what there is), DataError when the files are missing or broken.
 DataSetPtr open_data(const std::string& spec, const DataOptions& options = {}, Subset subset = Subset::train);
 
-bool is_data_name(const std::string& word);                     // "fashion-mnist": a folder of that name is "./fashion-mnist"
-std::string absolute_spec(const std::string& spec);             // every path in it made absolute
-std::vector<std::string> paths_in(const std::string& spec);     // as they stand in it
+bool is_data_name(const std::string& word);          // "fashion-mnist": a folder of that name is "./fashion-mnist"
+std::string absolute_spec(const std::string& spec);  // every path in it made absolute
+std::vector<std::string> paths_in(const std::string& spec);  // as they stand in it
 
 // Batches of a data set in an order that is a pure function of (seed, epoch): its whole state is the number of samples
 // drawn, which a checkpoint holds. A thread reads ahead. The last samples of an epoch that do not fill a batch are

@@ -4,6 +4,7 @@
 #include <cerrno>
 #include <charconv>
 #include <cstdio>
+#include <cstring>
 #include <sstream>
 
 #include "core/error.h"
@@ -30,7 +31,7 @@ std::optional<int64_t> step_of(const std::string& name) {
   const char* end = name.data() + name.size() - suffix.size();
   int64_t step = 0;
   const auto [stop, error] = std::from_chars(begin, end, step);
-  if (error != std::errc() || stop != end || step < 0) return {};
+  if (error != std::errc() || stop != end || step < 0 || name != step_name(step, suffix)) return {};
   return step;
 }
 
@@ -54,10 +55,17 @@ bool ends_a_line(const std::string& file) {
   return in.get() == '\n';
 }
 
-// A line of files.txt never leads out of the folder.
-bool stays_inside(const fs::path& name) {
-  return name.is_relative() &&
-         std::none_of(name.begin(), name.end(), [](const fs::path& part) { return part == ".."; });
+// A line of files.txt never leads elsewhere: not by "..", nor through a link among the folders.
+bool is_of_a_run(const fs::path& name) {
+  const fs::path folder = name.parent_path(), file = name.filename();
+  return (folder.empty() || folder == "samples" || folder == "checkpoints") && file != "." && file != "..";
+}
+
+// A line without its end, which an editor of another system may have made "\r\n".
+bool read_line(std::istream& in, std::string& line) {
+  if (!std::getline(in, line)) return false;
+  if (line.ends_with('\r')) line.pop_back();
+  return true;
 }
 
 }  // namespace
@@ -91,9 +99,9 @@ const std::set<std::string>& RunFolder::owned() const {
   *list_ = {bytes, {}};
   std::ifstream in(files());
   std::string line;
-  if (!std::getline(in, line) || line != list_heading) return list_->names;  // a file of that name that is not ours
-  while (std::getline(in, line))
-    if (!line.empty() && stays_inside(line)) list_->names.insert(line);
+  if (!read_line(in, line) || line != list_heading) return list_->names;  // a file of that name that is not ours
+  while (read_line(in, line))
+    if (!line.empty() && is_of_a_run(line)) list_->names.insert(line);
   return list_->names;
 }
 
@@ -109,7 +117,7 @@ const std::string& RunFolder::own(const std::string& file) const {
   if (!names.empty() && !ends_a_line(files())) line.insert(0, "\n");  // a full disk cut the last one short
   std::ofstream out(files(), std::ios::app);
   out << line << std::flush;  // one write: other processes append, too
-  check<DataError>(out.good(), "cannot write ", files());
+  check<DataError>(out.good(), "cannot write ", files(), ": ", std::strerror(errno));
   list_->names.insert(name);
   std::error_code none;
   if (const uintmax_t bytes = fs::file_size(files(), none); bytes == list_->bytes + line.size()) list_->bytes = bytes;
@@ -175,7 +183,9 @@ std::vector<int64_t> RunFolder::checkpoint_steps() const {
 }
 
 void RunFolder::keep_newest_checkpoints(int64_t count) const {
-  const std::vector<int64_t> steps = checkpoint_steps();
+  std::vector<int64_t> steps = checkpoint_steps();
+  const std::set<std::string>& mine = owned();
+  std::erase_if(steps, [&](int64_t step) { return !mine.contains(relative(checkpoint(step))); });
   if (count <= 0 || static_cast<int64_t>(steps.size()) <= count) return;
   std::for_each(steps.begin(), steps.end() - count, [&](int64_t step) {
     std::error_code ignored;  // one checkpoint too many does no harm

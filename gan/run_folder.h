@@ -39,6 +39,8 @@ class RunFolder {
   // Its config.toml is one that a run wrote: neither a folder named `checkpoints` nor settings written by hand make
   // one.
   bool holds_run() const;
+  // files.txt lists some: what is left of a run, whatever became of its config.toml.
+  bool holds_files() const { return !owned().empty(); }
   void require_run() const;  // UsageError when there is no config.toml
   void create() const;       // the folder and its sub-folders; DataError when that is not possible
 
@@ -51,6 +53,7 @@ class RunFolder {
   void remove_temporaries() const;  // those of its files that a killed process left
 
   std::vector<int64_t> checkpoint_steps() const;  // ascending
+  // Of those that the run wrote; a copy that a person put beside them is neither counted nor removed.
   void keep_newest_checkpoints(int64_t count) const;
 
  private:
@@ -75,6 +78,8 @@ class RunClaim {
   // The first of "runs/dcgan", "runs/dcgan-2", ... that holds nothing; however many processes ask at once.
   static RunClaim first_free(const std::string& path);
   const RunFolder& folder() const { return folder_; }
+  // False once the folder was removed, or removed and taken by another process.
+  bool in_place() const { return !lock_ || lock_->in_place(); }
 
  private:
   // Folders that were made, outermost first: at the end those go that are empty.

@@ -88,8 +88,9 @@ Value fit(const std::string& name, const Setting& setting, Value value) {
   const double x =
       std::holds_alternative<double>(value) ? std::get<double>(value) : static_cast<double>(std::get<int64_t>(value));
   check<UsageError>(std::isfinite(x), name, " must be a finite number, got ", shortest(x));
-  check<UsageError>(setting.low <= x && x <= setting.high, name, " must be between ", shortest(setting.low), " and ",
-                    shortest(setting.high), ", got ", literal(value));
+  const auto bound = [&](double b) { return std::abs(b) < 1e15 ? shortest(b) : text(static_cast<int64_t>(b)); };
+  check<UsageError>(setting.low <= x && x <= setting.high, name, " must be between ", bound(setting.low), " and ",
+                    bound(setting.high), ", got ", literal(value));
   return value;
 }
 
@@ -189,11 +190,10 @@ Settings common_settings() {
       settings.add(setting);
     }
   };
-  group("data",
-        {{"data", "fashion-mnist", "data set, or a folder of pictures"},
-         {"size", "32", "side of the images in pixels, or height and width, as 64x96; 0: as they are"},
-         {"fit", "crop", "pictures of another shape: crop (the middle), pad (with black) or stretch"},
-         {"skip_broken", false, "leave pictures out that cannot be read, and name them"}});
+  group("data", {{"data", "fashion-mnist", "data set, or a folder of pictures"},
+                 {"size", "32", "side of the images in pixels, or height and width, as 64x96; 0: as they are"},
+                 {"fit", "crop", "pictures of another shape: crop (the middle), pad (with black) or stretch"},
+                 {"skip_broken", false, "leave pictures out that cannot be read, and name them"}});
   group("networks", {{"width", int64_t{32}, "channels beside the image; cost grows with the square", 1, 4096},
                      {"latent", int64_t{100}, "size of the latent vector z", 1, 65536}});
   group("optimisation",

@@ -145,7 +145,7 @@ Found newest_checkpoint(const RunFolder& folder, std::vector<std::string>& notes
     }
   }
   check<DataError>(reasons.empty(), reasons.empty() ? "" : reasons.front(), "; '", folder.path().string(),
-                   "' holds no checkpoint that is whole");
+                   "' holds no checkpoint that is whole: copy one back, or train again with --force");
   return found;
 }
 
@@ -163,7 +163,8 @@ Settings run_settings(const RecipeEntry& recipe) {
   settings.add({.key = "version", .value = "", .help = "the Forger that started this run", .group = found_out});
   settings.add({.key = "data_path", .value = "", .help = "where the data lay when it began", .group = found_out});
   settings.add({.key = "data_about", .value = "", .help = "what was in it", .group = found_out});
-  settings.add({.key = "data_left_out", .value = "", .help = "of it: unreadable files, // between", .group = found_out});
+  settings.add(
+      {.key = "data_left_out", .value = "", .help = "of it: unreadable files, // between", .group = found_out});
   settings.add({.key = "data_hash", .value = "", .help = "hash of the data set", .group = found_out});
   settings.add({.key = "sample_shape", .value = "", .help = "of one sample of the data", .group = found_out});
   return settings;
@@ -171,7 +172,12 @@ Settings run_settings(const RecipeEntry& recipe) {
 
 Settings read_config(const RunFolder& folder) {
   folder.require_run();
-  Settings settings = run_settings(find_recipe(recipe_in_toml(folder.config())));
+  const std::string recipe = recipe_in_toml(folder.config());
+  check<DataError>(
+      folder.holds_run(), "'", folder.config(),
+      "' is not that of a run, or only a part of it: put it back; until then --init-from, and forger sample "
+      "of a copy elsewhere, take its checkpoints");
+  Settings settings = run_settings(find_recipe(recipe));
   read_toml(settings, folder.config());
   return settings;
 }

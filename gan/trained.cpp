@@ -91,6 +91,33 @@ Trained load_trained(const std::string& path, const Place& place, bool averaged)
   return trained;
 }
 
+namespace {
+// fs::weakly_canonical leaves a relative path relative when nothing of it is there.
+fs::path real_path(const fs::path& path) { return fs::weakly_canonical(fs::absolute(path)); }
+}  // namespace
+
+bool lies_in(const fs::path& path, const fs::path& folder) {
+  const fs::path way = real_path(path).lexically_relative(real_path(folder));
+  return !way.empty() && *way.begin() != "..";
+}
+
+bool would_join_data(const std::string& path, const Settings& settings) {
+  for (const char* key : {"data", "data_path"}) {
+    const std::string& spec = settings.text(key);
+    for (const std::string& data : spec.empty() ? std::vector<std::string>{} : paths_in(spec)) {
+      std::error_code absent;
+      if (!fs::is_directory(data, absent) || !lies_in(path, data)) continue;
+      bool in_run = false;
+      for (fs::path at = real_path(path); lies_in(at, data) && !in_run; at = at.parent_path()) {
+        in_run = RunFolder(at).holds_run();
+        if (at == at.parent_path()) break;
+      }
+      if (!in_run) return true;
+    }
+  }
+  return false;
+}
+
 DataSetPtr data_of(const Settings& settings, Subset subset) {
   const std::string& spec = settings.text("data");
   const std::string& elsewhere = settings.text("data_path");

@@ -1,6 +1,7 @@
 // A trained system, to sample from and to judge: from a run folder or a checkpoint alone, on this machine, whichever
 // machine trained it.
 #pragma once
+#include <filesystem>
 #include <memory>
 #include <string>
 #include <vector>
@@ -33,6 +34,13 @@ bool is_trained(const std::string& path);
 // The data that a run was trained on: where its settings say, else where it lay when the run began. DataError when
 // neither is there, or has changed since.
 DataSetPtr data_of(const Settings& settings, Subset subset = Subset::train);
+
+// Whether a path is `folder` or lies in it; links followed.
+bool lies_in(const std::filesystem::path& path, const std::filesystem::path& folder);
+
+// Whether pictures written there (a file, or a folder of them) would become part of a run's data: they lie in its
+// folder of pictures, and in no run's folder within that, which is left out. The run could not be resumed then.
+bool would_join_data(const std::string& path, const Settings& settings);
 
 // Devices, kernels and threads as the settings say. A thread count of 0 becomes a number, because results are
 // reproducible for a given one.

@@ -130,9 +130,16 @@ struct Trainer::Impl {
     state.save(counters, settings, folder.own(path));
   }
 
+  // Whoever removed the folder, or another run that has it since, is not to find files of this one in it.
+  void check_in_place() const {
+    check<DataError>(claim.in_place(), "stopped after step ", counters.step, ": the run's folder '",
+                     folder.path().string(), "' was removed, or replaced by another, while it trained");
+  }
+
   void checkpoint() {
     const auto step = static_cast<int64_t>(counters.step);
     if (saved_step == step) return;
+    check_in_place();
     save_as(folder.checkpoint(step));
     saved_step = step;
     folder.keep_newest_checkpoints(settings.integer("keep_checkpoints"));
@@ -142,6 +149,7 @@ struct Trainer::Impl {
   }
 
   void preview() {
+    check_in_place();
     Tensor fakes;
     {
       const WithAverages averages(state);
@@ -293,12 +301,6 @@ void describe(Settings& settings, const DataSet& data, std::vector<std::string>&
   notes.insert(notes.begin(), text("data: ", settings.text("data"), ", ", data.about()));
 }
 
-// Whether `inner` is `outer` or lies in it; links followed.
-bool lies_in(const fs::path& inner, const fs::path& outer) {
-  const fs::path way = fs::weakly_canonical(inner).lexically_relative(fs::weakly_canonical(outer));
-  return !way.empty() && *way.begin() != "..";
-}
-
 // A run that wrote among its data, or over it, would change what it learns from.
 void check_apart(const RunFolder& folder, const std::string& data) {
   const fs::path out = fs::absolute(folder.path());
@@ -315,9 +317,12 @@ void check_apart(const RunFolder& folder, const std::string& data) {
 
 void check_folder(const RunFolder& folder, bool force) {
   const std::string out = folder.path().string();
-  const bool run = folder.holds_run();
-  check<UsageError>(force || !run, "--out '", out, "' already holds a run; continue it with: forger train --resume ",
+  const bool whole = folder.holds_run(), run = whole || folder.holds_files();
+  check<UsageError>(force || !whole, "--out '", out, "' already holds a run; continue it with: forger train --resume ",
                     out, ", replace it with --force, or name another folder");
+  check<UsageError>(force || !run, "--out '", out, "' holds what is left of a run, whose config.toml is ",
+                    fs::exists(folder.config()) ? "damaged" : "gone",
+                    ": replace it with --force, or name another folder");
   const auto foreign = folder.foreign_file();
   check<UsageError>(!foreign, "--out '", out, "': '", foreign.value_or(""), "' is not of ", run ? "the" : "a",
                     " run, and would be overwritten or mixed with its files; name another folder, or move it away");
@@ -348,7 +353,7 @@ Trainer Trainer::start(const Settings& given, RunClaim claim, bool force, Observ
     if (!run) found = {.checkpoint = nn::load_checkpoint(from), .path = from};
     notes.push_back(impl->state.begin_with(found.checkpoint, found.path));
   }
-  impl->open(notes, make_evaluate, /*replace=*/folder.holds_run());
+  impl->open(notes, make_evaluate, /*replace=*/folder.holds_run() || folder.holds_files());
   return Trainer(std::move(impl));
 }
 
@@ -392,7 +397,7 @@ Trainer Trainer::resume(RunClaim claim, const Changes& changes, Observer observe
     const std::string before = settings.text("data_hash");
     if (!data->broken().empty()) describe(settings, *data, notes);
     check<DataError>(!data->broken().empty() || data->hash() == before, "the data '", settings.text("data"),
-                     "' has changed since the run began");
+                     "' has changed since the run began, and nothing in it is broken; --data says where it is now");
     if (!data->broken().empty()) notes.push_back("the data is no longer what the run began with");
   } else {
     data = data_of(settings);

@@ -85,6 +85,65 @@ TEST_CASE("what is not a run's is neither removed nor written over", "[folder]")
   CHECK(newest_checkpoint(run).ends_with("step-000003.safetensors"));
 }
 
+TEST_CASE("what is left of a run is not mixed with another", "[folder]") {
+  const Scratch scratch;
+  const std::string data = tiny_data(scratch), run = scratch / "run";
+  check_ok(forger(tiny_training("dcgan", data, run, {"--steps", "9"})));
+  const std::string config = read_file(run + "/config.toml"), last = newest_checkpoint(run);
+  for (const std::string& left : {std::string(), config.substr(0, config.find("data_hash")), std::string("gone")}) {
+    INFO(left);
+    left == "gone" ? (void)fs::remove(run + "/config.toml") : write_file(run + "/config.toml", left);
+    check_refused(forger(tiny_training("dcgan", data, run)), 2, {"what is left of a run", "--force"});
+    check_refused(forger({"train", "--resume", run}), left == "gone" ? 2 : 1, {"config.toml"});
+    CHECK(fs::exists(last));
+  }
+  check_ok(forger(tiny_training("dcgan", data, run, {"--force", "--steps", "3"})));
+  CHECK(names_in(run + "/checkpoints") == Words{"step-000000.safetensors", "step-000003.safetensors"});
+}
+
+TEST_CASE("a folder that is removed while a run is in it is not written to any more", "[folder]") {
+  const Scratch scratch;
+  const std::string data = tiny_data(scratch), run = scratch / "run";
+  Process first(tiny_training("dcgan", data, run, {"--steps", "1000000"}));
+  REQUIRE(wait_until([&] { return rows(run) > 3; }));
+  fs::remove_all(run);
+  check_ok(forger(tiny_training("dcgan", data, run, {"--steps", "3"})));
+  const Words before = names_in(run + "/checkpoints");
+  first.signal(SIGINT);
+  const Result result = first.wait();
+  CHECK(result.code == 1);
+  CHECK(errors(result).back().find("was removed, or replaced") != std::string::npos);
+  CHECK(names_in(run + "/checkpoints") == before);
+}
+
+TEST_CASE("pictures are not written among those that a run learns from", "[folder]") {
+  const Scratch scratch;
+  const std::string made = scratch / "made", photos = scratch / "photos", run = photos + "/runs/a";
+  check_ok(forger(tiny_training("dcgan", tiny_data(scratch), made)));
+  check_ok(forger({"sample", made, "--count", "12", "--each", photos}));
+  check_ok(forger(tiny_training("dcgan", "folder:" + photos, run)));
+  const Words there = names_in(photos);
+  check_refused(forger({"sample", run, "--each", photos, "--force"}), 2, {"--each", "trained on"});
+  check_refused(forger({"sample", run, "--each", photos + "/new"}), 2, {"--each", "trained on"});
+  check_refused(forger({"interpolate", run, "--frames", photos + "/new"}), 2, {"--frames", "trained on"});
+  check_refused(shell("cd " + quoted(photos) + " && " + script({"sample", "runs/a"})), 2,
+                {"samples.png", "trained on"});
+  CHECK(names_in(photos) == there);
+  check_ok(forger({"sample", run, "--count", "2", "--out", run + "/two.png"}));  // a run's folder is left out
+  check_ok(forger({"train", "--resume", run, "--steps", "9"}));
+  // A folder that bears a picture's name, and pictures that nothing would replace.
+  fs::create_directories(scratch / "odd/sample-000001.png");
+  check_refused(forger({"sample", made, "--each", scratch / "odd", "--force"}), 2, {"is a folder"});
+}
+
+TEST_CASE("a file of statistics replaces nothing else", "[folder]") {
+  const Scratch scratch;
+  const std::string weights = scratch / "weights.safetensors", bytes("\x02\0\0\0\0\0\0\0{}", 10);
+  write_file(weights, bytes);
+  check_refused(forger({"stats", "fashion-mnist", "--out", weights}), 2, {"--out", "something else"});
+  CHECK((read_file(weights) == bytes));
+}
+
 TEST_CASE("a list of files that leads out of the folder is not followed", "[folder]") {
   const Scratch scratch;
   const std::string data = tiny_data(scratch), run = scratch / "run";

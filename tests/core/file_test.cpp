@@ -153,6 +153,53 @@ TEST_CASE("file: a lock keeps others out until it goes, and is the kernel's to r
   ::close(ready[1]);
 }
 
+TEST_CASE("file: a lock takes no file of somebody else's, follows no link, and removes none but its own") {
+  const TemporaryFolder folder;
+  const std::string path = folder.file(".lock"), target = folder.file("target");
+  write_file(path, "how to pick one");
+  CHECK(message_of<DataError>([&] { (void)FileLock::try_lock(path); }) ==
+        "cannot lock " + path + ": something else has that name; move it away");
+  CHECK(read_file(path) == "how to pick one");
+  fs::remove(path);
+  write_file(target, "");
+  fs::create_symlink("target", path);
+  CHECK_FALSE(message_of<DataError>([&] { (void)FileLock::try_lock(path); }).empty());
+  CHECK(read_file(target).empty());
+  fs::remove(path);
+  {
+    const auto first = FileLock::try_lock(path);
+    REQUIRE(first.has_value());
+    CHECK(first->in_place());
+    fs::remove(path);  // as `rm -rf` of the folder does
+    CHECK_FALSE(first->in_place());
+    const auto second = FileLock::try_lock(path);
+    REQUIRE(second.has_value());
+    CHECK_FALSE(first->in_place());
+  }
+  write_file(path, "process 1 on a machine that lost its power");
+  const auto third = FileLock::try_lock(path);
+  CHECK(third.has_value());
+}
+
+TEST_CASE("file: what may not be written to may not be replaced either") {
+  const TemporaryFolder folder;
+  const std::string path = folder.file("kept");
+  write_file(path, "kept");
+  ::chmod(path.c_str(), 0444);
+  fs::permissions(fs::path(path).parent_path(), fs::perms::all);
+  const pid_t child = ::fork();  // root may write to everything: a process that is not root tries
+  if (child == 0) {
+    constexpr uid_t nobody = 65534;
+    if (::geteuid() == 0 && ::setuid(nobody) != 0) ::_exit(2);
+    const std::string message = message_of<DataError>([&] { write_file(path, "new"); });
+    ::_exit(message == "cannot write " + path + ": Permission denied" ? 0 : 1);
+  }
+  int status = 0;
+  ::waitpid(child, &status, 0);
+  CHECK(status == 0);
+  CHECK(read_file(path) == "kept");
+}
+
 TEST_CASE("file: of processes that lock, work and let go, one is in there at a time") {
   const TemporaryFolder folder;
   const std::string path = folder.file(".lock"), inside = folder.file("inside");

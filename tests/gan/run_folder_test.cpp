@@ -19,10 +19,12 @@ TEST_CASE("checkpoints are found by step, whatever else lies beside them") {
   folder.create();
   CHECK(folder.checkpoint(500).ends_with("checkpoints/step-000500.safetensors"));
   CHECK(folder.checkpoint(1234567).ends_with("step-1234567.safetensors"));
-  for (const int64_t step : {1000, 20, 1234567})
-    scratch.write("run/" + std::filesystem::relative(folder.checkpoint(step), folder.path()).string(), "x");
-  for (const char* name :
-       {"step-000030.safetensors.tmp", "step-.safetensors", "step--5.safetensors", "step-1x.safetensors", "notes"}) {
+  const auto put = [&](const std::string& file) {
+    scratch.write("run/" + std::filesystem::relative(file, folder.path()).string(), "x");
+  };
+  for (const int64_t step : {1000, 20, 1234567}) put(folder.own(folder.checkpoint(step)));
+  for (const char* name : {"step-000030.safetensors.tmp", "step-.safetensors", "step--5.safetensors",
+                           "step-1x.safetensors", "step-30.safetensors", "notes"}) {
     scratch.write(std::string("run/checkpoints/") + name, "x");
   }
   CHECK(folder.checkpoint_steps() == std::vector<int64_t>{20, 1000, 1234567});
@@ -30,6 +32,12 @@ TEST_CASE("checkpoints are found by step, whatever else lies beside them") {
   CHECK(folder.checkpoint_steps().size() == 3);
   folder.keep_newest_checkpoints(2);
   CHECK(folder.checkpoint_steps() == std::vector<int64_t>{1000, 1234567});
+  // What a person put there is neither counted nor removed.
+  for (const int64_t step : {30, 2000000}) put(folder.checkpoint(step));
+  folder.keep_newest_checkpoints(2);
+  CHECK(folder.checkpoint_steps() == std::vector<int64_t>{30, 1000, 1234567, 2000000});
+  folder.keep_newest_checkpoints(1);
+  CHECK(folder.checkpoint_steps() == std::vector<int64_t>{30, 1234567, 2000000});
 }
 
 namespace {
@@ -51,6 +59,25 @@ TEST_CASE("a run is what its own config.toml says it is") {
   scratch.write(folder.own(folder.config()).substr(folder.path().string().size() + 1), config);
   CHECK(folder.holds_run());
   CHECK_FALSE(folder.foreign_file().has_value());
+}
+
+TEST_CASE("a list of files with the line ends of another system, or with lines that lead elsewhere") {
+  const Scratch scratch;
+  const RunFolder folder(scratch.path());
+  folder.create();
+  CHECK_FALSE(folder.holds_files());
+  std::filesystem::create_directory(scratch.file("elsewhere"));
+  std::filesystem::create_directory_symlink("elsewhere", scratch.file("link"));
+  const std::string mine = scratch.write("elsewhere/mine.txt", "x"), log = scratch.write("log.txt", "x");
+  folder.own(folder.config());
+  std::string list = test::contents(folder.files()) + "log.txt\nlink/mine.txt\nelsewhere/mine.txt\n..\n";
+  for (size_t at = 0; (at = list.find('\n', at)) != list.npos; at += 2) list.insert(at, "\r");
+  scratch.write("files.txt", list);
+  const RunFolder again(scratch.path());
+  CHECK(again.holds_files());
+  again.clear();
+  CHECK_FALSE(std::filesystem::exists(log));
+  CHECK(test::contents(mine) == "x");
 }
 
 TEST_CASE("force: removes a run's files and no others") {
