@@ -74,6 +74,10 @@ std::string RunFolder::sample(int64_t step) const { return path_ / "samples" / s
 std::string RunFolder::checkpoint(int64_t step) const { return path_ / "checkpoints" / step_name(step, suffix); }
 bool RunFolder::holds_run() const { return is_run_config(config()); }
 
+bool RunFolder::holds_files() const {
+  return std::any_of(owned().begin(), owned().end(), [&](const std::string& name) { return is_there(path_ / name); });
+}
+
 void RunFolder::require_run() const {
   check<UsageError>(is_there(config()), "'", path_.string(), "' holds no run: there is no config.toml in it");
 }

@@ -39,8 +39,8 @@ class RunFolder {
   // Its config.toml is one that a run wrote: neither a folder named `checkpoints` nor settings written by hand make
   // one.
   bool holds_run() const;
-  // files.txt lists some: what is left of a run, whatever became of its config.toml.
-  bool holds_files() const { return !owned().empty(); }
+  // Some that files.txt lists are there: what is left of a run, whatever became of its config.toml.
+  bool holds_files() const;
   void require_run() const;  // UsageError when there is no config.toml
   void create() const;       // the folder and its sub-folders; DataError when that is not possible
 

@@ -154,12 +154,11 @@ DataSetPtr open(const std::string& spec, const fs::path& folder, const DataOptio
     if (held_out) unused += text("; not used: ", name, '/');
     if (!held_out) held_out = name;
   }
-  if (!held_out || !is_folder(folder / "train"))
-    return std::make_shared<Folder>(folder, spec, options, channels, "");
+  if (!held_out || !is_folder(folder / "train")) return std::make_shared<Folder>(folder, spec, options, channels, "");
   const std::string part = subset == Subset::train ? "train" : *held_out;
-  return std::make_shared<Folder>(folder / part, spec, options, channels,
-                                  text("; of ", part, "/, beside ", subset == Subset::train ? *held_out : "train", '/',
-                                       unused));
+  return std::make_shared<Folder>(
+      folder / part, spec, options, channels,
+      text("; of ", part, "/, beside ", subset == Subset::train ? *held_out : "train", '/', unused));
 }
 
 // "folder:DIR", or the path of a folder that is not the name of another data set.

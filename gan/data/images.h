@@ -3,8 +3,9 @@
 //
 //   pixels 0 ... 255 -> x/127.5 - 1, so black is -1 and white is 1, the range of a generator's tanh
 //
-// Fitting to a square of side S by cropping: 32 x 32 images at S = 32 stay. A set that is a few pixels smaller than S, or than S/2, S/4, ...,
-// gets a black frame (28-pixel garments stand in 32 without being blurred); what then still differs from S is resized:
+// Fitting to a square of side S by cropping: 32 x 32 images at S = 32 stay. A set that is a few pixels smaller than S,
+// or than S/2, S/4, ..., gets a black frame (28-pixel garments stand in 32 without being blurred); what then still
+// differs from S is resized:
 //
 //   28 -> 32: frame of 2        28 -> 64: frame of 2, then twice the size        28 -> 48, 100 -> 64: resized
 #pragma once

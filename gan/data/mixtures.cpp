@@ -85,7 +85,8 @@ DataSource source(const Distribution& d) {
   return {.name = d.name,
           .help = d.help,
           .accepts = [name = d.name](const std::string& spec) { return spec == name; },
-          .open = [d](const std::string&, const DataOptions&, Subset subset) { return std::make_shared<PointSet>(d, subset); }};
+          .open = [d](const std::string&, const DataOptions&,
+                      Subset subset) { return std::make_shared<PointSet>(d, subset); }};
 }
 
 const RegisterDataSource ring8{source({"ring8", "ring8: points of 8 Gaussians on a circle", 8, 0.02, ring})};

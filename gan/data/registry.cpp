@@ -79,9 +79,8 @@ bool is_data_name(const std::string& word) {
 }
 
 std::string absolute_spec(const std::string& spec) {
-  return map_paths(spec, [](const std::string& path) {
-    return std::filesystem::absolute(path).lexically_normal().string();
-  });
+  return map_paths(spec,
+                   [](const std::string& path) { return std::filesystem::absolute(path).lexically_normal().string(); });
 }
 
 std::vector<std::string> paths_in(const std::string& spec) {
