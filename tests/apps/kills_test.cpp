@@ -104,10 +104,14 @@ void survive(const Plan& plan) {
     INFO("kill " << i);
     const bool rivals = plan.rivals_and_full_disks && i % 10 == 3;
     const bool filled = plan.rivals_and_full_disks && i % 10 == 7 && disk.mounted();
-    if (filled) disk.fill(random() % (2 * size));
+    // The first of each kind goes on until it is found out, so that one is, however slow the machine.
+    const bool full_for_certain = filled && full == 0, refused_for_certain = rivals && refused == 0;
+    if (filled) disk.fill(full_for_certain ? 0 : random() % (2 * size));
     Process process(command());
     std::unique_ptr<Process> rival;
     if (rivals) rival = std::make_unique<Process>(command());
+    if (full_for_certain) wait_until([&] { return !process.running(); });
+    if (refused_for_certain) wait_until([&] { return !process.running() || !rival->running(); });
     // On average all of the training, in pieces; a rival and a full disk are given the time to be found out.
     std::this_thread::sleep_for(whole_time * 2 / plan.kills * (random() % 1000) / 1000 +
                                 std::chrono::milliseconds(random() % (rivals || filled ? 300 : 100)));
