@@ -303,14 +303,13 @@ void describe(Settings& settings, const DataSet& data, std::vector<std::string>&
 
 // A run that wrote among its data, or over it, would change what it learns from.
 void check_apart(const RunFolder& folder, const std::string& data) {
-  const fs::path out = fs::absolute(folder.path());
-  for (const std::string& path : paths_in(data)) {
-    const fs::path from = fs::absolute(path);
-    const bool same = fs::weakly_canonical(from) == fs::weakly_canonical(out);
+  const fs::path& out = folder.path();
+  for (const fs::path from : paths_in(data)) {
+    const bool same = lies_in(from, out) && lies_in(out, from);
     const bool over = same || lies_in(from, out / "samples") || lies_in(from, out / "checkpoints");
     const bool among = !over && fs::is_directory(from) && lies_in(out, from) && !folder.holds_run() &&
                        !scan_pictures(out.string()).files.empty();
-    check<UsageError>(!over && !among, "--out '", folder.path().string(), "' and the data '", path,
+    check<UsageError>(!over && !among, "--out '", out.string(), "' and the data '", from.string(),
                       "' are the same folder, or one holds the other's pictures: name a folder for the run alone");
   }
 }
