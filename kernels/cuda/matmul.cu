@@ -7,7 +7,7 @@
 //
 // Bytes: batch*(m*k + k*n) read, batch*m*n written. Operations: 2*batch*m*n*k.
 #ifdef __CUDACC__
-#include <cublas_v2.h>
+#include "kernels/cuda/cublas.h"
 #else
 #include "kernels/simt/cublas.h"
 #endif
@@ -20,35 +20,44 @@
 namespace forger::kernels {
 namespace {
 
-void check_cublas(cublasStatus_t status, const char* what) {
-  if (status == CUBLAS_STATUS_SUCCESS) return;
-  throw DeviceError(std::string("cuBLAS: ") + what + ": " + cublasGetStatusString(status));
-}
-
-// Made at the first product, before any recording. Its workspace is our own and fixed, since cuBLAS's would be
+// Its functions, a handle on the stream, and a workspace. The workspace is our own and fixed, since cuBLAS's would be
 // allocated anew inside of recordings; 32 MiB is what NVIDIA recommends for sm_90. After cublasSetStream, which resets
 // it.
-cublasHandle_t handle() {
-  static const cublasHandle_t one = [] {
+class Cublas : CublasFunctions {
+ public:
+  Cublas() {
     constexpr size_t workspace_bytes = size_t{32} << 20;
-    cublasHandle_t made{};
     void* workspace = nullptr;
-    check_cublas(cublasCreate(&made), "creating a handle");
-    check_cublas(cublasSetStream(made, stream()), "setting the stream");
+    check(cublasCreate(&handle_), "creating a handle");
+    check(cublasSetStream(handle_, stream()), "setting the stream");
     check_cuda(cudaMalloc(&workspace, workspace_bytes), "allocating the workspace of cuBLAS");
-    check_cublas(cublasSetWorkspace(made, workspace, workspace_bytes), "setting the workspace");
-    return made;
-  }();
-  return one;
-}
-
-template <class T, class... Arguments>
-cublasStatus_t gemm_strided_batched(Arguments... arguments) {
-  if constexpr (sizeof(T) == 4) {
-    return cublasSgemmStridedBatched(arguments...);
-  } else {
-    return cublasDgemmStridedBatched(arguments...);
+    check(cublasSetWorkspace(handle_, workspace, workspace_bytes), "setting the workspace");
   }
+
+  template <class T, class... Arguments>
+  void gemm_strided_batched(MathMode mode, Arguments... arguments) const {
+    check(cublasSetMathMode(handle_, mode == MathMode::tf32 ? CUBLAS_TF32_TENSOR_OP_MATH : CUBLAS_DEFAULT_MATH),
+          "setting the math mode");
+    if constexpr (sizeof(T) == 4) {
+      check(cublasSgemmStridedBatched(handle_, arguments...), "matmul");
+    } else {
+      check(cublasDgemmStridedBatched(handle_, arguments...), "matmul");
+    }
+  }
+
+ private:
+  void check(cublasStatus_t status, const char* what) const {
+    if (status == CUBLAS_STATUS_SUCCESS) return;
+    throw DeviceError(std::string("cuBLAS: ") + what + ": " + cublasGetStatusString(status));
+  }
+
+  cublasHandle_t handle_{};
+};
+
+// Made at the first product, before any recording.
+const Cublas& cublas() {
+  static const Cublas& one = *new Cublas;
+  return one;
 }
 
 int narrow(int64_t size) {
@@ -69,13 +78,9 @@ void Gpu<T>::matmul(const MatmulShape& s, const T* a, const T* b, T* c) {
   const auto op = [](bool transposed) { return transposed ? CUBLAS_OP_T : CUBLAS_OP_N; };
   const int m = narrow(s.m), n = narrow(s.n), k = narrow(s.k);
   const T one = 1, zero = 0;
-  check_cublas(
-      cublasSetMathMode(handle(), math_mode() == MathMode::tf32 ? CUBLAS_TF32_TENSOR_OP_MATH : CUBLAS_DEFAULT_MATH),
-      "setting the math mode");
-  check_cublas(gemm_strided_batched<T>(handle(), op(s.trans_b), op(s.trans_a), n, m, k, &one, b, s.trans_b ? k : n,
-                                       s.b_batch_stride, a, s.trans_a ? m : k, s.a_batch_stride, &zero, c, n, s.m * s.n,
-                                       narrow(s.batch)),
-               "matmul");
+  cublas().gemm_strided_batched<T>(math_mode(), op(s.trans_b), op(s.trans_a), n, m, k, &one, b, s.trans_b ? k : n,
+                                   s.b_batch_stride, a, s.trans_a ? m : k, s.a_batch_stride, &zero, c, n, s.m * s.n,
+                                   narrow(s.batch));
 }
 FORGER_KERNEL(Gpu, matmul);
 

@@ -90,6 +90,10 @@ cublasStatus_t gemm(Cublas* handle, const char* name, cublasOperation_t op_a, cu
 
 }  // namespace forger::simt
 
+namespace forger::kernels {
+struct CublasFunctions {};  // here they are plain functions
+}  // namespace forger::kernels
+
 using cublasHandle_t = forger::simt::Cublas*;
 
 inline const char* cublasGetStatusString(cublasStatus_t status) {
