@@ -53,7 +53,7 @@ class Machine {
   };
 
   void touch_global(uintptr_t address, size_t bytes, Access access);
-  void touch_shared(std::vector<Word>& words, size_t offset, size_t bytes, Access access);
+  void touch_shared(Word* words, size_t offset, size_t bytes, Access access);  // offset within the first
   void touch_word(Word& word, Access access);
   Word* words_at(const void* shared, size_t bytes);
   bool ordered(uint16_t thread, uint32_t epoch, uint32_t warp_epoch) const;
@@ -73,8 +73,18 @@ class Machine {
   Range recent_[8];  // allocations looked up lately
   unsigned next_recent_ = 0;
 
-  uintptr_t static_begin_, static_end_, constants_begin_;
-  std::vector<Word> static_words_, dynamic_words_;
+  // The program, or a library, with device code in it: first constants, then variables. __shared__ arrays are among
+  // the latter, and nothing else there is for kernels to touch.
+  struct Module {
+    uintptr_t constants = 0, variables = 0, end = 0;
+    std::vector<Word> words;  // of the variables
+    bool has_variable(uintptr_t at, size_t bytes) const { return at >= variables && at + bytes <= end; }
+    Word* word(uintptr_t at) { return &words[(at - variables) / 4]; }
+  };
+  static std::vector<Module> modules_with_device_code();
+
+  std::vector<Module> modules_ = modules_with_device_code();
+  std::vector<Word> dynamic_words_;
   std::vector<unsigned char> dynamic_storage_;
   unsigned char* dynamic_begin_;
   size_t dynamic_bytes_ = 0;  // of this launch

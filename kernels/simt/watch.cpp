@@ -1,17 +1,15 @@
 // Every load and store of device code, as told by the compiler's ThreadSanitizer callbacks (whose own runtime is not
 // linked), is looked up and judged here.
+#include <link.h>
 #include <sys/mman.h>
 
+#include <algorithm>
 #include <cstring>
 #include <new>
 #include <utility>
 
 #include "kernels/kernels.h"
 #include "kernels/simt/state.h"
-
-extern "C" {
-extern char __executable_start, __data_start, _end;  // by the linker: begin of the program, its data, end of its bss
-}
 
 namespace forger::simt {
 namespace {
@@ -31,13 +29,7 @@ std::string hex(uintptr_t address) {
 
 }  // namespace
 
-Machine::Machine()
-    : static_begin_(reinterpret_cast<uintptr_t>(&__data_start)),
-      static_end_(reinterpret_cast<uintptr_t>(&_end)),
-      constants_begin_(reinterpret_cast<uintptr_t>(&__executable_start)),
-      static_words_((static_end_ - static_begin_) / 4 + 4),
-      dynamic_words_(max_shared_bytes / 4 + 4),
-      dynamic_storage_(max_shared_bytes + 1024) {
+Machine::Machine() : dynamic_words_(max_shared_bytes / 4 + 4), dynamic_storage_(max_shared_bytes + 1024) {
   void* memory = mmap(nullptr, arena_bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
   if (memory != MAP_FAILED) arena_ = top_ = reinterpret_cast<uintptr_t>(memory);
   dynamic_begin_ =
@@ -115,6 +107,32 @@ void Machine::touch_global(uintptr_t address, size_t bytes, Access access) {
 
 // ---- shared memory ----
 
+// Of what is loaded: the program, which comes first, and whatever holds this function and with it the kernels.
+std::vector<Machine::Module> Machine::modules_with_device_code() {
+  std::vector<Module> all;
+  const auto look = [](dl_phdr_info* loaded, size_t, void* found) {
+    Module m;
+    m.constants = UINTPTR_MAX;
+    uintptr_t read_only_end = 0;  // of what the loader has written before it is read-only
+    for (int i = 0; i < loaded->dlpi_phnum; i++) {
+      const ElfW(Phdr)& part = loaded->dlpi_phdr[i];
+      const uintptr_t begin = loaded->dlpi_addr + part.p_vaddr, end = begin + part.p_memsz;
+      if (part.p_type == PT_GNU_RELRO) read_only_end = end;
+      if (part.p_type != PT_LOAD) continue;
+      m.constants = std::min(m.constants, begin);
+      if ((part.p_flags & PF_W) != 0) m.variables = begin, m.end = end;
+    }
+    m.variables = std::max(m.variables, read_only_end) / 4 * 4;
+    const auto here = reinterpret_cast<uintptr_t>(&modules_with_device_code);
+    auto& modules = *static_cast<std::vector<Module>*>(found);
+    if (modules.empty() || (m.constants <= here && here < m.end)) modules.push_back(std::move(m));
+    return 0;
+  };
+  dl_iterate_phdr(look, &all);
+  for (Module& m : all) m.words.resize((m.end - m.variables) / 4 + 1);
+  return all;
+}
+
 void Machine::begin_launch(size_t dynamic_bytes) { dynamic_bytes_ = dynamic_bytes; }
 
 void Machine::begin_block(size_t warps) {
@@ -134,7 +152,8 @@ Traffic Machine::take_traffic() { return std::exchange(traffic_, {}); }
 
 void Machine::next_epoch() {
   if (++epoch_ != 0) return;
-  static_words_.assign(static_words_.size(), {});  // after four billion barriers
+  // After four billion barriers.
+  for (Module& module : modules_) module.words.assign(module.words.size(), {});
   dynamic_words_.assign(dynamic_words_.size(), {});
   epoch_ = 1;
 }
@@ -181,14 +200,15 @@ void Machine::touch_word(Word& word, Access access) {
   word.atomic = access == Access::atomic;
 }
 
-void Machine::touch_shared(std::vector<Word>& words, size_t offset, size_t bytes, Access access) {
+void Machine::touch_shared(Word* words, size_t offset, size_t bytes, Access access) {
   for (size_t i = offset / 4; i <= (offset + bytes - 1) / 4; i++) touch_word(words[i], access);
 }
 
 Machine::Word* Machine::words_at(const void* shared, size_t bytes) {
   const auto at = reinterpret_cast<uintptr_t>(shared);
   const auto dynamic = reinterpret_cast<uintptr_t>(dynamic_begin_);
-  if (at >= static_begin_ && at + bytes <= static_end_) return &static_words_[(at - static_begin_) / 4];
+  for (Module& module : modules_)
+    if (module.has_variable(at, bytes)) return module.word(at);
   if (at >= dynamic && at + bytes <= dynamic + dynamic_bytes_) return &dynamic_words_[(at - dynamic) / 4];
   fault("asynchronous copy to " + hex(at) + ", which is not shared memory of this launch");
 }
@@ -225,18 +245,18 @@ void Machine::touch(const void* address, size_t bytes, Access access) {
     fault_misaligned(address, bytes);
   }
   if (at - arena_ < arena_bytes) return touch_global(at, bytes, access);
-  if (at >= static_begin_ && at + bytes <= static_end_) {
-    return touch_shared(static_words_, at - static_begin_, bytes, access);
-  }
+  for (Module& module : modules_)
+    if (module.has_variable(at, bytes)) return touch_shared(module.word(at), at % 4, bytes, access);
   const auto dynamic = reinterpret_cast<uintptr_t>(dynamic_begin_);
   if (at - dynamic < max_shared_bytes) {
     if (at + bytes > dynamic + dynamic_bytes_) {
       fault("access at byte " + std::to_string(at - dynamic) + " of " + std::to_string(dynamic_bytes_) +
             " bytes of dynamic shared memory");
     }
-    return touch_shared(dynamic_words_, at - dynamic, bytes, access);
+    return touch_shared(dynamic_words_.data(), at - dynamic, bytes, access);
   }
-  if (access == Access::read && at >= constants_begin_ && at < static_begin_) return;
+  for (const Module& module : modules_)
+    if (access == Access::read && at >= module.constants && at < module.variables) return;
   fault("access to host memory at " + hex(at));
 }
 

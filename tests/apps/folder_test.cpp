@@ -32,7 +32,7 @@ void check_refused(const Result& result, int code, const Words& words) {
 std::string quoted(const std::string& word) { return "'" + word + "'"; }
 
 std::string script(const Words& words) {
-  std::string line = quoted(FORGER_BINARY);
+  std::string line = quoted(binary());
   for (const std::string& word : words) line += " " + quoted(word);
   return line;
 }

@@ -44,11 +44,16 @@ fs::path fresh_path(const std::string& what) {
 
 }  // namespace
 
-Process::Process(const Words& arguments, const Surroundings& surroundings, const std::string& binary)
+const std::string& binary() {
+  static const std::string path = fs::read_symlink("/proc/self/exe").parent_path() / "forger";
+  return path;
+}
+
+Process::Process(const Words& arguments, const Surroundings& surroundings, const std::string& program)
     : folder_(fresh_path("output")) {
   const std::string out = folder_ / "out",
                     err = surroundings.err.empty() ? (folder_ / "err").string() : surroundings.err;
-  Words words{binary};
+  Words words{program};
   words.insert(words.end(), arguments.begin(), arguments.end());
   std::vector<char*> argv;
   for (std::string& word : words) argv.push_back(word.data());
@@ -86,7 +91,7 @@ Result Process::wait() {
 Result forger(const Words& arguments) { return Process(arguments).wait(); }
 
 Result shell(const std::string& script) {
-  setenv("FORGER", FORGER_BINARY, 1);
+  setenv("FORGER", binary().c_str(), 1);
   return Process({"-c", script}, {}, "/bin/sh").wait();
 }
 

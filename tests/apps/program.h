@@ -12,6 +12,8 @@ namespace program {
 
 using Words = std::vector<std::string>;
 
+const std::string& binary();  // the path of forger, which lies beside the test programs
+
 struct Result {
   int code = -1;  // exit code; 128 + n when ended by signal n
   std::string out, err;
@@ -30,7 +32,7 @@ struct Surroundings {
 class Process {
  public:
   explicit Process(const Words& arguments, const Surroundings& surroundings = {},
-                   const std::string& binary = FORGER_BINARY);
+                   const std::string& program = binary());
   ~Process();
   Process(const Process&) = delete;
   Process& operator=(const Process&) = delete;

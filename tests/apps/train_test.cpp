@@ -160,7 +160,7 @@ TEST_CASE("an interruption checkpoints, says how to go on, and changes nothing",
   }
 }
 
-TEST_CASE("an interruption while the judge learns ends the program, and leaves nothing", "[train]") {
+TEST_CASE("an interruption while the judge learns ends the program, and leaves nothing", "[train][fashion-mnist]") {
   const Scratch scratch;
   setenv("FORGER_CACHE", (scratch / "cache").c_str(), 1);
   Process process({"train", "--size", "16", "--width", "4", "--evaluate-every", "5", "--out", scratch / "run"});
@@ -176,7 +176,7 @@ TEST_CASE("an interruption while the judge learns ends the program, and leaves n
   unsetenv("FORGER_CACHE");
 }
 
-TEST_CASE("an evaluation that is interrupted is made up for", "[train]") {
+TEST_CASE("an evaluation that is interrupted is made up for", "[train][fashion-mnist]") {
   const Scratch scratch;
   const std::string run = scratch / "run", whole = scratch / "whole";
   const auto words = [&](const std::string& out) {

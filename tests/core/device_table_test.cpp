@@ -2,10 +2,9 @@
 // where there is one.
 #include "kernels/simt/runtime.h"
 
-#include <iostream>
-
 #include "core/graph.h"
 #include "tests/core/trial.h"
+#include "tests/kernels/on_device.h"
 
 using namespace forger;
 using namespace forger::test;
@@ -101,26 +100,19 @@ void recorded_ops_replay(Device device) {
   CHECK_THROWS_AS(RecordedOps(Device::cpu, [] {}), DeviceError);
 }
 
-// Whether the checks can run; a line that ctest takes for a skipped test where not.
-bool on_gpu() {
-  const std::string missing = kernels::unavailable(Device::cuda);
-  if (!missing.empty()) std::cout << "skipped: " << missing << std::endl;
-  return missing.empty();
-}
-
 }  // namespace
 
 TEST_CASE("cuda: values and derivatives equal the CPU's", "[cuda]") {
-  if (on_gpu()) values_agree(Device::cuda, 0, 1);
+  if (is_there(Device::cuda)) values_agree(Device::cuda, 0, 1);
 }
 TEST_CASE("cuda: gradients agree with differences", "[cuda]") {
-  if (on_gpu()) gradients_agree(Device::cuda, 0, 1);
+  if (is_there(Device::cuda)) gradients_agree(Device::cuda, 0, 1);
 }
 TEST_CASE("cuda: second gradients agree with differences", "[cuda]") {
-  if (on_gpu()) second_gradients_agree(Device::cuda, 0, 1);
+  if (is_there(Device::cuda)) second_gradients_agree(Device::cuda, 0, 1);
 }
 TEST_CASE("cuda: a run repeats bit for bit, and the random stream is the CPU's", "[cuda]") {
-  if (!on_gpu()) return;
+  if (!is_there(Device::cuda)) return;
   for_part(0, 1, [](const OpCase& row) {
     const Trial trial(row, DType::f32, Device::cuda);
     CHECK(identical(everything(row, trial), everything(row, trial)));
@@ -131,7 +123,7 @@ TEST_CASE("cuda: a run repeats bit for bit, and the random stream is the CPU's",
         1e-5);  // cuRAND takes the fast sine and cosine
 }
 TEST_CASE("cuda: recorded ops replay on new inputs", "[cuda]") {
-  if (on_gpu()) recorded_ops_replay(Device::cuda);
+  if (is_there(Device::cuda)) recorded_ops_replay(Device::cuda);
 }
 
 TEST_CASE("simt: values and derivatives equal the CPU's, first half of the table", "[simt]") {

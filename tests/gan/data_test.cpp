@@ -71,7 +71,7 @@ std::string parse_error(const std::string& bytes) {
 
 }  // namespace
 
-TEST_CASE("data: Fashion-MNIST") {
+TEST_CASE("data: Fashion-MNIST", "[fashion-mnist]") {
   const DataSetPtr train = open_data("fashion-mnist", 0), padded = open_data("fashion-mnist", 32);
   CHECK(train->count() == 60'000);
   CHECK(train->sample() == Shape{28, 28, 1});

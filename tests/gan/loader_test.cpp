@@ -165,7 +165,7 @@ TEST_CASE("loader: it can go at any moment, and leaves nobody reading") {
   CHECK(left_alone(broken));
 }
 
-TEST_CASE("loader: real images") {
+TEST_CASE("loader: real images", "[fashion-mnist]") {
   Loader loader(open_data("fashion-mnist", 32), 64, 0);
   for (int i = 0; i < 3; i++) {
     const Loader::Batch batch = loader.next();

@@ -92,13 +92,13 @@ class Placed {
 
 // All three functions. `offsets`: of the sides in memory.
 template <class T>
-Triangle<T> on_simt(const ConvShape& s, const Triangle<T>& t, std::array<size_t, 3> offsets = {}) {
+Triangle<T> on_gpu(const ConvShape& s, const Triangle<T>& t, std::array<size_t, 3> offsets = {}) {
   const Placed<T> image(t[0], offsets[0]), map(t[1], offsets[1]), weight(t[2], offsets[2]);
   const auto blank = [&](size_t side) { return Placed<T>(std::vector<T>(t[side].size(), T(NAN)), offsets[side]); };
   const Placed<T> new_image = blank(0), new_map = blank(1), new_weight = blank(2);
-  Simt<T>::conv2d(s, image.data(), weight.data(), new_map.data());
-  Simt<T>::conv_transpose2d(s, map.data(), weight.data(), new_image.data());
-  Simt<T>::conv_weight_grad(s, image.data(), map.data(), new_weight.data());
+  Gpu<T>::conv2d(s, image.data(), weight.data(), new_map.data());
+  Gpu<T>::conv_transpose2d(s, map.data(), weight.data(), new_image.data());
+  Gpu<T>::conv_weight_grad(s, image.data(), map.data(), new_weight.data());
   return {new_image.host(), new_map.host(), new_weight.host()};
 }
 
@@ -141,14 +141,14 @@ bool ran(const Parts&... parts) {
 
 }  // namespace
 
-TEMPLATE_TEST_CASE("gpu: convolutions agree with plain loops", "[gpu][conv]", float, double) {
+GPU_TEMPLATE_TEST_CASE("convolutions agree with plain loops") {
   for (const ConvShape& s : shapes()) {
     const auto t = random_triangle<TestType>(s);
-    check(s, on_simt(s, t), expected(s, t));
+    check(s, on_gpu(s, t), expected(s, t));
   }
 }
 
-TEMPLATE_TEST_CASE("gpu: convolutions from unaligned memory", "[gpu][conv]", float, double) {
+GPU_TEMPLATE_TEST_CASE("convolutions from unaligned memory") {
   const ConvShape s = square(2, 6, 8, 12, 3, 2, 1);
   const auto t = random_triangle<TestType>(s);
   const auto e = expected(s, t);
@@ -156,11 +156,11 @@ TEMPLATE_TEST_CASE("gpu: convolutions from unaligned memory", "[gpu][conv]", flo
     std::array<size_t, 3> offsets{};
     offsets[side] = 1;
     CAPTURE(side);
-    check(s, on_simt(s, t, offsets), e);
+    check(s, on_gpu(s, t, offsets), e);
   }
 }
 
-TEST_CASE("gpu: convolutions on random geometries", "[gpu][conv]") {
+GPU_TEST_CASE("convolutions on random geometries") {
   const MathMode mode = GENERATE(MathMode::fp32, MathMode::tf32);
   const Mode scope(mode);
   std::mt19937 generator(mode == MathMode::fp32 ? 1 : 2);
@@ -174,19 +174,20 @@ TEST_CASE("gpu: convolutions on random geometries", "[gpu][conv]") {
         conv_shape(pick(1, 2, 3), kh + pick(0, 1, 2, 5), kw + pick(0, 1, 3, 6), pick(1, 3, 4, 5, 16, 33),
                    pick(1, 3, 4, 5, 16, 33), kh, kw, pick(1, 2, 3), pick(1, 2, 3), pick(0, 1, 2), pick(0, 1, 2));
     const auto t = random_triangle<float>(s);
-    check(s, on_simt(s, t), expected(s, t), rounding(mode));
+    check(s, on_gpu(s, t), expected(s, t), rounding(mode));
   }
 }
 
-TEST_CASE("gpu: convolutions large enough for every tile and for splits", "[gpu][conv]") {
+GPU_TEST_CASE("convolutions large enough for every tile and for splits") {
   const MathMode mode = GENERATE(MathMode::fp32, MathMode::tf32);
   const Mode scope(mode);
   simt::reset_traffic();
   for (const ConvShape& s : {square(2, 16, 12, 136, 3, 1, 1), square(2, 12, 72, 16, 4, 2, 1),  // large tiles
                              square(1, 6, 40, 48, 3, 1, 1)}) {                                 // small ones
     const auto t = random_triangle<float>(s);
-    check(s, on_simt(s, t), expected(s, t), rounding(mode));
+    check(s, on_gpu(s, t), expected(s, t), rounding(mode));
   }
+  if (gpu != Device::simt) return;  // which knows what ran
   CHECK(ran("add_splits"));
   const std::string math = mode == MathMode::tf32 ? "Tf32" : "Fma";
   for (const std::string part : {"128, 128", "64, 64", "128, 32"}) {
@@ -199,7 +200,7 @@ TEST_CASE("gpu: convolutions large enough for every tile and for splits", "[gpu]
 
 // The factors rounded to TF32: each has a relative error of 2^-11 at most, their product of 2^-10 + 2^-22. And beyond
 // that bound: with factors rounded beforehand, nothing is lost but what sums in FP32 lose.
-TEST_CASE("gpu: convolutions in TF32", "[gpu][conv]") {
+GPU_TEST_CASE("convolutions in TF32") {
   const Mode mode(MathMode::tf32);
   const auto rounded = [](std::vector<float> x) {
     for (float& v : x) v = std::bit_cast<float>((std::bit_cast<uint32_t>(v) + 0x1000u) & 0xffffe000u);
@@ -208,36 +209,36 @@ TEST_CASE("gpu: convolutions in TF32", "[gpu][conv]") {
   for (const ConvShape& s : shapes()) {
     if (s.kh == s.h && s.kw == s.w && s.oh == 1 && s.ow == 1 && s.pad_h == 0) continue;  // goes to cuBLAS
     const auto t = random_triangle<float>(s);
-    const auto got = on_simt(s, t);
+    const auto got = on_gpu(s, t);
     check(s, got, expected(s, t), rounding(MathMode::tf32));
     check(s, got, expected<float>(s, {rounded(t[0]), rounded(t[1]), rounded(t[2])}));
   }
 }
 
-TEST_CASE("gpu: convolutions give the same bits for every order of threads", "[gpu][conv]") {
+GPU_TEST_CASE("convolutions give the same bits for every order of threads") {
   const Mode scope(GENERATE(MathMode::fp32, MathMode::tf32));
   for (const ConvShape& s : {square(1, 20, 3, 40, 4, 2, 1), square(1, 16, 4, 68, 3, 1, 1)}) {
     const auto t = random_triangle<float>(s);
     simt::set_seed(1);
-    const auto first = on_simt(s, t);
+    const auto first = on_gpu(s, t);
     for (const uint64_t seed : {2, 3}) {
       simt::set_seed(seed);
-      const auto again = on_simt(s, t);
+      const auto again = on_gpu(s, t);
       for (size_t side = 0; side < 3; side++) CHECK(same_bits(first[side], again[side]));
     }
   }
 }
 
-TEMPLATE_TEST_CASE("gpu: convolutions of nothing", "[gpu][conv]", float, double) {
+GPU_TEMPLATE_TEST_CASE("convolutions of nothing") {
   const ConvShape empty = square(0, 6, 4, 4, 3, 1, 1);
-  const auto got = on_simt(empty, random_triangle<TestType>(empty));
+  const auto got = on_gpu(empty, random_triangle<TestType>(empty));
   CHECK(got[weight_side] == std::vector<TestType>(got[weight_side].size()));  // an empty sum
   const ConvShape no_maps = square(2, 6, 4, 0, 3, 1, 1);
-  const auto images = on_simt(no_maps, random_triangle<TestType>(no_maps));
+  const auto images = on_gpu(no_maps, random_triangle<TestType>(no_maps));
   CHECK(images[image_side] == std::vector<TestType>(images[image_side].size()));
 }
 
-TEMPLATE_TEST_CASE("gpu: bias and activation fused behind a convolution", "[gpu][conv]", float, double) {
+GPU_TEMPLATE_TEST_CASE("bias and activation fused behind a convolution") {
   const Mode scope(sizeof(TestType) == 4 ? GENERATE(MathMode::fp32, MathMode::tf32) : MathMode::fp32);
   // A product in one go, and one whose depth is split: the epilogue then comes after the sum of the splits.
   for (const ConvShape& s : {square(1, 7, 5, 9, 3, 2, 1), square(1, 4, 64, 33, 3, 1, 1)}) {
@@ -245,15 +246,15 @@ TEMPLATE_TEST_CASE("gpu: bias and activation fused behind a convolution", "[gpu]
     auto bias = values<TestType>(s.oc, -1, 1, 9);
     bias[1] = TestType(NAN);
     const OnDevice<TestType> image(t[image_side]), weight(t[weight_side]), bias_there(bias);
-    const auto plain = on_simt(s, t)[map_side];
+    const auto plain = on_gpu(s, t)[map_side];
     const auto fused = [&](bool with_bias, Activation activation, auto activate) {
       std::vector<double> want;
       for (size_t i = 0; i < plain.size(); i++) {
         want.push_back(activate(double(with_bias ? plain[i] + bias[i % bias.size()] : plain[i])));
       }
       const OnDevice<TestType> map(plain.size());
-      Simt<TestType>::conv2d_bias(s, image.data(), weight.data(), with_bias ? bias_there.data() : nullptr, activation,
-                                  TestType(0.25), map.data());
+      Gpu<TestType>::conv2d_bias(s, image.data(), weight.data(), with_bias ? bias_there.data() : nullptr, activation,
+                                 TestType(0.25), map.data());
       require_close(map.host(), want, 0);
     };
     fused(true, Activation::none, [](double x) { return x; });
@@ -262,14 +263,14 @@ TEMPLATE_TEST_CASE("gpu: bias and activation fused behind a convolution", "[gpu]
   }
 }
 
-TEST_CASE("gpu: a recorded convolution can be replayed on new numbers", "[gpu][conv]") {
+GPU_TEST_CASE("a recorded convolution can be replayed on new numbers") {
   const ConvShape s = square(1, 12, 16, 33, 3, 1, 1);
   const auto t = random_triangle<float>(s), other = random_triangle<float>(s, 5);
-  const auto first = on_simt(s, t), second = on_simt(s, other);
+  const auto first = on_gpu(s, t), second = on_gpu(s, other);
   const OnDevice<float> image(t[image_side]), map(t[map_side]), weight(t[weight_side].size());
-  DeviceRuntime& device = runtime(Device::simt);
+  DeviceRuntime& device = runtime(gpu);
   device.begin_recording();
-  Simt<float>::conv_weight_grad(s, image.data(), map.data(), weight.data());
+  Gpu<float>::conv_weight_grad(s, image.data(), map.data(), weight.data());
   const auto graph = device.end_recording();
   graph->replay();
   CHECK(same_bits(weight.host(), first[weight_side]));

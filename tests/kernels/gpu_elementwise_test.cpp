@@ -28,7 +28,7 @@ void check_binary(Binary op, const Broadcast& s, int64_t shift = 0) {
   std::vector<T> right(static_cast<size_t>(n));
   Cpu<T>::binary(op, s, a.data() + shift, b.data() + shift, right.data(), p);
   const OnDevice<T> on_a(a), on_b(b), on_y(static_cast<size_t>(n + shift));
-  Simt<T>::binary(op, s, on_a.data() + shift, on_b.data() + shift, on_y.data() + shift, p);
+  Gpu<T>::binary(op, s, on_a.data() + shift, on_b.data() + shift, on_y.data() + shift, p);
   const auto y = on_y.host();
   require_close(std::vector<T>(y.begin() + shift, y.end()), widened(right), 4 * epsilon<T>);
 }
@@ -43,7 +43,7 @@ const std::vector<Broadcast> patterns = patterns_and({
 
 }  // namespace
 
-TEST_CASE("gpu: unary ops at every length and alignment, also in place") {
+GPU_TEST_CASE("unary ops at every length and alignment, also in place") {
   for_scalars([]<class T>(T) {
     for (int64_t n : {0, 1, 3, 31, 33, 257, 1003, 40001}) {  // the last: beyond one stride of the grid
       for (int i = 0; i < unary_count; i++) {
@@ -54,17 +54,17 @@ TEST_CASE("gpu: unary ops at every length and alignment, also in place") {
         const auto x = domain_of<T>(op, n);
         const auto right = on_cpu(op, x, p, q);
         const OnDevice<T> on_x(x);
-        const auto y = under_seeds<T>(n, [&](T* to) { Simt<T>::unary(op, n, on_x.data(), to, p, q); });
+        const auto y = under_seeds<T>(n, [&](T* to) { Gpu<T>::unary(op, n, on_x.data(), to, p, q); });
         require_close(y, right, 4 * epsilon<T>);
-        CHECK(same_bits(unaligned<T>(n, [&](T* to) { Simt<T>::unary(op, n, on_x.data(), to, p, q); }), y));
-        Simt<T>::unary(op, n, on_x.data(), on_x.data(), p, q);
+        CHECK(same_bits(unaligned<T>(n, [&](T* to) { Gpu<T>::unary(op, n, on_x.data(), to, p, q); }), y));
+        Gpu<T>::unary(op, n, on_x.data(), on_x.data(), p, q);
         CHECK(same_bits(on_x.host(), y));
       }
     }
   });
 }
 
-TEST_CASE("gpu: unary ops at special values") {
+GPU_TEST_CASE("unary ops at special values") {
   for_scalars([]<class T>(T) {
     const T tiny = std::numeric_limits<T>::denorm_min();
     const std::vector<T> x = special_values<T>();
@@ -74,7 +74,7 @@ TEST_CASE("gpu: unary ops at special values") {
       const T p = op == Unary::pow ? T(2) : op == Unary::affine ? T(1) : T(-0.75);
       const auto right = on_cpu(op, x, p, T(0.75));
       const OnDevice<T> y(x);
-      Simt<T>::unary(op, n, y.data(), y.data(), p, T(0.75));
+      Gpu<T>::unary(op, n, y.data(), y.data(), p, T(0.75));
       const auto actual = widened(y.host());
       for (int64_t k = 0; k < n; k++) {
         INFO("op " << i << " of " << x[k] << " is " << actual[k] << ", on the CPU " << right[k]);
@@ -86,18 +86,18 @@ TEST_CASE("gpu: unary ops at special values") {
   });
 }
 
-TEST_CASE("gpu: pow takes its shortcuts and the general way") {
+GPU_TEST_CASE("pow takes its shortcuts and the general way") {
   for_scalars([]<class T>(T) {
     const auto x = values<T>(101, 0.2, 3);
     for (double p : {2.0, 3.0, 0.5, -0.5, -1.0, -2.0, 1.7, 0.0, -3.25}) {
       const OnDevice<T> y(x);
-      Simt<T>::unary(Unary::pow, 101, y.data(), y.data(), static_cast<T>(p), 0);
+      Gpu<T>::unary(Unary::pow, 101, y.data(), y.data(), static_cast<T>(p), 0);
       require_close(y.host(), on_cpu(Unary::pow, x, static_cast<T>(p), T(0)), 4 * epsilon<T>);
     }
   });
 }
 
-TEST_CASE("gpu: binary ops under every kind of broadcast, aligned and not") {
+GPU_TEST_CASE("binary ops under every kind of broadcast, aligned and not") {
   for_scalars([]<class T>(T) {
     for (const Broadcast& s : patterns) {
       for (int i = 0; i < binary_count; i++) check_binary<T>(static_cast<Binary>(i), s);
@@ -106,7 +106,7 @@ TEST_CASE("gpu: binary ops under every kind of broadcast, aligned and not") {
   });
 }
 
-TEST_CASE("gpu: binary ops beyond one stride of the grid") {
+GPU_TEST_CASE("binary ops beyond one stride of the grid") {
   for_scalars([]<class T>(T) {
     check_binary<T>(Binary::sub, {1, {40001}, {1}, {1}});
     check_binary<T>(Binary::sub, {1, {20001}, {1}, {1}}, 1);
@@ -115,21 +115,21 @@ TEST_CASE("gpu: binary ops beyond one stride of the grid") {
   });
 }
 
-TEST_CASE("gpu: binary ops work in place of either operand") {
+GPU_TEST_CASE("binary ops work in place of either operand") {
   for_scalars([]<class T>(T) {
     const Broadcast s = {2, {50, 7}, {7, 1}, {0, 1}}, swapped = {2, {50, 7}, {0, 1}, {7, 1}};
     const auto big = values<T>(350);
     const OnDevice<T> small(values<T>(7, 1, 2, 3)), out(350), left(big), right(big);
-    Simt<T>::binary(Binary::div, s, left.data(), small.data(), out.data(), 0);
-    Simt<T>::binary(Binary::div, s, left.data(), small.data(), left.data(), 0);
+    Gpu<T>::binary(Binary::div, s, left.data(), small.data(), out.data(), 0);
+    Gpu<T>::binary(Binary::div, s, left.data(), small.data(), left.data(), 0);
     CHECK(same_bits(left.host(), out.host()));
-    Simt<T>::binary(Binary::div, swapped, small.data(), right.data(), out.data(), 0);
-    Simt<T>::binary(Binary::div, swapped, small.data(), right.data(), right.data(), 0);
+    Gpu<T>::binary(Binary::div, swapped, small.data(), right.data(), out.data(), 0);
+    Gpu<T>::binary(Binary::div, swapped, small.data(), right.data(), right.data(), 0);
     CHECK(same_bits(right.host(), out.host()));
   });
 }
 
-TEST_CASE("gpu: a NaN operand wins maximum and minimum, and is neither greater nor equal") {
+GPU_TEST_CASE("a NaN operand wins maximum and minimum, and is neither greater nor equal") {
   for_scalars([]<class T>(T) {
     const T nan = std::numeric_limits<T>::quiet_NaN();
     const std::vector<T> u = {nan, 1, nan, 2, 2}, v = {1, nan, nan, 1, 2};
@@ -137,32 +137,32 @@ TEST_CASE("gpu: a NaN operand wins maximum and minimum, and is neither greater n
     for (Binary op : {Binary::maximum, Binary::minimum, Binary::greater, Binary::equal}) {
       std::vector<T> right(5);
       Cpu<T>::binary(op, {1, {5}, {1}, {1}}, u.data(), v.data(), right.data(), 0);
-      Simt<T>::binary(op, {1, {5}, {1}, {1}}, a.data(), b.data(), y.data(), 0);
+      Gpu<T>::binary(op, {1, {5}, {1}, {1}}, a.data(), b.data(), y.data(), 0);
       require_close(y.host(), widened(right), 0);
     }
   });
 }
 
-TEST_CASE("gpu: accumulate adds, all_finite finds one bad value anywhere") {
+GPU_TEST_CASE("accumulate adds, all_finite finds one bad value anywhere") {
   for_scalars([]<class T>(T) {
     for (int64_t n : {0, 1, 33, 1003, 40001}) {
       auto x = values<T>(n), y = values<T>(n, -2, 2, 2);
       const OnDevice<T> on_x(x), on_y(y);
-      Simt<T>::accumulate(n, on_x.data(), on_y.data());
+      Gpu<T>::accumulate(n, on_x.data(), on_y.data());
       Cpu<T>::accumulate(n, x.data(), y.data());
       CHECK(same_bits(on_y.host(), y));
-      CHECK(Simt<T>::all_finite(n, on_x.data()));
+      CHECK(Gpu<T>::all_finite(n, on_x.data()));
       for (T bad : {std::numeric_limits<T>::infinity(), std::numeric_limits<T>::quiet_NaN()}) {
         if (n == 0) continue;
         auto spoiled = x;
         spoiled[static_cast<size_t>(n * 2 / 3)] = -bad;
-        CHECK_FALSE(Simt<T>::all_finite(n, OnDevice<T>(spoiled).data()));
+        CHECK_FALSE(Gpu<T>::all_finite(n, OnDevice<T>(spoiled).data()));
       }
     }
   });
 }
 
-TEST_CASE("gpu: division by multiplication is exact up to 2^31") {
+SIMT_TEST_CASE("division by multiplication is exact up to 2^31") {
   const uint32_t largest = 0x7fffffff;
   for (uint32_t d : {1u, 2u, 3u, 5u, 7u, 31u, 32u, 33u, 641u, 65535u, 65536u, 65537u, 1000003u, 0x3fffffffu,
                      0x40000000u, 0x40000001u, largest}) {
@@ -175,7 +175,7 @@ TEST_CASE("gpu: division by multiplication is exact up to 2^31") {
   }
 }
 
-TEST_CASE("gpu: offsets of strided arrays are the same in 32 and 64 bits") {
+SIMT_TEST_CASE("offsets of strided arrays are the same in 32 and 64 bits") {
   const int64_t sizes[] = {3, 5, 7, 2}, a[] = {1, 3, 0, 15}, b[] = {70, 14, 2, 1};
   const Walk w(4, sizes, a, b);
   const Strided<uint32_t> narrow(w);

@@ -18,7 +18,7 @@ void check_copy(const StridedCopy& s) {
   std::vector<T> right(static_cast<size_t>(empty ? 0 : extent(s, s.dst_strides, s.dst_offset) + 3), T(-9));
   const OnDevice<T> on_src(src), on_dst(right);
   Cpu<T>::strided_copy(s, src.data(), right.data());
-  Simt<T>::strided_copy(s, on_src.data(), on_dst.data());
+  Gpu<T>::strided_copy(s, on_src.data(), on_dst.data());
   CHECK(same_bits(on_dst.host(), right));
 }
 
@@ -29,31 +29,31 @@ const std::vector<ResizeSizes> resizes = resizes_and(
 
 }  // namespace
 
-TEST_CASE("gpu: fill, copy and conversions at every length and alignment") {
+GPU_TEST_CASE("fill, copy and conversions at every length and alignment") {
   for_scalars([]<class T>(T) {
     for (int64_t n : {0, 1, 31, 33, 257, 1003, 40001}) {
       INFO("n " << n);
       const auto x = values<T>(n);
       const OnDevice<T> on_x(x);
       const std::vector<T> filled(x.size(), T(-2.5));
-      CHECK(same_bits(under_seeds<T>(n, [&](T* y) { Simt<T>::fill(n, T(-2.5), y); }), filled));
-      CHECK(same_bits(unaligned<T>(n, [&](T* y) { Simt<T>::fill(n, T(-2.5), y); }), filled));
-      CHECK(same_bits(under_seeds<T>(n, [&](T* y) { Simt<T>::copy(n, on_x.data(), y); }), x));
-      CHECK(same_bits(unaligned<T>(n, [&](T* y) { Simt<T>::copy(n, on_x.data(), y); }), x));
+      CHECK(same_bits(under_seeds<T>(n, [&](T* y) { Gpu<T>::fill(n, T(-2.5), y); }), filled));
+      CHECK(same_bits(unaligned<T>(n, [&](T* y) { Gpu<T>::fill(n, T(-2.5), y); }), filled));
+      CHECK(same_bits(under_seeds<T>(n, [&](T* y) { Gpu<T>::copy(n, on_x.data(), y); }), x));
+      CHECK(same_bits(unaligned<T>(n, [&](T* y) { Gpu<T>::copy(n, on_x.data(), y); }), x));
       const auto f = values<float>(n);
       const auto d = values<double>(n);
       const OnDevice<float> on_f(f);
       const OnDevice<double> on_d(d);
       std::vector<T> right(x.size());
       Cpu<T>::from_float(n, f.data(), right.data());
-      CHECK(same_bits(under_seeds<T>(n, [&](T* y) { Simt<T>::from_float(n, on_f.data(), y); }), right));
+      CHECK(same_bits(under_seeds<T>(n, [&](T* y) { Gpu<T>::from_float(n, on_f.data(), y); }), right));
       Cpu<T>::from_double(n, d.data(), right.data());
-      CHECK(same_bits(under_seeds<T>(n, [&](T* y) { Simt<T>::from_double(n, on_d.data(), y); }), right));
+      CHECK(same_bits(under_seeds<T>(n, [&](T* y) { Gpu<T>::from_double(n, on_d.data(), y); }), right));
     }
   });
 }
 
-TEST_CASE("gpu: strided_copy: slices, pads, broadcasts, interleaving") {
+GPU_TEST_CASE("strided_copy: slices, pads, broadcasts, interleaving") {
   for_scalars([]<class T>(T) {
     check_copy<T>({0, {}, {}, 3, {}, 2});
     check_copy<T>({1, {1000}, {1}, 5, {1}, 0});
@@ -71,7 +71,7 @@ TEST_CASE("gpu: strided_copy: slices, pads, broadcasts, interleaving") {
   });
 }
 
-TEST_CASE("gpu: strided_copy: every permutation") {
+GPU_TEST_CASE("strided_copy: every permutation") {
   for_scalars([]<class T>(T) {
     for (const auto& sizes : {std::vector<int64_t>{2, 33, 7, 5}, {3, 1, 40, 35}, {2, 3, 4, 65}}) {
       std::vector<int> order = {0, 1, 2, 3};
@@ -88,7 +88,7 @@ TEST_CASE("gpu: strided_copy: every permutation") {
   });
 }
 
-TEST_CASE("gpu: gather and scatter_add, in the order of the index") {
+GPU_TEST_CASE("gather and scatter_add, in the order of the index") {
   for_scalars([]<class T>(T) {
     for (int64_t width : {1, 3, 32, 33, 70}) {
       for (auto [n, entries] :
@@ -105,18 +105,18 @@ TEST_CASE("gpu: gather and scatter_add, in the order of the index") {
         const OnDevice<T> on_table(table), on_rows(rows);
         const OnDevice<int64_t> on_index(index);
         CHECK(same_bits(
-            under_seeds<T>(n * width, [&](T* y) { Simt<T>::gather(n, width, on_table.data(), on_index.data(), y); }),
+            under_seeds<T>(n * width, [&](T* y) { Gpu<T>::gather(n, width, on_table.data(), on_index.data(), y); }),
             gathered));
         CHECK(same_bits(
             under_seeds<T>(entries * width,
-                           [&](T* y) { Simt<T>::scatter_add(n, width, entries, on_rows.data(), on_index.data(), y); }),
+                           [&](T* y) { Gpu<T>::scatter_add(n, width, entries, on_rows.data(), on_index.data(), y); }),
             summed));
       }
     }
   });
 }
 
-TEST_CASE("gpu: mean and maximum pooling") {
+GPU_TEST_CASE("mean and maximum pooling") {
   for_scalars([]<class T>(T) {
     for (const PoolShape& s : pools) {
       INFO("h " << s.h << ", w " << s.w << ", c " << s.c << ", kernel " << s.kh << ", stride " << s.stride_h);
@@ -127,21 +127,21 @@ TEST_CASE("gpu: mean and maximum pooling") {
       std::vector<T> y(gy.size()), gx(x.size());
       Cpu<T>::avg_pool2d(s, x.data(), y.data());
       Cpu<T>::avg_pool2d_grad(s, gy.data(), gx.data());
-      require_close(under_seeds<T>(out, [&](T* to) { Simt<T>::avg_pool2d(s, on_x.data(), to); }), widened(y),
+      require_close(under_seeds<T>(out, [&](T* to) { Gpu<T>::avg_pool2d(s, on_x.data(), to); }), widened(y),
                     8 * epsilon<T>);
-      require_close(under_seeds<T>(in, [&](T* to) { Simt<T>::avg_pool2d_grad(s, on_gy.data(), to); }), widened(gx),
+      require_close(under_seeds<T>(in, [&](T* to) { Gpu<T>::avg_pool2d_grad(s, on_gy.data(), to); }), widened(gx),
                     8 * epsilon<T>);
       for (T& v : x) v = std::round(v * 2);  // ties
       if (in > 0) x[x.size() / 2] = std::numeric_limits<T>::quiet_NaN();
       std::vector<int64_t> index(y.size());
       Cpu<T>::max_pool2d_index(s, x.data(), index.data());
       const OnDevice<T> on_ties(x);
-      CHECK(under_seeds<int64_t>(out, [&](int64_t* to) { Simt<T>::max_pool2d_index(s, on_ties.data(), to); }) == index);
+      CHECK(under_seeds<int64_t>(out, [&](int64_t* to) { Gpu<T>::max_pool2d_index(s, on_ties.data(), to); }) == index);
     }
   });
 }
 
-TEST_CASE("gpu: resizing and its gradient") {
+GPU_TEST_CASE("resizing and its gradient") {
   for_scalars([]<class T>(T) {
     for (const ResizeSizes& s : resizes) {
       for (Resize mode : {Resize::nearest, Resize::bilinear}) {
@@ -152,9 +152,9 @@ TEST_CASE("gpu: resizing and its gradient") {
         Cpu<T>::resize(mode, s.n, s.h, s.w, s.c, s.oh, s.ow, x.data(), y.data());
         Cpu<T>::resize_grad(mode, s.n, s.h, s.w, s.c, s.oh, s.ow, gy.data(), gx.data());
         const OnDevice<T> on_x(x), on_gy(gy);
-        const auto forward = [&](T* to) { Simt<T>::resize(mode, s.n, s.h, s.w, s.c, s.oh, s.ow, on_x.data(), to); };
+        const auto forward = [&](T* to) { Gpu<T>::resize(mode, s.n, s.h, s.w, s.c, s.oh, s.ow, on_x.data(), to); };
         const auto backward = [&](T* to) {
-          Simt<T>::resize_grad(mode, s.n, s.h, s.w, s.c, s.oh, s.ow, on_gy.data(), to);
+          Gpu<T>::resize_grad(mode, s.n, s.h, s.w, s.c, s.oh, s.ow, on_gy.data(), to);
         };
         const double tolerance = std::max(8 * epsilon<T>, 1e-12);  // the CPU places pixels in double, rounded
         require_close(under_seeds<T>(out, forward), widened(y), tolerance);

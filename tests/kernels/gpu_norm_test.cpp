@@ -58,25 +58,25 @@ struct Case {
                                r[4].data(), r[5].data(), r[6].data());
     return r;
   }
-  Results<T> on_simt(const std::vector<T>& mean, const std::vector<T>& rstd, size_t shift, bool all = true) const {
+  Results<T> on_gpu(const std::vector<T>& mean, const std::vector<T>& rstd, size_t shift, bool all = true) const {
     const Shifted<T> dx(x, shift), dgy(gy, shift), da(a, shift), y(x, shift), gx(x, shift), ax(x, shift), agy(x, shift);
     const OnDevice<T> dgamma(gamma), dbeta(beta), dmean(mean), drstd(rstd), ggamma(gamma.size()), gbeta(gamma.size()),
         agamma(gamma.size());
     const T *g = affine ? dgamma.data() : nullptr, *b = affine ? dbeta.data() : nullptr;
-    Simt<T>::norm_apply(s, dx.data(), dmean.data(), drstd.data(), g, b, act, slope, y.data());
-    Simt<T>::norm_backward(s, dx.data(), dgy.data(), dmean.data(), drstd.data(), g, b, act, slope,
-                           all ? gx.data() : nullptr, ggamma.data(), all ? gbeta.data() : nullptr);
-    Simt<T>::norm_backward_grad(s, dx.data(), dgy.data(), da.data(), dmean.data(), drstd.data(), g, b, act, slope,
-                                all ? ax.data() : nullptr, agy.data(), all ? agamma.data() : nullptr);
+    Gpu<T>::norm_apply(s, dx.data(), dmean.data(), drstd.data(), g, b, act, slope, y.data());
+    Gpu<T>::norm_backward(s, dx.data(), dgy.data(), dmean.data(), drstd.data(), g, b, act, slope,
+                          all ? gx.data() : nullptr, ggamma.data(), all ? gbeta.data() : nullptr);
+    Gpu<T>::norm_backward_grad(s, dx.data(), dgy.data(), da.data(), dmean.data(), drstd.data(), g, b, act, slope,
+                               all ? ax.data() : nullptr, agy.data(), all ? agamma.data() : nullptr);
     return {y.host(), gx.host(), ggamma.host(), gbeta.host(), ax.host(), agy.host(), agamma.host()};
   }
 };
 
 template <class T>
-Results<T> stats_on_simt(const NormShape& s, const std::vector<T>& x, T eps, size_t shift = 0) {
+Results<T> stats_on_gpu(const NormShape& s, const std::vector<T>& x, T eps, size_t shift = 0) {
   const Shifted<T> dx(x, shift);
   const OnDevice<T> mean(static_cast<size_t>(s.groups * s.channels)), rstd(static_cast<size_t>(s.groups * s.channels));
-  Simt<T>::norm_stats(s, dx.data(), eps, mean.data(), rstd.data());
+  Gpu<T>::norm_stats(s, dx.data(), eps, mean.data(), rstd.data());
   return {mean.host(), rstd.host()};
 }
 
@@ -87,10 +87,10 @@ void check_norm(const NormShape& s, Activation act, bool affine, size_t shift) {
   const Case<T> c(s, act, affine);
   std::vector<T> mean(static_cast<size_t>(s.groups * s.channels)), rstd(mean.size());
   Cpu<T>::norm_stats(s, c.x.data(), c.eps, mean.data(), rstd.data());
-  const auto stats = stats_on_simt(s, c.x, c.eps, shift);
+  const auto stats = stats_on_gpu(s, c.x, c.eps, shift);
   require_close(stats[0], widened(mean), 8 * epsilon<T>);
   require_close(stats[1], widened(rstd), 16 * epsilon<T>);
-  const auto expected = c.on_cpu(mean, rstd), actual = c.on_simt(mean, rstd, shift);
+  const auto expected = c.on_cpu(mean, rstd), actual = c.on_gpu(mean, rstd, shift);
   const double terms = std::sqrt(static_cast<double>(s.groups * s.rows) + 1);
   const double scale = 1 + (rstd.empty() ? 0 : static_cast<double>(*std::max_element(rstd.begin(), rstd.end())));
   require_close(actual[0], widened(expected[0]), tolerance<T>);
@@ -100,7 +100,7 @@ void check_norm(const NormShape& s, Activation act, bool affine, size_t shift) {
   require_close(actual[4], widened(expected[4]), tolerance<T>, scale * scale);
   require_close(actual[5], widened(expected[5]), tolerance<T>, scale);
   require_close(actual[6], widened(expected[6]), tolerance<T>, terms * scale);
-  const auto some = c.on_simt(mean, rstd, shift, false);
+  const auto some = c.on_gpu(mean, rstd, shift, false);
   CHECK(same_bits(some[2], actual[2]));
   CHECK(same_bits(some[5], actual[5]));
 }
@@ -122,14 +122,14 @@ struct LayerNorm {
                                 out[4].data(), out[5].data());
     return out;
   }
-  Results<T> on_simt(size_t shift, bool all = true) const {
+  Results<T> on_gpu(size_t shift, bool all = true) const {
     const Shifted<T> dx(x, shift), dgy(gy, shift), y(x, shift), gx(x, shift);
     const OnDevice<T> dgamma(gamma), dbeta(beta), mean(static_cast<size_t>(rows)), rstd(static_cast<size_t>(rows)),
         ggamma(gamma.size()), gbeta(gamma.size());
     const T *g = affine ? dgamma.data() : nullptr, *b = affine ? dbeta.data() : nullptr;
-    Simt<T>::layer_norm(rows, cols, dx.data(), g, b, T(1e-3), y.data(), mean.data(), rstd.data());
-    Simt<T>::layer_norm_backward(rows, cols, dx.data(), dgy.data(), mean.data(), rstd.data(), g,
-                                 all ? gx.data() : nullptr, all ? ggamma.data() : nullptr, gbeta.data());
+    Gpu<T>::layer_norm(rows, cols, dx.data(), g, b, T(1e-3), y.data(), mean.data(), rstd.data());
+    Gpu<T>::layer_norm_backward(rows, cols, dx.data(), dgy.data(), mean.data(), rstd.data(), g,
+                                all ? gx.data() : nullptr, all ? ggamma.data() : nullptr, gbeta.data());
     return {y.host(), mean.host(), rstd.host(), gx.host(), ggamma.host(), gbeta.host()};
   }
 };
@@ -138,7 +138,7 @@ template <class T>
 void check_layer_norm(int64_t rows, int64_t cols, bool affine, size_t shift) {
   INFO("rows " << rows << ", cols " << cols << ", shift " << shift);
   const LayerNorm<T> l{rows, cols, affine};
-  const auto expected = l.on_cpu(), actual = l.on_simt(shift);
+  const auto expected = l.on_cpu(), actual = l.on_gpu(shift);
   const double largest =
       expected[2].empty() ? 0 : static_cast<double>(*std::max_element(expected[2].begin(), expected[2].end()));
   const double terms = std::sqrt(static_cast<double>(rows) + 1);
@@ -146,12 +146,12 @@ void check_layer_norm(int64_t rows, int64_t cols, bool affine, size_t shift) {
     INFO("result " << i);
     require_close(actual[i], widened(expected[i]), tolerance<T>, (1 + largest) * (i < 4 ? 1 : terms));
   }
-  CHECK(same_bits(l.on_simt(shift, false)[5], actual[5]));
+  CHECK(same_bits(l.on_gpu(shift, false)[5], actual[5]));
 }
 
 }  // namespace
 
-TEST_CASE("gpu: batch and instance norm agree with the CPU") {
+GPU_TEST_CASE("batch and instance norm agree with the CPU") {
   const std::vector<NormShape> shapes = {
       {1, 1, 5},  {1, 2, 1},   {1, 33, 1},  {1, 257, 3}, {1, 500, 31}, {1, 499, 33},  {1, 16, 64}, {1, 40, 516},
       {3, 50, 3}, {5, 16, 64}, {4, 49, 33}, {40, 4, 4},  {2, 3, 7},    {1, 1500, 16}, {0, 5, 3},   {2, 5, 0}};
@@ -162,26 +162,26 @@ TEST_CASE("gpu: batch and instance norm agree with the CPU") {
   }
 }
 
-TEST_CASE("gpu: statistics survive a mean that dwarfs the deviation") {
+GPU_TEST_CASE("statistics survive a mean that dwarfs the deviation") {
   for (const NormShape& s : {NormShape{1, 4000, 3}, NormShape{1, 700, 40}}) {
     auto x = values<float>(s.rows * s.channels, -1, 1);
     for (float& v : x) v += 1000;
     std::vector<double> mean(static_cast<size_t>(s.channels)), rstd(mean.size());
     const auto exact = widened(x);
     Cpu<double>::norm_stats(s, exact.data(), 1e-5, mean.data(), rstd.data());
-    const auto actual = stats_on_simt(s, x, 1e-5f);
+    const auto actual = stats_on_gpu(s, x, 1e-5f);
     require_close(actual[0], mean, 2e-7);
     require_close(actual[1], rstd, 1e-5);
   }
 }
 
-TEST_CASE("gpu: a NaN in one channel reaches that channel's output and gradient through every activation") {
+GPU_TEST_CASE("a NaN in one channel reaches that channel's output and gradient through every activation") {
   for (int64_t channels : {3, 4}) {
     for (Activation act : activations) {
       Case<float> c({1, 40, channels}, act, true);
       c.x[static_cast<size_t>(20 * channels + 1)] = NAN;
-      const auto stats = stats_on_simt(c.s, c.x, c.eps);
-      const auto r = c.on_simt(stats[0], stats[1], 0);
+      const auto stats = stats_on_gpu(c.s, c.x, c.eps);
+      const auto r = c.on_gpu(stats[0], stats[1], 0);
       for (size_t i = 0; i < c.x.size(); i++) {
         CHECK(std::isnan(r[0][i]) == (i % static_cast<size_t>(channels) == 1));
         CHECK(std::isnan(r[1][i]) == (i % static_cast<size_t>(channels) == 1));
@@ -190,7 +190,7 @@ TEST_CASE("gpu: a NaN in one channel reaches that channel's output and gradient 
   }
 }
 
-TEST_CASE("gpu: layer norm agrees with the CPU") {
+GPU_TEST_CASE("layer norm agrees with the CPU") {
   const std::vector<std::pair<int64_t, int64_t>> sizes = {{0, 5},   {1, 1},   {33, 2},  {70, 3},  {31, 33},
                                                           {5, 520}, {90, 31}, {70, 64}, {2, 2100}};
   for (auto [rows, cols] : sizes) {
@@ -202,33 +202,33 @@ TEST_CASE("gpu: layer norm agrees with the CPU") {
   }
 }
 
-TEST_CASE("gpu: norms give the same bits for every order of threads") {
+GPU_TEST_CASE("norms give the same bits for every order of threads") {
   for (const NormShape& s : {NormShape{1, 700, 33}, NormShape{1, 600, 64}, NormShape{3, 100, 8}}) {
     check_order([&] {
       const Case<float> c(s, Activation::leaky_relu, true);
-      auto stats = stats_on_simt(s, c.x, c.eps);
-      auto all = c.on_simt(stats[0], stats[1], 0);
+      auto stats = stats_on_gpu(s, c.x, c.eps);
+      auto all = c.on_gpu(stats[0], stats[1], 0);
       all.insert(all.end(), stats.begin(), stats.end());
       return all;
     });
   }
-  check_order([] { return LayerNorm<float>{70, 600, true}.on_simt(0); });
+  check_order([] { return LayerNorm<float>{70, 600, true}.on_gpu(0); });
 }
 
 // Bytes of x, gy, y and gx as norm.cu's page counts them; parameters, partials and sums may add a fifth of x, the
 // ten parameters per channel of the second backward pass two fifths.
-TEST_CASE("gpu: batch norm touches memory no more often than it must") {
+SIMT_TEST_CASE("batch norm touches memory no more often than it must") {
   const NormShape s = {1, 4096, 128};
   const Case<float> c(s, Activation::leaky_relu, true);
   const OnDevice<float> x(c.x), gy(c.gy), a(c.a), gamma(c.gamma), beta(c.beta), y(c.x.size()), gx(c.x.size()),
       dx(c.x.size()), dgy(c.x.size()), mean(128u), rstd(128u), ggamma(128u), gbeta(128u);
   simt::reset_traffic();
-  Simt<float>::norm_stats(s, x.data(), c.eps, mean.data(), rstd.data());
-  Simt<float>::norm_apply(s, x.data(), mean.data(), rstd.data(), gamma.data(), beta.data(), c.act, c.slope, y.data());
-  Simt<float>::norm_backward(s, x.data(), gy.data(), mean.data(), rstd.data(), gamma.data(), beta.data(), c.act,
-                             c.slope, gx.data(), ggamma.data(), gbeta.data());
-  Simt<float>::norm_backward_grad(s, x.data(), gy.data(), a.data(), mean.data(), rstd.data(), gamma.data(), beta.data(),
-                                  c.act, c.slope, dx.data(), dgy.data(), ggamma.data());
+  Gpu<float>::norm_stats(s, x.data(), c.eps, mean.data(), rstd.data());
+  Gpu<float>::norm_apply(s, x.data(), mean.data(), rstd.data(), gamma.data(), beta.data(), c.act, c.slope, y.data());
+  Gpu<float>::norm_backward(s, x.data(), gy.data(), mean.data(), rstd.data(), gamma.data(), beta.data(), c.act, c.slope,
+                            gx.data(), ggamma.data(), gbeta.data());
+  Gpu<float>::norm_backward_grad(s, x.data(), gy.data(), a.data(), mean.data(), rstd.data(), gamma.data(), beta.data(),
+                                 c.act, c.slope, dx.data(), dgy.data(), ggamma.data());
   const auto passes = [&](const char* kernel) {  // reads and writes per element of x
     for (const auto& [name, traffic] : simt::traffic()) {
       if (name.find(kernel) == std::string::npos) continue;

@@ -62,7 +62,7 @@ void check(const F& update, const std::array<double, 3>& scalars = {3, 0.01, 8})
       simt::set_seed(seed);
       const OnDevice<T> p(start.arrays[0]), g(start.arrays[1]), m(start.arrays[2]), v(start.arrays[3]);
       const OnDevice<double> cells(std::vector<double>(scalars.begin(), scalars.end()));
-      update(Simt<T>{}, start, std::array{p.data(), g.data(), m.data(), v.data()}, cells.data());
+      update(Gpu<T>{}, start, std::array{p.data(), g.data(), m.data(), v.data()}, cells.data());
       const std::array actual = {p.host(), g.host(), m.host(), v.host()};
       for (size_t k = 0; k < 4; k++) {
         if (seed == 1) {
@@ -78,7 +78,7 @@ void check(const F& update, const std::array<double, 3>& scalars = {3, 0.01, 8})
 
 }  // namespace
 
-TEST_CASE("gpu: adam agrees with the CPU") {
+GPU_TEST_CASE("adam agrees with the CPU") {
   for_scalars([]<class T>(T) {
     check<T>(
         []<template <class> class Backend>(Backend<T>, const Network<T>& net, const auto& at, const double* cells) {
@@ -88,7 +88,7 @@ TEST_CASE("gpu: adam agrees with the CPU") {
   });
 }
 
-TEST_CASE("gpu: rmsprop agrees with the CPU") {
+GPU_TEST_CASE("rmsprop agrees with the CPU") {
   for_scalars([]<class T>(T) {
     check<T>(
         []<template <class> class Backend>(Backend<T>, const Network<T>& net, const auto& at, const double* cells) {
@@ -98,7 +98,7 @@ TEST_CASE("gpu: rmsprop agrees with the CPU") {
   });
 }
 
-TEST_CASE("gpu: sgd agrees with the CPU, with and without momentum") {
+GPU_TEST_CASE("sgd agrees with the CPU, with and without momentum") {
   for_scalars([]<class T>(T) {
     for (bool momentum : {false, true}) {
       check<T>(
@@ -112,7 +112,7 @@ TEST_CASE("gpu: sgd agrees with the CPU, with and without momentum") {
   });
 }
 
-TEST_CASE("gpu: lerp agrees with the CPU") {
+GPU_TEST_CASE("lerp agrees with the CPU") {
   for_scalars([]<class T>(T) {
     check<T>([]<template <class> class Backend>(Backend<T>, const Network<T>& net, const auto& at, const double*) {
       const auto list = net.list(at, [](T* p, T* g, T*, T*, int64_t n) { return LerpSlice<T>{p, g, n}; });
@@ -121,7 +121,7 @@ TEST_CASE("gpu: lerp agrees with the CPU") {
   });
 }
 
-TEST_CASE("gpu: clipping agrees with the CPU and leaves alone what need not be clipped") {
+GPU_TEST_CASE("clipping agrees with the CPU and leaves alone what need not be clipped") {
   for_scalars([]<class T>(T) {
     for (double norm : {8.0, 2.0, 1.0, static_cast<double>(INFINITY), static_cast<double>(NAN)}) {
       check<T>(
@@ -134,7 +134,7 @@ TEST_CASE("gpu: clipping agrees with the CPU and leaves alone what need not be c
   });
 }
 
-TEST_CASE("gpu: the global norm agrees with the CPU, call after call, in any order of threads") {
+GPU_TEST_CASE("the global norm agrees with the CPU, call after call, in any order of threads") {
   for_scalars([]<class T>(T) {
     const OnDevice<double> norm(1);
     for (const auto& [sizes, gap] :
@@ -149,7 +149,7 @@ TEST_CASE("gpu: the global norm agrees with the CPU, call after call, in any ord
       std::vector<double> first;
       for (uint64_t seed : {1u, 2u, 3u}) {
         simt::set_seed(seed);
-        Simt<T>::global_norm(net.list({x.data(), x.data(), x.data(), x.data()}, slice), norm.data());
+        Gpu<T>::global_norm(net.list({x.data(), x.data(), x.data(), x.data()}, slice), norm.data());
         const auto actual = norm.host();
         CHECK(actual[0] == Approx(expected).epsilon(1e-13));
         if (first.empty()) first = actual;
@@ -158,24 +158,24 @@ TEST_CASE("gpu: the global norm agrees with the CPU, call after call, in any ord
     }
     const OnDevice<T> broken(std::vector<T>{1, std::numeric_limits<T>::quiet_NaN(), 2});
     const NormSlice<T> slice = {broken.data(), 3};
-    Simt<T>::global_norm({&slice, 1}, norm.data());
+    Gpu<T>::global_norm({&slice, 1}, norm.data());
     CHECK(std::isnan(norm.host()[0]));
   });
 }
 
-TEST_CASE("gpu: a recorded update takes the step and the rate it finds when it is replayed") {
+GPU_TEST_CASE("a recorded update takes the step and the rate it finds when it is replayed") {
   const auto start = values<float>(100), grads = values<float>(100, -1, 1, 2);
   std::vector<float> p = start, m(100), v(100);
   const OnDevice<float> dp(start), dg(grads), dm(100), dv(100);
   const OnDevice<double> step(1), lr(1), norm(1);
   const AdamSlice<float> on_cpu = {p.data(), grads.data(), m.data(), v.data(), 100};
-  const AdamSlice<float> on_simt = {dp.data(), dg.data(), dm.data(), dv.data(), 100};
+  const AdamSlice<float> on_gpu = {dp.data(), dg.data(), dm.data(), dv.data(), 100};
   const NormSlice<float> gradient = {dg.data(), 100};
-  Simt<float>::global_norm({&gradient, 1}, norm.data());  // makes room for its sums, as a first step does
-  DeviceRuntime& device = runtime(Device::simt);
+  Gpu<float>::global_norm({&gradient, 1}, norm.data());  // makes room for its sums, as a first step does
+  DeviceRuntime& device = runtime(gpu);
   device.begin_recording();
-  Simt<float>::global_norm({&gradient, 1}, norm.data());
-  Simt<float>::adam({&on_simt, 1}, {}, step.data(), lr.data());
+  Gpu<float>::global_norm({&gradient, 1}, norm.data());
+  Gpu<float>::adam({&on_gpu, 1}, {}, step.data(), lr.data());
   const auto graph = device.end_recording();
   CHECK(same_bits(dp.host(), start));
   for (double t : {1.0, 2.0, 3.0}) {

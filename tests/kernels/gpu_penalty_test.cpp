@@ -21,7 +21,7 @@ std::vector<std::vector<T>> iterated(int64_t rows, int64_t cols, bool trans, int
   const auto w = values<T>(rows * cols), start = values<T>(trans ? cols : rows, -1, 1, 2);
   const OnDevice<T> matrix(shifted(w, shift)), u(shifted(start, shift));
   const OnDevice<T> v(static_cast<size_t>(trans ? rows : cols));
-  Simt<T>::power_iteration(rows, cols, trans, matrix.data() + shift, T(1e-3), iterations, u.data() + shift, v.data());
+  Gpu<T>::power_iteration(rows, cols, trans, matrix.data() + shift, T(1e-3), iterations, u.data() + shift, v.data());
   auto result = u.host();
   result.erase(result.begin(), result.begin() + static_cast<std::ptrdiff_t>(shift));
   return {result, v.host()};
@@ -63,13 +63,13 @@ template <class T>
 void check_penalty(int64_t rows, int64_t cols, size_t shift) {
   INFO(rows << " x " << cols << ", shift " << shift);
   const auto expected = penalty_on<T, OnHost<T>>(Cpu<T>{}, rows, cols, shift);
-  const auto actual = penalty_on<T, OnDevice<T>>(Simt<T>{}, rows, cols, shift);
+  const auto actual = penalty_on<T, OnDevice<T>>(Gpu<T>{}, rows, cols, shift);
   for (size_t i = 0; i < 3; i++) require_close(actual[i], widened(expected[i]), 64 * epsilon<T>);
 }
 
 }  // namespace
 
-TEST_CASE("gpu: power iteration agrees with the CPU") {
+GPU_TEST_CASE("power iteration agrees with the CPU") {
   for (auto [rows, cols] : Sizes{{1, 1}, {3, 7}, {64, 48}, {33, 500}, {257, 31}, {700, 4}, {2, 4200}, {96, 256}}) {
     for (bool trans : {false, true}) {
       check_iteration<float>(rows, cols, trans, 0);
@@ -79,17 +79,17 @@ TEST_CASE("gpu: power iteration agrees with the CPU") {
   }
 }
 
-TEST_CASE("gpu: a zero matrix and an empty one give zero vectors") {
+GPU_TEST_CASE("a zero matrix and an empty one give zero vectors") {
   for (auto [rows, cols] : Sizes{{3, 4}, {3, 0}, {0, 4}}) {
     const OnDevice<float> w(static_cast<size_t>(rows * cols)), u(std::vector<float>(static_cast<size_t>(rows), 1)),
         v(std::vector<float>(static_cast<size_t>(cols), 1));
-    Simt<float>::power_iteration(rows, cols, false, w.data(), 1e-12f, 1, u.data(), v.data());
+    Gpu<float>::power_iteration(rows, cols, false, w.data(), 1e-12f, 1, u.data(), v.data());
     CHECK(u.host() == std::vector<float>(static_cast<size_t>(rows)));
     CHECK(v.host() == std::vector<float>(static_cast<size_t>(cols)));
   }
 }
 
-TEST_CASE("gpu: a round of power iteration is two launches that read the matrix twice") {
+SIMT_TEST_CASE("a round of power iteration is two launches that read the matrix twice") {
   for (bool trans : {false, true}) {
     simt::reset_traffic();
     iterated<float>(96, 1024, trans, 3, 0);
@@ -103,7 +103,7 @@ TEST_CASE("gpu: a round of power iteration is two launches that read the matrix 
   }
 }
 
-TEST_CASE("gpu: the norm penalty and its gradient agree with the CPU") {
+GPU_TEST_CASE("the norm penalty and its gradient agree with the CPU") {
   for (auto [rows, cols] :
        Sizes{{1, 1}, {3, 7}, {64, 48}, {33, 500}, {300, 3}, {2, 9000}, {2, 4097}, {64, 0}, {0, 5}}) {
     check_penalty<float>(rows, cols, 0);
@@ -112,7 +112,7 @@ TEST_CASE("gpu: the norm penalty and its gradient agree with the CPU") {
   }
 }
 
-TEST_CASE("gpu: power iteration and penalty give the same bits for every order of threads") {
+GPU_TEST_CASE("power iteration and penalty give the same bits for every order of threads") {
   for (bool trans : {false, true}) check_order([=] { return iterated<float>(300, 200, trans, 2, 0); });
-  check_order([] { return penalty_on<float, OnDevice<float>>(Simt<float>{}, 40, 500, 0); });
+  check_order([] { return penalty_on<float, OnDevice<float>>(Gpu<float>{}, 40, 500, 0); });
 }

@@ -11,18 +11,18 @@ constexpr double normal_tolerance = 2e-6;
 constexpr uint64_t seed = 0x123456789abcdef0, stream = 0xfedcba9876543210;
 
 struct Offset {  // scope
-  explicit Offset(uint64_t blocks) { runtime(Device::simt).set_random_offset(blocks); }
-  ~Offset() { runtime(Device::simt).set_random_offset(0); }
+  explicit Offset(uint64_t blocks) { runtime(gpu).set_random_offset(blocks); }
+  ~Offset() { runtime(gpu).set_random_offset(0); }
 };
 
 template <class T>
 std::vector<T> uniform(uint64_t block, int64_t n) {
-  return under_seeds<T>(n, [&](T* y) { Simt<T>::random_uniform(seed, stream, block, n, 0, 1, y); });
+  return under_seeds<T>(n, [&](T* y) { Gpu<T>::random_uniform(seed, stream, block, n, 0, 1, y); });
 }
 
 }  // namespace
 
-TEST_CASE("gpu: uniform and normal numbers and dropout are the CPU's") {
+GPU_TEST_CASE("uniform and normal numbers and dropout are the CPU's") {
   for_scalars([]<class T>(T) {
     for (uint64_t block : {uint64_t{0}, uint64_t{7}, uint64_t{0xfffffff0}, uint64_t{1} << 61}) {
       for (int64_t n : {0, 1, 3, 31, 33, 257, 1003, 40001}) {  // the last: beyond one stride of the grid
@@ -33,23 +33,23 @@ TEST_CASE("gpu: uniform and normal numbers and dropout are the CPU's") {
         Cpu<T>::random_uniform(seed, stream, block, n, 0, 1, right.data());
         CHECK(same_bits(uniform<T>(block, n), right));
         CHECK(
-            same_bits(unaligned<T>(n, [&](T* y) { Simt<T>::random_uniform(seed, stream, block, n, 0, 1, y); }), right));
+            same_bits(unaligned<T>(n, [&](T* y) { Gpu<T>::random_uniform(seed, stream, block, n, 0, 1, y); }), right));
         Cpu<T>::random_uniform(seed, stream, block, n, -3, 5, right.data());
-        require_close(under_seeds<T>(n, [&](T* y) { Simt<T>::random_uniform(seed, stream, block, n, -3, 5, y); }),
+        require_close(under_seeds<T>(n, [&](T* y) { Gpu<T>::random_uniform(seed, stream, block, n, -3, 5, y); }),
                       widened(right), 1e-6);
         Cpu<T>::random_normal(seed, stream, block, n, T(0.5), T(1.5), right.data());
         require_close(
-            under_seeds<T>(n, [&](T* y) { Simt<T>::random_normal(seed, stream, block, n, T(0.5), T(1.5), y); }),
+            under_seeds<T>(n, [&](T* y) { Gpu<T>::random_normal(seed, stream, block, n, T(0.5), T(1.5), y); }),
             widened(right), normal_tolerance);
         Cpu<T>::dropout(seed, stream, block, n, T(0.3), x.data(), right.data());
         CHECK(same_bits(
-            under_seeds<T>(n, [&](T* y) { Simt<T>::dropout(seed, stream, block, n, T(0.3), on_x.data(), y); }), right));
+            under_seeds<T>(n, [&](T* y) { Gpu<T>::dropout(seed, stream, block, n, T(0.3), on_x.data(), y); }), right));
       }
     }
   });
 }
 
-TEST_CASE("gpu: the random offset moves every draw along the stream, in recorded steps too") {
+GPU_TEST_CASE("the random offset moves every draw along the stream, in recorded steps too") {
   const int64_t n = 100;
   const auto x = values<float>(n);
   const OnDevice<float> on_x(x), on_y(n);
@@ -60,15 +60,15 @@ TEST_CASE("gpu: the random offset moves every draw along the stream, in recorded
     CHECK(same_bits(uniform<float>(7, n), right));
     Cpu<float>::dropout(seed, stream, 12, n, 0.5f, x.data(), right.data());
     CHECK(same_bits(
-        under_seeds<float>(n, [&](float* y) { Simt<float>::dropout(seed, stream, 7, n, 0.5f, on_x.data(), y); }),
+        under_seeds<float>(n, [&](float* y) { Gpu<float>::dropout(seed, stream, 7, n, 0.5f, on_x.data(), y); }),
         right));
     Cpu<float>::random_normal(seed, stream, 12, n, 0, 1, right.data());
-    require_close(under_seeds<float>(n, [&](float* y) { Simt<float>::random_normal(seed, stream, 7, n, 0, 1, y); }),
+    require_close(under_seeds<float>(n, [&](float* y) { Gpu<float>::random_normal(seed, stream, 7, n, 0, 1, y); }),
                   widened(right), normal_tolerance);
   }
-  DeviceRuntime& device = runtime(Device::simt);
+  DeviceRuntime& device = runtime(gpu);
   device.begin_recording();
-  Simt<float>::random_uniform(seed, stream, 0, n, 0, 1, on_y.data());
+  Gpu<float>::random_uniform(seed, stream, 0, n, 0, 1, on_y.data());
   const auto graph = device.end_recording();
   for (uint64_t blocks : {0, 3, 1000}) {
     const Offset offset(blocks);

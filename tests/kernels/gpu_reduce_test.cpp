@@ -18,7 +18,7 @@ std::vector<double> on_cpu(Reduce op, const Case& c, const std::vector<T>& x) { 
 template <class T>
 std::vector<T> on_gpu(Reduce op, const Case& c, const std::vector<T>& x) {
   const OnDevice<T> on_x(x), y(static_cast<size_t>(count(c, false)));
-  Simt<T>::reduce(op, shape_of(c), on_x.data(), y.data());
+  Gpu<T>::reduce(op, shape_of(c), on_x.data(), y.data());
   return y.host();
 }
 
@@ -39,7 +39,7 @@ const std::vector<Case> cases = cases_and({
 
 }  // namespace
 
-TEST_CASE("gpu: sum, max and min over every pattern of axes") {
+GPU_TEST_CASE("sum, max and min over every pattern of axes") {
   for_scalars([]<class T>(T) {
     for (const Case& c : cases) {
       INFO("rank " << c.sizes.size() << ", first size " << (c.sizes.empty() ? 0 : c.sizes[0]));
@@ -49,20 +49,20 @@ TEST_CASE("gpu: sum, max and min over every pattern of axes") {
       const OnDevice<T> on_x(x);
       const int64_t results = count(c, false);
       const auto sums =
-          under_seeds<T>(results, [&](T* y) { Simt<T>::reduce(Reduce::sum, shape_of(c), on_x.data(), y); });
+          under_seeds<T>(results, [&](T* y) { Gpu<T>::reduce(Reduce::sum, shape_of(c), on_x.data(), y); });
       require_close(sums, on_cpu(Reduce::sum, c, x), epsilon<T>, 8 * std::sqrt(terms + 1));
       require_close(on_gpu(Reduce::max, c, x), on_cpu(Reduce::max, c, x), 0);
       require_close(on_gpu(Reduce::min, c, x), on_cpu(Reduce::min, c, x), 0);
       auto shifted = x;
       shifted.insert(shifted.begin(), T(100));
       const OnDevice<T> behind(shifted);
-      const auto sum = [&](T* y) { Simt<T>::reduce(Reduce::sum, shape_of(c), behind.data() + 1, y); };
+      const auto sum = [&](T* y) { Gpu<T>::reduce(Reduce::sum, shape_of(c), behind.data() + 1, y); };
       CHECK(same_bits(unaligned<T>(results, sum), sums));
     }
   });
 }
 
-TEST_CASE("gpu: the error of a sum does not grow with its length") {
+GPU_TEST_CASE("the error of a sum does not grow with its length") {
   const int64_t n = 1 << 20;
   const std::vector<float> tenths(static_cast<size_t>(n), 0.1f);
   const double right = static_cast<double>(0.1f) * static_cast<double>(n);
@@ -73,7 +73,7 @@ TEST_CASE("gpu: the error of a sum does not grow with its length") {
   }
 }
 
-TEST_CASE("gpu: a NaN anywhere comes out of every reduction") {
+GPU_TEST_CASE("a NaN anywhere comes out of every reduction") {
   for_scalars([]<class T>(T) {
     for (const Case& c : {Case{{257}, {fold}}, Case{{31, 5}, {fold, keep}}, Case{{5, 31}, {keep, fold}}}) {
       for (int64_t at : {int64_t{0}, int64_t{77}, count(c, true) - 1}) {
@@ -89,7 +89,7 @@ TEST_CASE("gpu: a NaN anywhere comes out of every reduction") {
   });
 }
 
-TEST_CASE("gpu: argmax gives the first maximum, or the first NaN") {
+GPU_TEST_CASE("argmax gives the first maximum, or the first NaN") {
   for_scalars([]<class T>(T) {
     for (int64_t cols : {1, 10, 16, 33, 1000, 1500}) {
       auto x = values<T>(57 * cols);
@@ -101,13 +101,13 @@ TEST_CASE("gpu: argmax gives the first maximum, or the first NaN") {
       std::vector<int64_t> right(57);
       Cpu<T>::argmax(57, cols, x.data(), right.data());
       const OnDevice<T> on_x(x);
-      CHECK(under_seeds<int64_t>(57, [&](int64_t* index) { Simt<T>::argmax(57, cols, on_x.data(), index); }) == right);
+      CHECK(under_seeds<int64_t>(57, [&](int64_t* index) { Gpu<T>::argmax(57, cols, on_x.data(), index); }) == right);
     }
-    Simt<T>::argmax(0, 10, nullptr, nullptr);
+    Gpu<T>::argmax(0, 10, nullptr, nullptr);
   });
 }
 
-TEST_CASE("gpu: softmax and log_softmax") {
+GPU_TEST_CASE("softmax and log_softmax") {
   for_scalars([]<class T>(T) {
     const double infinity = std::numeric_limits<double>::infinity();
     for (auto [rows, cols] : std::vector<std::pair<int64_t, int64_t>>{
@@ -126,9 +126,9 @@ TEST_CASE("gpu: softmax and log_softmax") {
       Cpu<T>::log_softmax(rows, cols, x.data(), logs.data());
       const OnDevice<T> on_x(x);
       const int64_t n = rows * cols;
-      require_close(under_seeds<T>(n, [&](T* to) { Simt<T>::softmax(rows, cols, on_x.data(), to); }), widened(y),
+      require_close(under_seeds<T>(n, [&](T* to) { Gpu<T>::softmax(rows, cols, on_x.data(), to); }), widened(y),
                     16 * epsilon<T>);
-      require_close(under_seeds<T>(n, [&](T* to) { Simt<T>::log_softmax(rows, cols, on_x.data(), to); }), widened(logs),
+      require_close(under_seeds<T>(n, [&](T* to) { Gpu<T>::log_softmax(rows, cols, on_x.data(), to); }), widened(logs),
                     16 * epsilon<T>);
     }
   });

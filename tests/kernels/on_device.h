@@ -1,19 +1,70 @@
-// Arrays on a device, for tests that run a backend's kernels beside the CPU's.
+// What the tests of the CUDA kernels share. Like the kernels they are compiled for the software device and, in a kit,
+// once more for a GPU: `Gpu<T>` is the backend, `gpu` the device.
 #pragma once
+#include <iostream>
 #include <vector>
 
 #include "kernels/kernels.h"
+#include "tests/catch.h"
 
 namespace forger {
+
+// Whether tests on it can run; a line that ctest takes for a skipped test where not.
+inline bool is_there(Device device) {
+  const std::string missing = kernels::unavailable(device);
+  if (!missing.empty()) std::cout << "skipped: " << missing << std::endl;
+  return missing.empty();
+}
+
+#ifdef FORGER_ON_CUDA
+#define GPU_NAME "cuda: "
+#define GPU_TAG "[cuda]"
+inline namespace on_cuda {
+template <class T>
+using Gpu = kernels::Cuda<T>;
+constexpr Device gpu = Device::cuda;
+#else
+#define GPU_NAME "gpu: "
+#define GPU_TAG ""
+inline namespace on_simt {
+template <class T>
+using Gpu = kernels::Simt<T>;
+constexpr Device gpu = Device::simt;
+#endif
+
+// TEST_CASE of what only the software device shows.
+#ifdef FORGER_ON_CUDA
+#define SIMT_TEST_CASE(name) [[maybe_unused]] static void INTERNAL_CATCH_UNIQUE_NAME(left_out)()
+#else
+#define SIMT_TEST_CASE(name) TEST_CASE(GPU_NAME name, "[gpu]")
+#endif
+
+// TEST_CASE and TEMPLATE_TEST_CASE over float and double, on the device if it is there.
+#define GPU_TEST_CASE(name) GPU_TEST_CASE_AS(name, INTERNAL_CATCH_UNIQUE_NAME(gpu_test))
+#define GPU_TEST_CASE_AS(name, body)          \
+  static void body();                         \
+  TEST_CASE(GPU_NAME name, "[gpu]" GPU_TAG) { \
+    if (is_there(gpu)) body();                \
+  }                                           \
+  static void body()
+#define GPU_TEMPLATE_TEST_CASE(name) GPU_TEMPLATE_TEST_CASE_AS(name, INTERNAL_CATCH_UNIQUE_NAME(gpu_test))
+#define GPU_TEMPLATE_TEST_CASE_AS(name, body)                         \
+  template <class TestType>                                           \
+  static void body();                                                 \
+  TEMPLATE_TEST_CASE(GPU_NAME name, "[gpu]" GPU_TAG, float, double) { \
+    if (is_there(gpu)) body<TestType>();                              \
+  }                                                                   \
+  template <class TestType>                                           \
+  static void body()
 
 template <class T>
 class OnDevice {
  public:
-  explicit OnDevice(const std::vector<T>& values, Device device = Device::simt)
+  explicit OnDevice(const std::vector<T>& values, Device device = gpu)
       : device_(device), n_(values.size()), data_(static_cast<T*>(kernels::runtime(device).allocate(n_ * sizeof(T)))) {
     if (n_ > 0) kernels::runtime(device_).copy(data_, values.data(), n_ * sizeof(T));
   }
-  explicit OnDevice(size_t n, Device device = Device::simt) : OnDevice(std::vector<T>(n), device) {}
+  explicit OnDevice(size_t n, Device device = gpu) : OnDevice(std::vector<T>(n), device) {}
   ~OnDevice() { kernels::runtime(device_).release(data_, n_ * sizeof(T)); }
   OnDevice(const OnDevice&) = delete;
 
@@ -30,4 +81,5 @@ class OnDevice {
   T* data_;
 };
 
+}  // namespace
 }  // namespace forger

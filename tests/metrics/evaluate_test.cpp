@@ -230,7 +230,7 @@ TEST_CASE("sanity curves are drawn with what they say") {
   CHECK(contains(svg, ">does not rise throughout<"));
 }
 
-TEST_CASE("on Fashion-MNIST the judge's distance rises with every damage", "[long]") {
+TEST_CASE("on Fashion-MNIST the judge's distance rises with every damage", "[long][fashion-mnist]") {
   const gan::DataSetPtr train = gan::open_data("fashion-mnist", 32);
   const gan::DataSetPtr held_out = gan::open_data("fashion-mnist", 32, gan::Subset::test);
   const auto judge = Judge::of(train, held_out);
@@ -244,7 +244,7 @@ TEST_CASE("on Fashion-MNIST the judge's distance rises with every damage", "[lon
 }
 
 TEST_CASE("on Fashion-MNIST copies of training images are caught, moved and mirrored ones too, fresh images are not",
-          "[long]") {
+          "[long][fashion-mnist]") {
   constexpr int64_t side = 32, draws = 100, per_draw = 200, pool = 4000;
   const Pictures train = pictures_of(gan::open_data("fashion-mnist", side), "train");
   const Pictures held_out = pictures_of(gan::open_data("fashion-mnist", side, gan::Subset::test), "test");
