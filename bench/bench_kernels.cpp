@@ -1,8 +1,9 @@
 // The contract's kernels one by one, at the sizes that DCGAN's layers have for images of 32 and 64 pixels.
 //   bench_kernels --device cpu|cuda|simt [--math fp32|tf32] [--width N] [--batch N] [--filter WORD]
 //
-// A time is the median of five measurements of 50 ms or more, each of many calls queued one behind the other. Operands
-// that fit into a cache stay there between calls, so a small kernel can seem to read faster than memory delivers.
+// A time is the median of five measurements of 50 ms or more (on CUDA 10 ms), each of many calls queued one behind
+// the other. Operands that fit into a cache stay there between calls, so a small kernel can seem to read faster than
+// memory delivers.
 //
 // The roofline is measured first, on the same device, the best of its five: bandwidth by the contract's copy of 256 MB;
 // the arithmetic peak on the CPU by multiply-adds on registers alone, on CUDA by the contract's matmul of 4096^3. That
@@ -11,12 +12,13 @@
 //
 // On CUDA each convolution stands beside the matrix product of its dimensions, m = n*oh*ow, n = oc, k = kh*kw*c (for
 // the weight gradient, which sums over n*oh*ow: m = oc, n = kh*kw*c, k = n*oh*ow), by cuBLAS on operands that are laid
-// out already: as many multiply-adds, no gathering. And beside cuDNN, where the build found it.
+// out already: as many multiply-adds, no gathering. And beside cuDNN, where it is found.
 //
 // On simt a time means nothing. There the table shows what one call asks of a GPU: launches and bytes of global memory,
 // as a multiple of the compulsory ones.
 #include <cstdio>
 #include <functional>
+#include <memory>
 #include <optional>
 #include <string>
 #include <vector>
@@ -126,7 +128,8 @@ class Bench {
   }
 
   Timing timing(const std::function<void()>& run) {
-    return time_calls(run, [&] { device_.synchronize(); });
+    const auto wait = [&] { device_.synchronize(); };
+    return time_calls(run, wait, o_.device == Device::cuda ? gpu_seconds : cpu_seconds);
   }
 
   // ---- the roofline and the table ----
@@ -141,13 +144,23 @@ class Bench {
                   "x compulsory");
       return;
     }
+    if (o_.device == Device::cuda) open_cudnn();
     measure_roofline();
     std::printf("bandwidth %.1f GB/s (copy of 256 MB), peak %.1f GFLOP/s (%s)\n\n", bandwidth_ * 1e-9, peak_ * 1e-9,
                 o_.device == Device::cuda ? "cuBLAS, 4096^3: shares are against cuBLAS" : "multiply-adds on registers");
     std::printf("%-18s  %-24s  %12s  %16s  %8s", "kernel", "shape", "us", "rate", "of roof");
     if (o_.device == Device::cuda) std::printf("  %12s", "cuBLAS us");
-    if (o_.device == Device::cuda && Cudnn::available) std::printf("  %12s", "cuDNN us");
+    if (cudnn_) std::printf("  %12s", "cuDNN us");
     std::printf("\n");
+  }
+
+  void open_cudnn() {
+    if (!Cudnn::available) return;
+    try {
+      cudnn_ = std::make_unique<Cudnn>();
+    } catch (const DeviceError& error) {
+      std::fprintf(stderr, "bench_kernels: without cuDNN: %s\n", error.what());
+    }
   }
 
   void measure_roofline() {
@@ -419,11 +432,11 @@ class Bench {
   // Empty where cuDNN is not there or does not do this layer.
   std::optional<double> cudnn_seconds(Side side, const ConvShape& s, const Tensor& image, const Tensor& map,
                                       const Tensor& weight) {
-    if (!Cudnn::available) return {};
+    if (!cudnn_) return {};
     try {
-      static const Cudnn cudnn;
       device_.synchronize();
-      return cudnn.seconds(side, s, kernels::math_mode(), image.data<float>(), map.data<float>(), weight.data<float>());
+      return cudnn_->seconds(side, s, kernels::math_mode(), image.data<float>(), map.data<float>(),
+                             weight.data<float>());
     } catch (const DeviceError& error) {
       std::fprintf(stderr, "bench_kernels: %s: %s\n", layer_name(s).c_str(), error.what());
       return {};
@@ -435,6 +448,7 @@ class Bench {
   bool timed_;
   Random random_{1};
   double bandwidth_ = 0, peak_ = 0;  // bytes, operations per second
+  std::unique_ptr<Cudnn> cudnn_;
   int lines_ = 0;
 };
 

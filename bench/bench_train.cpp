@@ -2,13 +2,13 @@
 //   bench_train dcgan|wgan-gp SIZE CHANNELS WIDTH BATCH STEPS [THREADS] [--device cpu|cuda|simt] [--math fp32|tf32]
 //               [--conv automatic|direct|winograd] [--graph] [--count] [--profile]
 // The same networks, losses and updates as the recipes, on random images; data loading, averages and previews are left
-// out. --graph records the step once and replays it. --count (simt) prints what a GPU would be asked for instead of the
+// out. --graph records the step once and replays it. On a GPU steps are queued ten at a time and their losses are not
+// looked at, as in training with --read-every. --count (simt) prints what a GPU would be asked for instead of the
 // time: kernel launches and bytes of global memory, counted at two small batches and carried on to BATCH. --profile
 // (cpu) adds where the time went, op by op, and what it would be at the speed of the machine.
 #include <sys/resource.h>
 
 #include <algorithm>
-#include <chrono>
 #include <cstdio>
 #include <optional>
 #include <string>
@@ -32,7 +32,7 @@ using namespace forger::gan;
 namespace {
 
 constexpr int64_t latent = 100;
-constexpr int warm_up = 2;
+constexpr int64_t warm_up = 2;
 constexpr const char* usage =
     "usage: bench_train dcgan|wgan-gp SIZE CHANNELS WIDTH BATCH STEPS [THREADS] [--device cpu|cuda|simt] "
     "[--math fp32|tf32] [--conv automatic|direct|winograd] [--graph] [--count] [--profile]";
@@ -161,24 +161,23 @@ void print(const Profile& profile, int64_t steps) {
 void time_steps(const Options& o) {
   Bench bench(o, o.batch);
   kernels::DeviceRuntime& device = kernels::runtime(o.device);
+  const int64_t queued = o.device == Device::cuda ? 10 : 1;
+  std::optional<UncheckedUpdates> unchecked;
+  if (o.device != Device::cpu || o.graph) unchecked.emplace();
   std::unique_ptr<RecordedOps> graph;
   std::vector<double> seconds;
   std::optional<Profile> profile;
-  for (int64_t i = 0; i < o.steps + warm_up; i++) {
-    if (o.graph && i == 1) {
-      const UncheckedUpdates unchecked;
-      graph = std::make_unique<RecordedOps>(o.device, [&] { bench.step(); });
-    }
-    if (o.profile && i == warm_up) profile.emplace();
-    const auto start = std::chrono::steady_clock::now();
-    if (graph) {
-      graph->replay();
-    } else {
-      bench.step();
-    }
+  const auto run = [&](int64_t steps) {
+    for (int64_t i = 0; i < steps; i++) graph ? graph->replay() : bench.step();
     device.synchronize();
-    const double s = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
-    if (i >= warm_up) seconds.push_back(s);
+  };
+  run(1);
+  if (o.graph) graph = std::make_unique<RecordedOps>(o.device, [&] { bench.step(); });
+  run(std::max(warm_up - 1, queued));
+  if (o.profile) profile.emplace();
+  for (int64_t done = 0; done < o.steps; done += queued) {
+    const int64_t steps = std::min(queued, o.steps - done);
+    seconds.push_back(seconds_of([&] { run(steps); }) / static_cast<double>(steps));
   }
   std::sort(seconds.begin(), seconds.end());
   rusage used{};
@@ -188,8 +187,12 @@ void time_steps(const Options& o) {
   std::printf("forger %s %s size=%ld channels=%ld width=%ld batch=%ld %s: median %.*f ms/step\n", FORGER_VERSION,
               o.mode.c_str(), o.size, o.channels, o.width, o.batch, where.c_str(), o.device == Device::cuda ? 3 : 1,
               1e3 * seconds[seconds.size() / 2]);
-  std::fprintf(stderr, "peak memory %ld MiB, of it tensors %zu MiB\n", used.ru_maxrss / 1024,
-               memory_stats(o.device).peak_bytes >> 20);
+  const size_t tensors = memory_stats(o.device).peak_bytes >> 20;
+  if (o.device == Device::cuda) {
+    std::fprintf(stderr, "peak memory %zu MiB of tensors on the GPU\n", tensors);
+  } else {
+    std::fprintf(stderr, "peak memory %ld MiB, of it tensors %zu MiB\n", used.ru_maxrss / 1024, tensors);
+  }
   if (profile) print(*profile, o.steps);
 }
 

@@ -2,6 +2,7 @@
 """Forger against PyTorch on this machine: training steps of DCGAN and of the WGAN-GP critic, in interleaved runs.
 
     python3 bench/compare.py                                    the four steps of the README's table
+    python3 bench/compare.py --device cuda                      on a GPU: those, and with a batch of 256
     python3 bench/compare.py --case "dcgan 32 1 16 128"         one of your own: recipe size channels width batch
     python3 bench/compare.py --peer eager --peer compile        only these of PyTorch's ways
     python3 bench/compare.py --libtorch PATH                    beside a libtorch program that takes bench_train's words
@@ -9,8 +10,11 @@
     FORGER_SIMD=avx2 ATEN_CPU_CAPABILITY=avx2 ONEDNN_MAX_CPU_ISA=AVX2 python3 bench/compare.py      all held to AVX2
 
 Every program takes a turn of a few steps in each round, so that what else the machine does meets all of them; a cell is
-the median over all rounds. Peers run in processes of their own that wait between turns. Needs the package torch (and a
-C++ compiler for its compile mode); Forger itself needs neither. Build first: ./run build
+the median over all rounds. On the CPU peers run in processes of their own that wait between turns; on a GPU all share
+one, which is not slow to start. There steps are queued ten at a time, as training queues them, and MiB are those of
+tensors there.
+The ratio is to Forger's fastest in the same arithmetic (amp, which is bf16, to its tf32). Needs the package torch (and
+a C++ compiler for its compile mode); Forger itself needs neither. Build first: ./run build
 """
 import argparse
 import csv
@@ -23,11 +27,17 @@ import time
 
 ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 CASES = ["dcgan 32 1 64 64", "wgan-gp 32 1 64 64", "dcgan 64 3 64 64", "wgan-gp 64 3 64 64"]
-PEERS = ["eager", "channels_last", "compile"]
+GPU_CASES = CASES + [re.sub("64$", "256", case) for case in CASES]
+# Ways to run the same step; on a GPU with the arithmetic. All but eager are on channels_last, which is the fastest.
+PEERS = {"cpu": ["eager", "channels_last", "compile"],
+         "cuda": ["eager fp32", "channels_last fp32", "graph fp32", "eager tf32", "channels_last tf32", "graph tf32",
+                  "channels_last amp", "graph amp", "compile tf32", "compile amp"]}
+FORGER = {"cpu": [""], "cuda": ["fp32", "fp32 graph", "tf32", "tf32 graph"]}
 LATENT = 100
+QUEUED = 10  # steps between waits for a GPU
 
 
-# ---- the peer: one process per case and mode ----
+# ---- the peers: PyTorch, in a process of its own ----
 
 
 def networks(torch, size, channels, width, batch_norm):
@@ -51,164 +61,257 @@ def networks(torch, size, channels, width, batch_norm):
     return generator, nn.Sequential(*layers, nn.Conv2d(width * mult, 1, 4, bias=False))
 
 
-def make_step(torch, mode, recipe, size, channels, width, batch):
+def make_step(torch, device, way, math, recipe, size, channels, width, batch):
+    torch.manual_seed(0)
+    torch.backends.cudnn.benchmark = True
+    torch.backends.cudnn.allow_tf32 = torch.backends.cuda.matmul.allow_tf32 = math != "fp32"
     penalty = recipe == "wgan-gp"
-    g, d = networks(torch, size, channels, width, batch_norm=not penalty)
-    real = torch.rand(batch, channels, size, size) * 2 - 1
-    if mode != "eager":  # compile, too, is fastest on this layout
+    g, d = (net.to(device) for net in networks(torch, size, channels, width, batch_norm=not penalty))
+    real = torch.rand(batch, channels, size, size, device=device) * 2 - 1
+    if way != "eager":  # compile, too, is fastest on this layout
         g, d, real = (x.to(memory_format=torch.channels_last) for x in (g, d, real))
     betas = (0.0, 0.9) if penalty else (0.5, 0.999)
-    opt_g, opt_d = (torch.optim.Adam(net.parameters(), 2e-4, betas, fused=True) for net in (g, d))
+    opt_g, opt_d = (torch.optim.Adam(net.parameters(), 2e-4, betas, fused=True, capturable=way == "graph")
+                    for net in (g, d))
     run_g, run_d = g, d
-    if mode == "compile":
+    if way == "compile":
         run_g = torch.compile(g)
         run_d = d if penalty else torch.compile(d)  # compiled graphs have no second derivative
-    noise = lambda: torch.randn(batch, LATENT, 1, 1)
+    noise = lambda: torch.randn(batch, LATENT, 1, 1, device=device)
     bce = lambda out, label: torch.nn.functional.binary_cross_entropy_with_logits(
-        out.flatten(), torch.full((batch,), label))
+        out.flatten(), torch.full((batch,), label, device=device, dtype=out.dtype))
+    half = lambda: torch.autocast(device, torch.bfloat16, enabled=math == "amp")
 
     def dcgan():
         opt_d.zero_grad()
-        bce(run_d(real), 1.0).backward()
-        fake = run_g(noise())
-        bce(run_d(fake.detach()), 0.0).backward()
+        with half():
+            loss = bce(run_d(real), 1.0)
+        loss.backward()
+        with half():
+            fake = run_g(noise())
+            loss = bce(run_d(fake.detach()), 0.0)
+        loss.backward()
         opt_d.step()
         opt_g.zero_grad()
         d.requires_grad_(False)
-        bce(run_d(fake), 1.0).backward()
+        with half():
+            loss = bce(run_d(fake), 1.0)
+        loss.backward()
         d.requires_grad_(True)
         opt_g.step()
 
     def critic():
         opt_d.zero_grad()
-        with torch.no_grad():
-            fake = run_g(noise())
-        a = torch.rand(batch, 1, 1, 1)
-        between = (a * real + (1 - a) * fake).requires_grad_(True)
-        loss = d(fake).mean() - d(real).mean()
-        slope, = torch.autograd.grad(d(between).sum(), between, create_graph=True)
-        (loss + 10 * (slope.flatten(1).norm(2, 1) - 1).pow(2).mean()).backward()
+        with half():
+            with torch.no_grad():
+                fake = run_g(noise())
+            a = torch.rand(batch, 1, 1, 1, device=device)
+            between = (a * real + (1 - a) * fake).requires_grad_(True)
+            loss = d(fake).mean() - d(real).mean()
+            slope, = torch.autograd.grad(d(between).sum(), between, create_graph=True)
+            loss = loss + 10 * (slope.flatten(1).norm(2, 1) - 1).pow(2).mean()
+        loss.backward()
         opt_d.step()
 
-    return critic if penalty else dcgan
+    step = critic if penalty else dcgan
+    if way != "graph":
+        for _ in range(3):
+            step()
+        return step
+    beside = torch.cuda.Stream()  # a first few steps, on a stream of their own, as capturing wants it
+    beside.wait_stream(torch.cuda.current_stream())
+    with torch.cuda.stream(beside):
+        for _ in range(3):
+            step()
+    torch.cuda.current_stream().wait_stream(beside)
+    graph = torch.cuda.CUDAGraph()
+    with torch.cuda.graph(graph):
+        step()
+    return graph.replay
 
 
-def peer_process(mode, recipe, *numbers):
-    """Answers each line with a number N on its input by the seconds of N steps."""
+def peer_process(device, threads):
+    """Answers each line "STEPS/WAY MATH/CASE" by the peak of its memory in MiB and the seconds of a step, again and
+    again, or by "failed" and why."""
     try:
         import torch
     except ImportError:
         sys.exit("the peer needs the Python package torch: pip install torch")
+    if device == "cuda" and not torch.cuda.is_available():
+        sys.exit("the package torch finds no GPU")
 
-    *geometry, threads = map(int, numbers)
-    torch.set_num_threads(threads)
-    torch.manual_seed(0)
-    step = make_step(torch, mode, recipe, *geometry)
-    for _ in range(3):
-        step()
+    torch.set_num_threads(int(threads))
+    on_gpu = device == "cuda"
+    wait, queued = (torch.cuda.synchronize, QUEUED) if on_gpu else (lambda: None, 1)
+
+    def turn(steps, step):
+        seconds = []
+        for _ in range(max(1, steps // queued)):
+            wait()
+            start = time.perf_counter()
+            for _ in range(queued):
+                step()
+            wait()
+            seconds.append((time.perf_counter() - start) / queued)
+        return seconds
+
+    def peak():
+        if on_gpu:
+            return torch.cuda.max_memory_allocated() >> 20
+        with open("/proc/self/status") as status:
+            return int(re.search(r"VmHWM:\s+(\d+)", status.read())[1]) // 1024
+
+    made, step = None, None
     print(f"ready torch {torch.__version__}", flush=True)
     for line in sys.stdin:
-        seconds = []
-        for _ in range(int(line)):
-            start = time.perf_counter()
-            step()
-            seconds.append(time.perf_counter() - start)
-        with open("/proc/self/status") as status:
-            peak = int(re.search(r"VmHWM:\s+(\d+)", status.read())[1]) // 1024
-        print(peak, *seconds, flush=True)
+        steps, peer, case = line.strip().split("/")
+        try:
+            if made != (peer, case):
+                step = made = None  # whose memory is not the next one's
+                if on_gpu:
+                    torch.cuda.empty_cache()
+                    torch.cuda.reset_peak_memory_stats()
+                way, math = (peer.split() + ["fp32"])[:2]
+                recipe, *geometry = case.split()
+                step, made = make_step(torch, device, way, math, recipe, *map(int, geometry)), (peer, case)
+            seconds = turn(int(steps), step)
+            print(peak(), *seconds, flush=True)
+        except Exception as error:  # one way that fails must not take the others along
+            print("failed", " ".join(str(error).split())[:200] or type(error).__name__, flush=True)
 
 
 # ---- the programs under comparison: turn(steps) -> seconds of each step; peak in MiB ----
 
 
-class Peer:
-    def __init__(self, mode, case, threads):
-        words = [sys.executable, os.path.abspath(__file__), "--as-peer", mode, *case.split(), str(threads)]
+class Failed(Exception):
+    pass
+
+
+class PeerProcess:
+    def __init__(self, device, threads):
+        words = [sys.executable, os.path.abspath(__file__), "--as-peer", device, str(threads)]
         environment = {**os.environ, "OMP_NUM_THREADS": str(threads)}
-        self.process = subprocess.Popen(words, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, env=environment)
+        pipe = subprocess.PIPE
+        self.process = subprocess.Popen(words, stdin=pipe, stdout=pipe, text=True, env=environment)
         ready = self.process.stdout.readline()
         if not ready.startswith("ready "):
-            sys.exit(f"compare.py: the peer '{mode}' did not start for '{case}', see above")
-        self.name, self.peak = f"{ready.split(maxsplit=1)[1].strip()} {mode}", 0
+            sys.exit("compare.py: the peer did not start, see above")
+        self.version = ready.split(maxsplit=1)[1].strip()
 
-    def turn(self, steps):
-        print(steps, file=self.process.stdin, flush=True)
-        self.peak, *seconds = map(float, self.process.stdout.readline().split())
-        return seconds
+    def ask(self, steps, peer, case):
+        print(f"{steps}/{peer}/{case}", file=self.process.stdin, flush=True)
+        answer = self.process.stdout.readline().split(maxsplit=1)
+        if len(answer) < 2 or answer[0] == "failed":
+            raise Failed(answer[1].strip() if answer else "the peer ended")
+        return [float(answer[0]), *map(float, answer[1].split())]
 
     def close(self):
         self.process.stdin.close()
         self.process.wait()
 
 
+class Peer:
+    def __init__(self, process, peer, case):
+        self.process, self.peer, self.case = process, peer, case
+        self.name, self.math, self.peak = f"{process.version} {peer}", (peer.split() + [""])[1], 0
+
+    def turn(self, steps):
+        self.peak, *seconds = self.process.ask(steps, self.peer, self.case)
+        return seconds
+
+
 class Program:
     """bench_train, or a libtorch program with the same words: a fresh process each turn, its median counts."""
 
-    def __init__(self, name, path, case, threads):
-        self.name, self.words, self.threads, self.peak = name, [path, *case.split()], threads, 0
+    def __init__(self, name, path, case, options, way=""):
+        self.name, self.math, self.peak = f"{name} {way}".strip(), way.split(" ")[0], 0
+        self.words = [path, *case.split(), "STEPS", str(options.threads)]
+        if way:
+            self.words += ["--device", options.device, "--math", self.math] + (["--graph"] if "graph" in way else [])
+        self.environment = {**os.environ, "OMP_NUM_THREADS": str(options.threads)}
 
     def turn(self, steps):
-        environment = {**os.environ, "OMP_NUM_THREADS": str(self.threads)}
-        done = subprocess.run(["/usr/bin/env", *self.words, str(steps), str(self.threads)], capture_output=True, text=True,
-                              env=environment)
+        words = [str(steps) if word == "STEPS" else word for word in self.words]
+        done = subprocess.run(["/usr/bin/env", *words], capture_output=True, text=True, env=self.environment)
         found = re.search(r"median ([\d.]+) ms/step", done.stdout)
         if not found:
-            sys.exit(f"compare.py: {' '.join(self.words)} failed: {done.stderr.strip() or done.stdout.strip()}")
+            raise Failed(done.stderr.strip() or done.stdout.strip() or f"exit code {done.returncode}")
         memory = re.search(r"peak memory (\d+) MiB", done.stderr)
         self.peak = float(memory[1]) if memory else 0
         return [float(found[1]) / 1000]
 
-    def close(self):
-        pass
 
-
-def compare(case, options):
-    programs = [Program("forger", options.forger, case, options.threads)]
+def compare(case, options, shared_process):
+    programs = [Program("forger", options.forger, case, options, way) for way in FORGER[options.device]]
     if options.libtorch:
-        programs.append(Program("libtorch", options.libtorch, case, options.threads))
-    programs += [Peer(mode, case, options.threads) for mode in options.peer or PEERS]
-    times = {p.name: [] for p in programs}
+        programs.append(Program("libtorch", options.libtorch, case, options))
+    own_processes = []
+    for peer in options.peer or PEERS[options.device]:
+        if not shared_process:
+            own_processes.append(PeerProcess(options.device, options.threads))
+        programs.append(Peer(shared_process or own_processes[-1], peer, case))
+    times, failures = {p: [] for p in programs}, {}
     for _ in range(options.rounds):
         for p in programs:
-            times[p.name] += p.turn(options.steps)
+            if p not in failures:
+                try:
+                    times[p] += p.turn(options.steps)
+                except Failed as error:
+                    failures[p] = str(error)
+    for process in own_processes:
+        process.close()
+    medians = {p: statistics.median(times[p]) for p in programs if p not in failures}
     for p in programs:
-        p.close()
-    ours = statistics.median(times["forger"])
-    rows = []
-    for p in programs:
-        median = statistics.median(times[p.name])
-        rows.append({"case": case, "threads": options.threads, "program": p.name, "ms": round(1e3 * median, 1),
-                     "ratio": round(median / ours, 2), "peak_mib": int(p.peak)})
-    return rows
+        row = {"case": case, "threads": options.threads, "program": p.name, "ms": "", "ratio": "", "peak_mib": "",
+               "failure": failures.get(p, "")}
+        if p in medians:
+            math = "tf32" if p.math == "amp" else p.math
+            ours = [m for q, m in medians.items() if q.name.startswith("forger") and q.math == math]
+            row.update(ms=round(1e3 * medians[p], 3 if options.device == "cuda" else 1), peak_mib=int(p.peak))
+            if ours:
+                row["ratio"] = round(medians[p] / min(ours), 2)
+        yield row
 
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--device", choices=PEERS, default="cpu")
     parser.add_argument("--case", action="append", help="recipe size channels width batch; may be repeated")
-    parser.add_argument("--peer", action="append", choices=PEERS, help="may be repeated (all)")
+    parser.add_argument("--peer", action="append", help="may be repeated (all: " + ", ".join(PEERS["cpu"]) +
+                        "; on a GPU " + ", ".join(PEERS["cuda"]) + ")")
     parser.add_argument("--forger", metavar="PATH", default=os.path.join(ROOT, "build", "bench_train"))
     parser.add_argument("--libtorch", metavar="PATH", help="a libtorch program to run as well")
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--rounds", type=int, default=3)
-    parser.add_argument("--steps", type=int, default=5, help="per turn")
+    parser.add_argument("--steps", type=int, help="per turn (5; on a GPU 50)")
     parser.add_argument("--csv", metavar="FILE", help="write the table there, too")
     options = parser.parse_args()
+    for peer in options.peer or []:
+        if peer not in PEERS[options.device]:
+            known = ", ".join(PEERS[options.device])
+            parser.error(f"--peer '{peer}' is not known; on {options.device} there are: {known}")
+    on_gpu = options.device == "cuda"
+    options.steps = options.steps or (5 * QUEUED if on_gpu else 5)
+    shared_process = PeerProcess("cuda", options.threads) if on_gpu else None
     table = []
-    print(f"{'case':24} {'program':32} {'ms/step':>9} {'x forger':>9} {'peak MiB':>9}")
-    for case in options.case or CASES:
-        for row in compare(case, options):
+    print(f"{'case':24} {'program':36} {'ms/step':>9} {'x forger':>9} {'peak MiB':>9}")
+    for case in options.case or (GPU_CASES if on_gpu else CASES):
+        for row in compare(case, options, shared_process):
             table.append(row)
-            print(f"{row['case']:24} {row['program']:32} {row['ms']:9.1f} {row['ratio']:9.2f} {row['peak_mib'] or '-':>9}",
-                  flush=True)
+            figures = row["failure"] or f"{row['ms']:>9} {row['ratio'] or '-':>9} {row['peak_mib'] or '-':>9}"
+            print(f"{row['case']:24} {row['program']:36} {figures}", flush=True)
+    if shared_process:
+        shared_process.close()
     if options.csv:
         with open(options.csv, "w", newline="") as file:
             writer = csv.DictWriter(file, table[0].keys())
             writer.writeheader()
             writer.writerows(table)
+    return any(row["failure"] for row in table)
 
 
 if __name__ == "__main__":
     if sys.argv[1:2] == ["--as-peer"]:
         peer_process(*sys.argv[2:])
     else:
-        main()
+        sys.exit(main())

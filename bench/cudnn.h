@@ -72,7 +72,7 @@ class Cudnn {
                                                         layer.map, map),
                           "cudnnConvolutionForward");
                    },
-                   wait)
+                   wait, gpu_seconds)
             .median;
       }
       case Side::conv_transpose2d: {
@@ -89,7 +89,7 @@ class Cudnn {
                                                              &zero, layer.image, image),
                           "cudnnConvolutionBackwardData");
                    },
-                   wait)
+                   wait, gpu_seconds)
             .median;
       }
       case Side::conv_weight_grad: {
@@ -106,7 +106,7 @@ class Cudnn {
                                                                &zero, layer.weight, weight),
                           "cudnnConvolutionBackwardFilter");
                    },
-                   wait)
+                   wait, gpu_seconds)
             .median;
       }
     }

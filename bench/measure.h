@@ -47,15 +47,18 @@ double seconds_of(const F& run) {
   return std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count();
 }
 
+// What a measurement lasts at least: on a CPU others take turns with us.
+constexpr double cpu_seconds = 0.05, gpu_seconds = 0.01;
+
 struct Timing {
   double best, median;  // seconds per call
 };
 
-// Of a device that works through a queue: five measurements, each of as many calls as last 50 ms, with `wait` for the
-// queue at the end.
+// Of a device that works through a queue: five measurements, each of as many calls as last `least` seconds, with `wait`
+// for the queue at the end.
 template <class Run, class Wait>
-Timing time_calls(const Run& run, const Wait& wait) {
-  constexpr double least = 0.05, margin = 1.2;
+Timing time_calls(const Run& run, const Wait& wait, double least) {
+  constexpr double margin = 1.2;
   const auto calls = [&](int64_t count) {
     return seconds_of([&] {
       for (int64_t i = 0; i < count; i++) run();

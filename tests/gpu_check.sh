@@ -1,19 +1,23 @@
 #!/usr/bin/env bash
-# Everything about Forger that only a machine with an NVIDIA GPU can show, as one markdown table: tests on the device,
-# NVIDIA's checkers, kernels beside cuBLAS and cuDNN, training steps beside PyTorch, losses beside the CPU's.
-#   tests/gpu_check.sh [FILE]    the table goes to standard output and to FILE (gpu_check.md)
-# Build first (./run build). A missing tool or a failed check is a row that says so, and the rest goes on. Exit code: 0
+# What only a machine with an NVIDIA GPU can show of Forger, as one markdown table, what matters most first: tests of
+# the kernels, losses beside the CPU's, graphs beside eager steps, NVIDIA's checkers, training steps beside PyTorch, kernels
+# beside cuBLAS and cuDNN.
+#   tests/gpu_check.sh [FILE]    each row goes to standard output and to FILE (gpu_check.md) as soon as it is known;
+#                                what failed says why in FILE's neighbour, gpu_check.log
+# In a kit (./run gpu-kit DIR), which needs nothing but a driver, or after ./run build. It ends within GPU_CHECK_SECONDS
+# (470): every row has a limit, and what there is no time for is a row that says so, as is a missing tool. Exit code: 0
 # when no check failed, 1 otherwise. FORGER_BUILD names another build folder, PYTHON another python3.
 set -uo pipefail
 
 here=$(cd "$(dirname "$(readlink -f "${BASH_SOURCE[0]}")")/.." && pwd)
 build=${FORGER_BUILD:-$here/build}
 python=${PYTHON:-python3}
+budget=${GPU_CHECK_SECONDS:-470}
+at_once=4 # tests that share the GPU
 # Relative differences of losses, in the first step and in 20. Rounding alone grows: 1 thread against 2 on a CPU, which
 # sum in another order, differ by 0.0064 within 20 steps.
 first_tolerance=0.0001
 loss_tolerance=0.05
-sanitizer_seconds=3600
 
 die() {
   echo "gpu_check: $*" >&2
@@ -24,15 +28,23 @@ if [[ $# -gt 1 || ${1-} == -* ]]; then
   echo "usage: tests/gpu_check.sh [FILE]" >&2
   exit 2
 fi
+[[ $budget =~ ^[1-9][0-9]*$ ]] || die "GPU_CHECK_SECONDS must be a number of seconds, got '$budget'"
 file=${1:-gpu_check.md}
+failed_output=${file%.md}.log
 gpu=$(nvidia-smi --query-gpu=name,driver_version,memory.total --format=csv,noheader 2>/dev/null | head -n 1)
 [[ -n $gpu ]] || die "there is no NVIDIA GPU here (nvidia-smi names none)"
 [[ -x $build/forger ]] || die "$build/forger is not there; build first: ./run build"
-: >"$file" || die "$file cannot be written"
+{ : >"$file" && : >"$failed_output"; } || die "$file and $failed_output cannot be written"
 scratch=$(mktemp -d)
-trap 'rm -rf "$scratch"' EXIT
+trap 'rm -rf "$scratch"; kill $(jobs -p) 2>/dev/null' EXIT
 log=$scratch/log
-failures=0
+
+data=fashion-mnist
+[[ ! -e $here/data/t10k-images-idx3-ubyte.gz ]] || data=idx:$here/data/t10k-images-idx3-ubyte.gz
+# cuBLAS and cuDNN: where the loader looks, else the toolkit's, else those that come with a PyTorch.
+LD_LIBRARY_PATH=${LD_LIBRARY_PATH:+$LD_LIBRARY_PATH:}/usr/local/cuda/lib64:$("$python" -c 'import glob, sysconfig
+print(":".join(glob.glob(sysconfig.get_paths()["purelib"] + "/nvidia/*/lib")))' 2>/dev/null)
+export LD_LIBRARY_PATH
 
 # ---- the table ----
 
@@ -40,24 +52,50 @@ line() { printf '%s\n' "$1" | tee -a "$file"; }
 
 # row CHECK RESULT VERDICT: ok, failed, missing, or "-" for a measurement.
 row() {
-  [[ $3 != failed ]] || failures=$((failures + 1))
+  [[ $3 != failed ]] || { printf '\n== %s\n' "$1" && tail -n 200 "$log"; } >>"$failed_output" 2>/dev/null
   line "| ${1//|/\\|} | ${2//|/\\|} | $3 |"
 }
 
-# Why the last command failed, from its log, in one line.
+# Why the last command failed, from its log, in one line: what a test expected, or the last that it said.
 reason() {
-  local last
-  last=$(grep -v '^[[:space:]]*$' "$log" | tail -n 1 | cut -c 1-200)
-  echo "${last:-no output}"
+  local said
+  said=$(grep -a -m 1 -A 3 'FAILED:$' "$log" | tr -s ' \n' ' ' | cut -c 1-250)
+  [[ -n $said ]] || said=$(grep -a -v '^[[:space:]]*$' "$log" | tail -n 1 | cut -c 1-250)
+  echo "${said:-no output}"
 }
 
-# attempt CHECK COMMAND...: output goes to the log; a failure becomes a row.
+# A part of the table may take so many seconds, and no longer than there are.
+part() {
+  until=$((SECONDS + $1 < budget ? SECONDS + $1 : budget))
+}
+left() { echo $((until - SECONDS)); }
+
+# within SECONDS COMMAND...: its output goes to the log; what there is no time for has the exit code 75.
+within() {
+  local limit=$1
+  shift
+  [[ $limit -le $(left) ]] || limit=$(left)
+  [[ $limit -gt 0 ]] || return 75
+  timeout -k 5 "$limit" "$@" >"$log" 2>&1
+}
+
+# explain CODE: what became of a command, in words.
+explain() {
+  case $1 in
+    75) echo "no time left" ;;
+    124 | 137) echo "stopped after its time: $(reason)" ;;
+    *) echo "exit code $1: $(reason)" ;;
+  esac
+}
+
+# attempt CHECK SECONDS COMMAND...: a failure becomes a row.
 attempt() {
   local check=$1 code=0
   shift
   echo "gpu_check: $check ..." >&2
-  "$@" >"$log" 2>&1 || code=$?
-  [[ $code -eq 0 ]] || row "$check" "exit code $code: $(reason)" failed
+  within "$@" || code=$?
+  [[ $code -ne 75 ]] || row "$check" "no time left" missing
+  [[ $code -eq 0 || $code -eq 75 ]] || row "$check" "$(explain "$code")" failed
   return "$code"
 }
 
@@ -69,16 +107,6 @@ built() {  # CHECK PROGRAM
 
 # ---- reading what programs print ----
 
-# ctest's output -> "passed failed skipped"
-count_tests() {
-  awk '/Test +#[0-9]+:/ {
-         if (/   Passed +[0-9.]+ sec/) passed++
-         else if (/\*\*\*Skipped/) skipped++
-         else if (/sec *$/) failed++
-       }
-       END { print passed + 0, failed + 0, skipped + 0 }'
-}
-
 # bench_kernels' table -> "kernel shape<TAB>figures", a line per kernel; the roofline first.
 kernel_rows() {
   awk -F '   *' '
@@ -89,6 +117,18 @@ kernel_rows() {
       for (i = 6; i <= NF; i++) if ($i != "") figures = figures ", " name[i] " " $i
       print $1 " " $2 "\t" figures
     }'
+}
+
+# compare.py's lines, as they come -> "case, program<TAB>figures<TAB>verdict".
+step_rows() {
+  awk '
+    function words(from, to,   i, all) { for (i = from; i <= to; i++) all = all (i > from ? " " : "") $i; return all }
+    $1 == "case" || NF < 7 { next }
+    $(NF - 2) ~ /^[0-9.]+$/ {
+      printf "%s, %s\t%s ms/step, %s x forger, %s MiB\t-\n", words(1, 5), words(6, NF - 3), $(NF - 2), $(NF - 1), $NF
+      fflush(); next
+    }
+    { printf "%s\t%s\tfailed\n", words(1, 5), words(6, NF); fflush() }'
 }
 
 # Two metrics.csv -> the largest relative difference of their losses in step 1, in all steps, and how many both have.
@@ -122,206 +162,192 @@ at_most() {  # NUMBER LIMIT; what is not a finite number is above any
 
 # ---- checks ----
 
+# One test in a process of its own: an error of CUDA stays with the process that made it.
+run_test() {  # NUMBER PROGRAM NAME
+  local log=$scratch/test.$1 code=0 outcome=passed
+  within 140 "$2" "${3//,/\\,}" || code=$?
+  [[ $code -eq 0 ]] || outcome=failed
+  [[ $code -ne 75 ]] || outcome=left
+  [[ $code -ne 0 ]] || ! grep -aq '^skipped:' "$log" || outcome=skipped
+  [[ $code -ne 0 ]] || ! grep -aq 'No tests ran' "$log" || outcome=left
+  echo "$outcome" >"$scratch/outcome.$1"
+  [[ $outcome != failed ]] || row "test: $3" "$(explain "$code")" failed
+}
+
 check_tests() {
-  local name="ctest -L cuda" code=0 passed failed skipped verdict=ok
-  if ! command -v ctest >/dev/null; then
-    row "$name" "ctest is not installed" missing
-    return
-  fi
-  echo "gpu_check: $name ..." >&2
-  (cd "$here" && ctest --preset release -L cuda) >"$log" 2>&1 || code=$?
-  read -r passed failed skipped < <(count_tests <"$log")
-  [[ $code -eq 0 && $failed -eq 0 && $passed -gt 0 ]] || verdict=failed
-  local result="$passed passed, $failed failed, $skipped skipped"
-  [[ $((passed + failed + skipped)) -gt 0 ]] || result="no test ran: $(reason)"
-  row "$name" "$result" "$verdict"
-  grep -A 1000 '^The following tests FAILED' "$log" | grep -E '^[[:space:]]*[0-9]+ - ' | while read -r failure; do
-    line "| $name | ${failure//|/\\|} | |"
+  local count=0 program name outcome passed=0 failed=0 skipped=0 left=0 verdict=ok
+  echo "gpu_check: tests on the GPU ..." >&2
+  for program in "$build"/test_*; do
+    [[ -f $program && -x $program ]] || continue
+    "$program" --list-test-names-only "[cuda]" 2>/dev/null | grep -a . | sed "s|^|$program\t|"
+  done >"$scratch/tests"
+  while IFS=$'\t' read -r program name; do
+    while [[ $(jobs -rp | wc -l) -ge $at_once ]]; do wait -n; done
+    count=$((count + 1))
+    run_test "$count" "$program" "$name" &
+  done <"$scratch/tests"
+  wait
+  for outcome in "$scratch"/outcome.*; do
+    [[ ! -e $outcome ]] || eval "$(cat "$outcome")=\$(($(cat "$outcome") + 1))"
   done
+  [[ $failed -eq 0 && $skipped -eq 0 && $left -eq 0 && $passed -eq $count && $count -gt 0 ]] || verdict=failed
+  [[ $failed -gt 0 || $passed -gt 0 || $verdict == ok ]] || verdict=missing
+  row "tests on the GPU" "$passed passed, $failed failed, $skipped skipped, $left left out, of $count" "$verdict"
+}
+
+recipes() { "$build/forger" list | sed -n '/^Recipes/,/^$/s/^  \([a-z0-9-]\{1,\}\)  .*/\1/p'; }
+
+train() {  # RECIPE NAME WORDS...
+  local log=$scratch/$1-$2 recipe=$1 name=$2
+  shift 2
+  attempt "train $recipe, 20 steps, $name" 90 "$build/forger" train "$recipe" --data "$data" --size 32 --width 32 \
+    --steps 20 --checkpoint-every 20 --preview-every 0 --json --out "$scratch/run-$recipe-$name" "$@"
+}
+
+check_recipe() {  # RECIPE
+  local start most steps verdict=ok run=$scratch/run-$1 newest=checkpoints/step-000020.safetensors
+  train "$1" cpu --device cpu &
+  train "$1" graph --device cuda --graph &
+  train "$1" cuda --device cuda &
+  wait
+  if [[ -e $run-cpu/metrics.csv && -e $run-cuda/metrics.csv ]]; then
+    read -r start most steps < <(compare_losses "$run-cpu/metrics.csv" "$run-cuda/metrics.csv")
+    if [[ $steps -ne 20 ]] || ! at_most "$start" "$first_tolerance" || ! at_most "$most" "$loss_tolerance"; then
+      verdict=failed
+    fi
+    row "$1: losses, cuda against cpu" "largest relative difference in step 1: $start (at most $first_tolerance), in \
+$steps steps: $most (at most $loss_tolerance)" "$verdict"
+  fi
+  [[ -e $run-cuda/$newest && -e $run-graph/$newest ]] || return
+  if cmp "$run-cuda/$newest" "$run-graph/$newest" >"$log" 2>&1; then
+    row "$1: 20 steps by graph" "the bytes of 20 eager steps" ok
+  else
+    row "$1: 20 steps by graph" "not the bytes of 20 eager steps: $(reason)" failed
+  fi
+}
+
+# sanitize TOOL WHAT COMMAND...
+sanitize() {
+  local tool=$1 name="compute-sanitizer $1: $2" log code=0 summary verdict=ok
+  log=$(mktemp -p "$scratch")
+  shift 2
+  echo "gpu_check: $name ..." >&2
+  within 75 "$sanitizer" --tool "$tool" --error-exitcode 99 "$@" || code=$?
+  summary=$(grep -aE '^=+ .*SUMMARY' "$log" | tail -n 1 | sed 's/^=* *//')
+  case $code in
+    0) ;;
+    75) summary="no time left" verdict=missing ;;
+    99) verdict=failed ;;
+    124 | 137) summary="nothing found in the time there was" verdict=- ;;
+    *) summary=$(explain "$code") verdict=failed ;;
+  esac
+  row "$name" "${summary:-no summary}" "$verdict"
 }
 
 check_sanitizer() {
-  local sanitizer tool tests code name summary verdict
+  local sanitizer tool recipe program
   sanitizer=$(command -v compute-sanitizer || echo /usr/local/cuda/bin/compute-sanitizer)
-  for tests in test_core test_kernels; do
-    for tool in memcheck racecheck synccheck; do
-      name="compute-sanitizer $tool $tests"
-      if [[ ! -x $sanitizer ]]; then
-        row "$name" "not installed" missing
-        continue
-      fi
-      built "$name" "$tests" || continue
-      echo "gpu_check: $name ..." >&2
-      code=0 verdict=ok
-      timeout "$sanitizer_seconds" "$sanitizer" --tool "$tool" --error-exitcode 1 "$build/$tests" "[cuda]" \
-        >"$log" 2>&1 || code=$?
-      summary=$(grep -E '^=+ .*SUMMARY' "$log" | tail -n 1 | sed 's/^=* *//')
-      if [[ $code -eq 124 ]]; then
-        summary="stopped after $sanitizer_seconds s"
-      elif grep -qi 'no test cases matched' "$log"; then
-        summary="no test is tagged [cuda]" code=1
-      elif [[ $code -ne 0 ]]; then
-        summary="exit code $code: ${summary:-$(reason)}"
-      fi
-      [[ $code -eq 0 ]] || verdict=failed
-      row "$name" "${summary:-no summary}" "$verdict"
+  if [[ ! -x $sanitizer ]]; then
+    row "compute-sanitizer" "not installed" missing
+    return
+  fi
+  for tool in memcheck racecheck synccheck; do
+    for recipe in $(recipes); do
+      sanitize "$tool" "two steps of $recipe" "$build/forger" train "$recipe" --device cuda --data "$data" --size 16 \
+        --width 4 --latent 8 --batch 2 --steps 2 --previews 1 --out "$scratch/$tool-$recipe" &
+    done
+    for program in "$build/test_all" "$build/test_core"; do
+      [[ ! -x $program ]] || sanitize "$tool" "every op" "$program" "cuda: a run repeats bit for bit*" &
     done
   done
+  wait
 }
 
-check_kernels() {
-  local math name figures
-  for math in fp32 tf32; do
-    built "bench_kernels $math" bench_kernels || continue
-    attempt "bench_kernels $math" "$build/bench_kernels" --device cuda --math "$math" || continue
-    while IFS=$'\t' read -r name figures; do
-      row "bench_kernels $math: $name" "$figures" -
-    done < <(kernel_rows <"$log")
-  done
+# The lines of bench/compare.py as rows, as they come.
+compare_steps() {  # WORDS...
+  local name figures verdict code
+  if [[ $(left) -le 0 ]]; then
+    row "steps beside PyTorch ($*)" "no time left" missing
+    return
+  fi
+  echo "gpu_check: bench/compare.py --device cuda $* ..." >&2
+  timeout -k 5 "$(left)" "$python" "$here/bench/compare.py" --device cuda --forger "$build/bench_train" --rounds 1 "$@" \
+    2>"$log" | step_rows | while IFS=$'\t' read -r name figures verdict; do row "$name" "$figures" "$verdict"; done
+  code=${PIPESTATUS[0]}
+  [[ $code -ne 124 && $code -ne 137 ]] || row "steps beside PyTorch ($*)" "stopped after its time" missing
+  [[ $code -le 1 || $code -eq 124 || $code -eq 137 ]] || row "steps beside PyTorch" "$(explain "$code")" failed
 }
 
-check_steps() {
+forger_steps() {  # BATCH
   local recipe images options name
-  built bench_train bench_train || return
   for recipe in dcgan wgan-gp; do
     for images in "32 1" "64 3"; do
       for options in "" "--graph" "--math tf32" "--graph --math tf32"; do
-        name="bench_train $recipe $images 64 64 50 --device cuda${options:+ $options}"
+        name="bench_train $recipe $images 64 $1 50 --device cuda${options:+ $options}"
         # shellcheck disable=SC2086  # images and options are lists of words
-        attempt "$name" "$build/bench_train" "$recipe" $images 64 64 50 --device cuda $options || continue
+        attempt "$name" 30 "$build/bench_train" "$recipe" $images 64 "$1" 50 --device cuda $options || continue
         row "$name" "$(sed -n 's/.*: median //p' "$log" | tail -n 1)" -
       done
     done
   done
 }
 
-# bench_train's DCGAN step in PyTorch: eager, channels last, the same networks, losses and updates.
-torch_step() {  # SIZE CHANNELS fp32|tf32
-  "$python" - "$@" <<'PYTHON'
-import statistics
-import sys
-import time
-
-import torch
-from torch import nn
-from torch.nn.functional import softplus
-
-size, channels, tf32 = int(sys.argv[1]), int(sys.argv[2]), sys.argv[3] == "tf32"
-device, width, batch, latent, steps, warm_up = "cuda", 64, 64, 100, 50, 10
-torch.backends.cudnn.benchmark = True
-torch.backends.cudnn.allow_tf32 = torch.backends.cuda.matmul.allow_tf32 = tf32
-wait = torch.cuda.synchronize
-
-
-def generator():
-    multiple = size // 8
-    layers = [nn.ConvTranspose2d(latent, width * multiple, 4, 1, 0, bias=False),
-              nn.BatchNorm2d(width * multiple), nn.ReLU()]
-    while multiple > 1:
-        layers += [nn.ConvTranspose2d(width * multiple, width * multiple // 2, 4, 2, 1, bias=False),
-                   nn.BatchNorm2d(width * multiple // 2), nn.ReLU()]
-        multiple //= 2
-    return nn.Sequential(*layers, nn.ConvTranspose2d(width, channels, 4, 2, 1, bias=False), nn.Tanh())
-
-
-def discriminator():
-    layers, multiple, side = [nn.Conv2d(channels, width, 4, 2, 1, bias=False), nn.LeakyReLU(0.2)], 1, size // 2
-    while side > 4:
-        layers += [nn.Conv2d(width * multiple, width * multiple * 2, 4, 2, 1, bias=False),
-                   nn.BatchNorm2d(width * multiple * 2), nn.LeakyReLU(0.2)]
-        side, multiple = side // 2, multiple * 2
-    return nn.Sequential(*layers, nn.Conv2d(width * multiple, 1, 4, 1, 0, bias=False), nn.Flatten(0))
-
-
-def network(made):
-    for p in made.parameters():
-        if p.dim() == 4:
-            nn.init.normal_(p, 0, 0.02)
-    return made.to(device=device, memory_format=torch.channels_last)
-
-
-g, d = network(generator()), network(discriminator())
-adam_g = torch.optim.Adam(g.parameters(), lr=2e-4, betas=(0.5, 0.999))
-adam_d = torch.optim.Adam(d.parameters(), lr=2e-4, betas=(0.5, 0.999))
-real = torch.rand(batch, channels, size, size, device=device).mul(2).sub(1).to(memory_format=torch.channels_last)
-
-
-def step():
-    fake = g(torch.randn(batch, latent, 1, 1, device=device))
-    adam_d.zero_grad(set_to_none=True)
-    softplus(-d(real)).mean().backward()
-    softplus(d(fake.detach())).mean().backward()
-    adam_d.step()
-    adam_g.zero_grad(set_to_none=True)
-    d.requires_grad_(False)
-    softplus(-d(fake)).mean().backward()
-    adam_g.step()
-    d.requires_grad_(True)
-
-
-seconds = []
-for i in range(warm_up + steps):
-    wait()
-    start = time.perf_counter()
-    step()
-    wait()
-    if i >= warm_up:
-        seconds.append(time.perf_counter() - start)
-print(f"PyTorch {torch.__version__}: {1e3 * statistics.median(seconds):.2f} ms/step")
-PYTHON
-}
-
-check_torch() {
-  local images math name
-  if ! "$python" -c 'import sys, torch; sys.exit(not torch.cuda.is_available())' >/dev/null 2>&1; then
-    row "PyTorch dcgan" "$python has no torch with CUDA" missing
+check_steps() {  # BATCH
+  local cases=()
+  built bench_train bench_train || return
+  if [[ $with_torch -eq 0 ]]; then
+    forger_steps "$1"
     return
   fi
-  for images in "32 1" "64 3"; do
-    for math in fp32 tf32; do
-      name="PyTorch dcgan $images 64 64 50, eager, NHWC, $math"
-      # shellcheck disable=SC2086  # images is two words
-      attempt "$name" torch_step $images "$math" || continue
-      row "$name" "$(tail -n 1 "$log")" -
-    done
+  for case in "dcgan 32 1" "wgan-gp 32 1" "dcgan 64 3" "wgan-gp 64 3"; do cases+=(--case "$case 64 $1"); done
+  compare_steps "${cases[@]}" --peer "eager fp32" --peer "channels_last fp32" --peer "graph fp32" \
+    --peer "eager tf32" --peer "channels_last tf32" --peer "graph tf32" --peer "channels_last amp" --peer "graph amp"
+}
+
+check_kernels() {
+  local math name figures
+  for math in fp32 tf32; do
+    built "bench_kernels $math" bench_kernels || continue
+    attempt "bench_kernels $math" 45 "$build/bench_kernels" --device cuda --math "$math" || continue
+    while IFS=$'\t' read -r name figures; do
+      row "bench_kernels $math: $name" "$figures" -
+    done < <(kernel_rows <"$log")
   done
-}
-
-train() {  # OUT DEVICE STEPS
-  "$build/forger" train dcgan --device "$2" --steps "$3" --checkpoint-every 0 --preview-every 0 --json --out "$1"
-}
-
-check_training() {
-  local start most steps verdict=ok
-  local name="forger train dcgan --device cuda --steps 300"
-  if attempt "$name" train "$scratch/gpu" cuda 300; then
-    row "$name" "$(awk -F , 'NR == 1 { for (i = 1; i <= NF; i++) column[$i] = i; next }
-      { d = $column["loss_d"]; g = $column["loss_g"]; s = $column["seconds"]; n = $1 }
-      END { if (n > 0) printf "%d steps in %.1f s, loss_d %s, loss_g %s", n, s, d, g; else print "no steps" }' \
-      "$scratch/gpu/metrics.csv")" ok
-  fi
-  name="losses of 20 steps, cuda against cpu"
-  attempt "$name" train "$scratch/gpu20" cuda 20 || return
-  attempt "$name" train "$scratch/cpu20" cpu 20 || return
-  read -r start most steps < <(compare_losses "$scratch/cpu20/metrics.csv" "$scratch/gpu20/metrics.csv")
-  if [[ $steps -ne 20 ]] || ! at_most "$start" "$first_tolerance" || ! at_most "$most" "$loss_tolerance"; then
-    verdict=failed
-  fi
-  row "$name" "largest relative difference in step 1: $start (at most $first_tolerance), in $steps steps: $most (at \
-most $loss_tolerance)" "$verdict"
 }
 
 line "| check | result | verdict |"
 line "|---|---|---|"
 row "device, driver, memory" "$gpu" -
+part 150
 check_tests
+part 75
+for recipe in $(recipes); do check_recipe "$recipe"; done
+part 75
 check_sanitizer
+part 20
+with_torch=0
+if within 60 "$python" -c 'import sys, torch; sys.exit(not torch.cuda.is_available())'; then
+  with_torch=1
+else
+  row "steps beside PyTorch" "$python has no torch with CUDA: Forger's alone" missing
+fi
+part 120
+check_steps 64
+part 60
 check_kernels
-check_steps
-check_torch
-check_training
+part 100
+check_steps 256
+part "$budget"
+if [[ $with_torch -eq 1 ]]; then # each takes a minute to compile
+  compare_steps --case "dcgan 32 1 64 64" --case "wgan-gp 32 1 64 64" --case "dcgan 64 3 64 64" \
+    --peer "compile tf32" --peer "compile amp"
+fi
+line ""
+line "In $SECONDS s of $budget."
+failures=$(grep -c '| failed |$' "$file")
 if [[ $failures -gt 0 ]]; then
-  echo "gpu_check: $failures failed; the table is in $file" >&2
+  echo "gpu_check: $failures failed; the table is in $file, their output in $failed_output" >&2
   exit 1
 fi
+rm -f "$failed_output"
 echo "gpu_check: nothing failed; the table is in $file" >&2

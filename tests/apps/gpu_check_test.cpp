@@ -1,0 +1,138 @@
+// tests/gpu_check.sh on a machine that has no GPU: stand-ins for what it calls, and what it makes of their answers.
+#include <chrono>
+
+#include "tests/apps/program.h"
+#include "tests/catch.h"
+
+using namespace program;
+
+namespace {
+
+// A machine in a folder: programs in build/ and bin/, each a script. `cuda` computes on the CPU, in small.
+struct Machine {
+  Scratch folder;
+
+  Machine() {
+    for (const char* name : {"build", "bin"}) std::filesystem::create_directory(folder / name);
+    program("bin/nvidia-smi", "echo 'NVIDIA Imaginary, 580.1, 81559 MiB'");
+    program("bin/compute-sanitizer",
+            "while [ \"${1#-}\" != \"$1\" ]; do shift 2; done\n"
+            "\"$@\" >/dev/null && echo '========= ERROR SUMMARY: 0 errors'");
+    program("bin/python3", "exit 1");
+    program(
+        "build/forger",
+        "small='--size 16 --width 4 --batch 8 --latent 8 --previews 4 --threads 1'\n"
+        "[ \"$1\" = train ] || small=\n"
+        "for word; do shift; case $word in cuda) word=cpu;; --graph) continue;; esac; set -- \"$@\" \"$word\"; done\n"
+        "exec '" +
+            binary() + "' \"$@\" $small");
+    program("build/test_all",
+            "case $1 in --list*) printf 'cuda: sound, and quick\\ncuda: a run repeats bit for bit\\n';; esac");
+    program("build/bench_train", "echo 'forger dcgan: median 1.234 ms/step'");
+    program(
+        "build/bench_kernels",
+        "echo 'bandwidth 3000.0 GB/s (copy of 256 MB), peak 50000.0 GFLOP/s'\n"
+        "echo 'kernel              shape                               us              rate   of roof     cuBLAS us'\n"
+        "echo 'conv2d              32x32x3 - 16x16x64               1.68      2000.0 GFLOP/s       51%          1.50'");
+  }
+
+  void program(const std::string& name, const std::string& script) const {
+    write_file(folder / name, "#!/bin/sh\n" + script + "\n");
+    std::filesystem::permissions(folder / name, std::filesystem::perms::owner_all);
+  }
+
+  Result check(const std::string& before = "") const {
+    const std::string script = std::filesystem::absolute(FORGER_SOURCE_DIR) / "tests/gpu_check.sh";
+    return shell("cd '" + folder.path().string() + "' && export PATH=$PWD/bin:$PATH FORGER_BUILD=$PWD/build && " +
+                 before + " '" + script + "' table.md");
+  }
+  std::string table() const { return read_file(folder / "table.md"); }
+};
+
+bool has(const std::string& text, const std::string& part) { return text.find(part) != std::string::npos; }
+
+}  // namespace
+
+TEST_CASE("gpu_check: a machine where all is well gives a table without a failure", "[gpu_check]") {
+  const Machine machine;
+  const Result result = machine.check();
+  INFO(result.err << machine.table());
+  CHECK(result.code == 0);
+  CHECK(result.out == machine.table());
+  for (const char* part :
+       {"| device, driver, memory | NVIDIA Imaginary, 580.1, 81559 MiB | - |",
+        "| tests on the GPU | 2 passed, 0 failed, 0 skipped, 0 left out, of 2 | ok |",
+        "| dcgan: losses, cuda against cpu | largest relative difference in step 1: 0 (at most 0.0001), in 20 steps: 0 "
+        "(at "
+        "most 0.05) | ok |",
+        "| wgan-gp: 20 steps by graph | the bytes of 20 eager steps | ok |",
+        "| compute-sanitizer racecheck: two steps of sngan | ERROR SUMMARY: 0 errors | ok |",
+        "| steps beside PyTorch | python3 has no torch with CUDA: Forger's alone | missing |",
+        "| bench_train dcgan 64 3 64 256 50 --device cuda --graph --math tf32 | 1.234 ms/step | - |",
+        "| bench_kernels tf32: roofline | bandwidth 3000.0 GB/s (copy of 256 MB), peak 50000.0 GFLOP/s | - |",
+        "| bench_kernels fp32: conv2d 32x32x3 - 16x16x64 | 1.68 us, 2000.0 GFLOP/s, 51% of roof, cuBLAS us 1.50 | - "
+        "|"}) {
+    INFO(part);
+    CHECK(has(machine.table(), part));
+  }
+  CHECK_FALSE(std::filesystem::exists(machine.folder / "table.log"));
+}
+
+TEST_CASE("gpu_check: what fails is a row that says why, and the rest goes on", "[gpu_check]") {
+  const Machine machine;
+  machine.program("build/test_all",
+                  "case $1 in --list*) printf 'cuda: sound\\ncuda: broken\\n';; *broken*) printf 'x.cpp:1: FAILED:\\n  "
+                  "CHECK( 1 == 2 )\\n'; exit 1;; esac");
+  machine.program("bin/compute-sanitizer", "echo '========= ERROR SUMMARY: 3 errors'; exit 99");
+  const std::string sound = read_file(machine.folder / "build/forger");
+  // On the device another seed, and in graphs a third: losses and bytes that are not the CPU's.
+  write_file(machine.folder / "build/forger", sound.substr(0, sound.find("exec")) +
+                                                  "case \"$*\" in *-cuda*) set -- \"$@\" --seed 7;; *-graph*) set -- "
+                                                  "\"$@\" --seed 8;; esac\n" +
+                                                  sound.substr(sound.find("exec")));
+  machine.program("build/bench_kernels", "echo 'bench_kernels: misaligned address' >&2; exit 1");
+  machine.program("bin/python3",
+                  "[ \"$1\" != -c ] || exit 0\n"
+                  "echo 'case                     program                                ms/step  x forger  peak MiB'\n"
+                  "echo 'dcgan 32 1 64 64         torch 2.11.0 graph amp                   6.212      5.17       707'\n"
+                  "echo 'dcgan 32 1 64 64         torch 2.11.0 compile amp             no compiler here'\n"
+                  "exit 1");
+  const Result result = machine.check();
+  INFO(result.err << machine.table());
+  CHECK(result.code == 1);
+  for (const char* part :
+       {"| test: cuda: broken | exit code 1: x.cpp:1: FAILED: CHECK( 1 == 2 )  | failed |",
+        "| tests on the GPU | 1 passed, 1 failed, 0 skipped, 0 left out, of 2 | failed |", "(at most 0.05) | failed |",
+        "| dcgan: 20 steps by graph | not the bytes of 20 eager steps: ",
+        "| compute-sanitizer memcheck: every op | ERROR SUMMARY: 3 errors | failed |",
+        "| dcgan 32 1 64 64, torch 2.11.0 graph amp | 6.212 ms/step, 5.17 x forger, 707 MiB | - |",
+        "| dcgan 32 1 64 64 | torch 2.11.0 compile amp no compiler here | failed |",
+        "| bench_kernels fp32 | exit code 1: bench_kernels: misaligned address | failed |"}) {
+    INFO(part);
+    CHECK(has(machine.table(), part));
+  }
+  CHECK(has(read_file(machine.folder / "table.log"), "CHECK( 1 == 2 )"));
+  CHECK(has(result.err, "failed; the table is in table.md"));
+}
+
+TEST_CASE("gpu_check: it ends when its time is up, and says what it left out", "[gpu_check]") {
+  const Machine machine;
+  machine.program("build/test_all", "case $1 in --list*) echo 'cuda: hangs';; *) sleep 60;; esac");
+  const auto start = std::chrono::steady_clock::now();
+  const Result result = machine.check("GPU_CHECK_SECONDS=2");
+  INFO(result.err << machine.table());
+  CHECK(std::chrono::steady_clock::now() - start < std::chrono::seconds(20));
+  CHECK(result.code == 1);
+  CHECK(has(machine.table(), "| test: cuda: hangs | stopped after its time: no output | failed |"));
+  CHECK(has(machine.table(), "| bench_kernels tf32 | no time left | missing |"));
+}
+
+TEST_CASE("gpu_check: without a GPU, or with wrong words, it says so in a line", "[gpu_check]") {
+  const Machine machine;
+  machine.program("bin/nvidia-smi", "exit 9");
+  CHECK(machine.check().err == "gpu_check: there is no NVIDIA GPU here (nvidia-smi names none)\n");
+  machine.program("bin/nvidia-smi", "echo one");
+  CHECK(machine.check("GPU_CHECK_SECONDS=soon").err ==
+        "gpu_check: GPU_CHECK_SECONDS must be a number of seconds, got 'soon'\n");
+  CHECK(has(machine.check("FORGER_BUILD=/nowhere").err, "/nowhere/forger is not there; build first: ./run build"));
+}
