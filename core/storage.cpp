@@ -141,17 +141,25 @@ class Pool {
     return nullptr;
   }
   void* fresh(size_t bytes) {
+    kernels::DeviceRuntime& runtime = kernels::runtime(device_);
+    runtime.reclaim = [this] {
+      std::lock_guard lock(mutex_);
+      trim_unless_recording();
+    };
     try {
-      return kernels::runtime(device_).allocate(bytes);
+      return runtime.allocate(bytes);
     } catch (const std::bad_alloc&) {
-      trim_locked();
+      trim_unless_recording();
     }
     try {
-      return kernels::runtime(device_).allocate(bytes);
+      return runtime.allocate(bytes);
     } catch (const std::bad_alloc&) {
       throw MemoryError(text("out of memory: cannot allocate ", bytes, " bytes with ", stats_.live_bytes,
                              " in use; a smaller --batch or --width needs less"));
     }
+  }
+  void trim_unless_recording() {
+    if (!recording_) trim_locked();  // releasing waits for the device, which a recording may not
   }
   void trim_locked() {
     for (auto& [bytes, block] : free_) kernels::runtime(device_).release(block, bytes);

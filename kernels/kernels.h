@@ -7,6 +7,7 @@
 #pragma once
 #include <cstddef>
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <span>
 #include <stdexcept>
@@ -233,6 +234,10 @@ class DeviceRuntime {
   virtual std::unique_ptr<Graph> end_recording() = 0;
   // Random kernels draw from counter block + offset: a recorded step draws new numbers at each replay. 0 at first.
   virtual void set_random_offset(uint64_t blocks) = 0;
+
+  // Called when the runtime itself is short of memory, before it fails: whoever keeps memory that nobody uses sets it,
+  // and releases that.
+  std::function<void()> reclaim;
 };
 DeviceRuntime& runtime(Device device);   // DeviceError when the device is not part of this build
 std::string unavailable(Device device);  // why it cannot be used, by this build or this machine; empty when it can

@@ -12,7 +12,16 @@ inline namespace gpu_words {
 
 void check_cuda(cudaError_t error, std::string_view what) {
   if (error == cudaSuccess) return;
-  throw DeviceError("CUDA: " + std::string(what) + ": " + cudaGetErrorString(error));
+  std::string message = "CUDA: " + std::string(what) + ": " + cudaGetErrorString(error);
+#ifdef __CUDACC__
+  for (const cudaError_t inside_a_kernel :
+       {cudaErrorIllegalAddress, cudaErrorMisalignedAddress, cudaErrorInvalidAddressSpace, cudaErrorIllegalInstruction,
+        cudaErrorInvalidPc, cudaErrorHardwareStackError, cudaErrorAssert, cudaErrorLaunchFailure,
+        cudaErrorLaunchTimeout}) {
+    if (error == inside_a_kernel) message += ", in a kernel; run again with CUDA_LAUNCH_BLOCKING=1 to see in which";
+  }
+#endif
+  throw DeviceError(message);
 }
 
 cudaStream_t stream() {
@@ -26,12 +35,11 @@ cudaStream_t stream() {
 
 namespace {
 
-// Device memory for the life of the process, cleared once.
+// Lasting memory, cleared once.
 template <class T>
 T* cleared(int count) {
-  void* made = nullptr;
   const size_t bytes = static_cast<size_t>(count) * sizeof(T);
-  check_cuda(cudaMalloc(&made, bytes), "allocating counters");
+  void* const made = lasting_memory(bytes, "counters");
   check_cuda(cudaMemsetAsync(made, 0, bytes, stream()), "clearing counters");
   return static_cast<T*>(made);
 }
@@ -48,6 +56,23 @@ unsigned* tickets() {
   return cells;
 }
 
+void* lasting_memory(size_t bytes, std::string_view what) {
+  void* memory = nullptr;
+  cudaError_t error = cudaMalloc(&memory, bytes);
+  if (error == cudaErrorMemoryAllocation && gpu_runtime().reclaim) {
+    (void)cudaGetLastError();  // clears it
+    gpu_runtime().reclaim();
+    error = cudaMalloc(&memory, bytes);
+  }
+  if (error == cudaErrorMemoryAllocation) {
+    (void)cudaGetLastError();
+    throw DeviceError("CUDA: out of memory: no " + std::to_string(bytes) + " bytes for " + std::string(what) +
+                      "; a smaller --batch or --width needs less");
+  }
+  check_cuda(error, what);
+  return memory;
+}
+
 // Outgrown buffers are kept, since queued work and recorded graphs may still use them; sizes double, so that all of
 // them together are no larger than the last.
 void* scratch(size_t bytes) {
@@ -55,7 +80,7 @@ void* scratch(size_t bytes) {
   static size_t size = 0;
   if (bytes > size) {
     const size_t wanted = bytes > 2 * size ? bytes : 2 * size;
-    check_cuda(cudaMalloc(&buffer, wanted), "allocating scratch memory");
+    buffer = lasting_memory(wanted, "intermediate results");
     size = wanted;
   }
   return buffer;
@@ -131,8 +156,10 @@ class GpuRuntime : public DeviceRuntime {
     check_cuda(cudaStreamSynchronize(stream()), "synchronising");
   }
 
+  // Relaxed: a recording may make memory and load a kernel that was not used before. Nothing of that is usually left to
+  // do, since a step is run once before it is recorded.
   void begin_recording() override {
-    random_offset();  // these allocate at their first call, which a recording may not
+    random_offset();  // these clear memory at their first call, which would be recorded
     tickets();
     check_cuda(cudaStreamBeginCapture(stream(), cudaStreamCaptureModeRelaxed), "recording");
     recording_ = true;
@@ -197,17 +224,11 @@ std::string GpuRuntime::missing() const { return ""; }
 std::string GpuRuntime::description() const { return "the CUDA kernels, executed and checked on the CPU"; }
 #endif
 
-GpuRuntime& gpu_runtime() {
-  static GpuRuntime& one = *new GpuRuntime;
-  return one;
-}
-
 }  // namespace
 
-#ifdef __CUDACC__
-DeviceRuntime& cuda_runtime() { return gpu_runtime(); }
-#else
-DeviceRuntime& simt_runtime() { return gpu_runtime(); }
-#endif
+DeviceRuntime& gpu_runtime() {
+  static DeviceRuntime& one = *new GpuRuntime;
+  return one;
+}
 
 }  // namespace forger::kernels

@@ -5,10 +5,12 @@
 #include <cuda_runtime.h>
 #define Gpu Cuda
 #define gpu_words cuda_words
+#define gpu_runtime cuda_runtime
 #else
 #include "kernels/simt/cuda.h"
 #define Gpu Simt
 #define gpu_words simt_words
+#define gpu_runtime simt_runtime
 #endif
 
 #include <cstdint>
@@ -30,18 +32,23 @@ __host__ __device__ constexpr T ceil_div(T a, T b) {
 
 // ---- host side ----
 
-// Throws DeviceError "what: CUDA's words" when `error` is not success.
+// Throws DeviceError "what: CUDA's words" when `error` is not success. Kernels run later than they are launched: an
+// error inside one comes out of whatever waits for it, and the message then says how to find the kernel.
 void check_cuda(cudaError_t error, std::string_view what);
 cudaStream_t stream();  // the one stream that all work of the process is queued on
 
 const uint64_t* random_offset();  // device memory: added to the counter block of every draw
 
+// Device memory for the life of the process. DeviceError when there is none left, even of what others keep unused.
+void* lasting_memory(size_t bytes, std::string_view what);
+
 // Working memory of a contract function, 256-byte aligned, contents undefined, valid until the next function's call. It
-// grows on demand, at a step's first run; a recorded graph keeps the one it saw.
+// grows on demand, at a step's first run. What it has outgrown stays where it is, so a recorded graph may go on using
+// the buffer that it saw: all work is in one stream, hence no two functions use a buffer at once.
 void* scratch(size_t bytes);
 int multiprocessors();  // of the device; a plain number on simt
 
-// Counters in device memory for last_block(); 0 between launches.
+// Counters in device memory for last_block(); 0 between launches, of which no two run at once, being in one stream.
 constexpr int ticket_count = 1024;
 unsigned* tickets();
 
@@ -71,10 +78,12 @@ inline std::string_view kernel_name(std::string_view pretty) {
 template <auto Kernel, class... Arguments>
 void launch(const Grid& grid, Arguments... arguments) {
   if (grid.blocks.x == 0 || grid.blocks.y == 0 || grid.blocks.z == 0) return;
-  if (grid.shared_bytes > 48 * 1024) {  // more than every architecture grants unasked
+  static size_t granted = 48 * 1024;  // of shared memory, by every architecture unasked
+  if (grid.shared_bytes > granted) {
     check_cuda(
         cudaFuncSetAttribute(Kernel, cudaFuncAttributeMaxDynamicSharedMemorySize, static_cast<int>(grid.shared_bytes)),
         kernel_name(__PRETTY_FUNCTION__));
+    granted = grid.shared_bytes;
   }
   Kernel<<<grid.blocks, grid.threads, grid.shared_bytes, stream()>>>(arguments...);
   check_cuda(cudaGetLastError(), kernel_name(__PRETTY_FUNCTION__));
@@ -178,6 +187,11 @@ struct Plus {
 
 // Whether this block is the last of `blocks` to come here with this ticket; it then sees what the others wrote before.
 // All threads of a one-dimensional block call it together, each ticket is drawn once per launch and is 0 afterwards.
+//
+// Why one thread's fence is enough: the barrier orders the block's writes before it, and order is cumulative in PTX's
+// memory model, so what the fence and the counter publish is all of the block's. On the reading side likewise, as long
+// as the others' results are read by ordinary loads: a `const __restrict__` pointer to them would allow the compiler
+// the read-only path, which no fence orders, and a kernel that had read them before might find them in its L1 cache.
 __device__ __forceinline__ bool last_block(unsigned* ticket, unsigned blocks) {
   __shared__ unsigned last;
   __syncthreads();

@@ -27,11 +27,10 @@ class Cublas : CublasFunctions {
  public:
   Cublas() {
     constexpr size_t workspace_bytes = size_t{32} << 20;
-    void* workspace = nullptr;
     check(cublasCreate(&handle_), "creating a handle");
     check(cublasSetStream(handle_, stream()), "setting the stream");
-    check_cuda(cudaMalloc(&workspace, workspace_bytes), "allocating the workspace of cuBLAS");
-    check(cublasSetWorkspace(handle_, workspace, workspace_bytes), "setting the workspace");
+    check(cublasSetWorkspace(handle_, lasting_memory(workspace_bytes, "the workspace of cuBLAS"), workspace_bytes),
+          "setting the workspace");
   }
 
   template <class T, class... Arguments>

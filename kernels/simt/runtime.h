@@ -79,6 +79,8 @@ void touch(const void* address, size_t bytes, Access access);
 // Global memory. Fresh memory is filled with NaN. Null when there is none left.
 void* allocate(size_t bytes);
 void release(void* memory);
+// 64 GiB at first. What lies beyond already stays.
+void set_memory(size_t bytes);
 
 // On: global memory is closed to the host except inside launches and copies, so that host code that follows a device
 // pointer crashes at once. Off at first, since opening and closing costs more than a small launch.

@@ -20,6 +20,7 @@ class Machine {
   // ---- global memory ----
   void* allocate(size_t bytes);
   void release(void* memory);
+  void set_memory(size_t bytes);
   void close_to_host(bool on);
   void open();
   void close();
@@ -60,8 +61,9 @@ class Machine {
   void next_epoch();
   void protect(int access) const;
 
-  // Global memory: one reserved range; `top_` is the end of what was ever handed out.
-  uintptr_t arena_ = 0, top_ = 0;
+  // Global memory: one reserved range; `top_` is the end of what was ever handed out, which will not pass
+  // `limit_`.
+  uintptr_t arena_ = 0, top_ = 0, limit_ = 0;
   bool closing_ = false;
   int open_count_ = 0;
   std::map<uintptr_t, size_t> allocations_;  // begin -> bytes asked for

@@ -32,6 +32,7 @@ std::string hex(uintptr_t address) {
 Machine::Machine() : dynamic_words_(max_shared_bytes / 4 + 4), dynamic_storage_(max_shared_bytes + 1024) {
   void* memory = mmap(nullptr, arena_bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
   if (memory != MAP_FAILED) arena_ = top_ = reinterpret_cast<uintptr_t>(memory);
+  set_memory(arena_bytes);
   dynamic_begin_ =
       reinterpret_cast<unsigned char*>(round_up(reinterpret_cast<uintptr_t>(dynamic_storage_.data()), size_t{1024}));
 }
@@ -45,7 +46,7 @@ void* Machine::allocate(size_t bytes) {
     begin = it->second;
     free_.erase(it);
   } else {
-    if (!arena_ || room > arena_ + arena_bytes - top_) return nullptr;
+    if (!arena_ || top_ + room > limit_) return nullptr;
     begin = top_;
     top_ = round_up(top_ + room, granule);
     rooms_[begin] = top_ - begin;
@@ -68,6 +69,8 @@ void Machine::release(void* memory) {
   allocations_.erase(found);
   for (Range& range : recent_) range = {};
 }
+
+void Machine::set_memory(size_t bytes) { limit_ = arena_ + std::min(bytes, arena_bytes); }
 
 void Machine::protect(int access) const {
   if (top_ > arena_) mprotect(reinterpret_cast<void*>(arena_), round_up(top_ - arena_, system_page), access);

@@ -31,7 +31,7 @@ std::string train(const Scratch& scratch, const std::string& data, const std::st
                                  "--n-critic",
                                  "1",
                                  "--preview-every",
-                                 "0",
+                                 "3",
                                  "--checkpoint-every",
                                  "5",
                                  "--threads",

@@ -100,6 +100,30 @@ void recorded_ops_replay(Device device) {
   CHECK_THROWS_AS(RecordedOps(Device::cpu, [] {}), DeviceError);
 }
 
+// Between replays others use what the recorded ops use, too: scratch memory, which grows meanwhile, the tickets of
+// sums, the random offset, staging buffers.
+void replays_share_the_device(Device device) {
+  Random random(3);
+  const auto image = [&](int64_t side) { return random.normal({2, side, side, 8}, 0, 1, DType::f32, device); };
+  const Tensor x = image(8), gy = image(8), large = image(24);
+  const auto work = [&random, device](const Tensor& a, const Tensor& b) {
+    const Tensor noise = random.normal(a.shape(), 0, 1, DType::f32, device);
+    return Tensors{conv_weight_grad(a + noise, b, 3, 3, {.padding = 1}), sum(a * noise, {0, 1, 2})};
+  };
+  const uint64_t block = random.block;
+  const Tensors right = work(x, gy);
+  random.block = block;
+  Tensors recorded;
+  RecordedOps graph(device, [&] { recorded = work(x, gy); });
+  for (int i = 0; i < 3; i++) {
+    graph.replay();
+    CHECK(identical(recorded, right));
+    for (Tensor& t : recorded) copy_into(t, zeros(t.shape(), DType::f32, device), "test");
+    work(large, large);
+    to(from_values({3}, std::vector<double>{1, 2, 3}), device);
+  }
+}
+
 }  // namespace
 
 TEST_CASE("cuda: values and derivatives equal the CPU's", "[cuda]") {
@@ -121,6 +145,9 @@ TEST_CASE("cuda: a run repeats bit for bit, and the random stream is the CPU's",
   CHECK(a.uniform({1000}).to_vector() == b.uniform({1000}, 0, 1, DType::f32, Device::cuda).to_vector());
   CHECK(relative_error(a.normal({1000}).to_vector(), b.normal({1000}, 0, 1, DType::f32, Device::cuda).to_vector()) <
         1e-5);  // cuRAND takes the fast sine and cosine
+}
+TEST_CASE("cuda: what runs between replays does not disturb them", "[cuda]") {
+  if (is_there(Device::cuda)) replays_share_the_device(Device::cuda);
 }
 TEST_CASE("cuda: recorded ops replay on new inputs", "[cuda]") {
   if (is_there(Device::cuda)) recorded_ops_replay(Device::cuda);
@@ -185,6 +212,8 @@ TEST_CASE("simt: tensors move between devices, and ops refuse to mix them", "[si
 TEST_CASE("simt: recorded ops replay on new inputs, and own their memory", "[simt]") {
   recorded_ops_replay(simt_device);
 }
+
+TEST_CASE("simt: what runs between replays does not disturb them", "[simt]") { replays_share_the_device(simt_device); }
 
 TEST_CASE("simt: with device memory closed to the host, ops, recording and optimisers touch it in kernels only",
           "[simt]") {

@@ -92,3 +92,26 @@ TEST_CASE("the CPU records no graphs; every device has a name", "[simt]") {
   CHECK(std::string(name_of(Device::simt)) == "simt");
   CHECK(runtime(Device::simt).missing().empty());
 }
+
+TEST_CASE("the runtime that is short of memory takes back what lies unused, and says so where that does not help",
+          "[simt]") {
+  const NormShape s{.groups = 1, .rows = 2, .channels = int64_t{1} << 20};  // wants more scratch memory than any test
+  const OnDevice<float> x(std::vector<float>(static_cast<size_t>(s.rows * s.channels), 1), Device::simt);
+  const OnDevice<float> mean(static_cast<size_t>(s.channels), Device::simt),
+      rstd(static_cast<size_t>(s.channels), Device::simt);
+  const auto run = [&] {
+    Simt<float>::norm_backward(s, x.data(), x.data(), mean.data(), rstd.data(), nullptr, nullptr, Activation::none, 0,
+                               x.data(), nullptr, nullptr);
+  };
+  DeviceRuntime& device = runtime(Device::simt);
+  const auto before = device.reclaim;
+  int asked = 0;
+  device.reclaim = [&] { asked++; };
+  simt::set_memory(0);
+  CHECK_THAT(test::message_of<DeviceError>(run),
+             Catch::Contains("out of memory: no ") && Catch::Contains(" bytes for intermediate results; a smaller "));
+  CHECK(asked == 1);
+  device.reclaim = [&] { simt::set_memory(SIZE_MAX); };
+  CHECK_NOTHROW(run());
+  device.reclaim = before;
+}
