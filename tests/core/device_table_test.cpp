@@ -104,8 +104,10 @@ void recorded_ops_replay(Device device) {
 // sums, the random offset, staging buffers.
 void replays_share_the_device(Device device) {
   Random random(3);
-  const auto image = [&](int64_t side) { return random.normal({2, side, side, 8}, 0, 1, DType::f32, device); };
-  const Tensor x = image(8), gy = image(8), large = image(24);
+  const auto image = [&](int64_t side, int64_t channels) {
+    return random.normal({2, side, side, channels}, 0, 1, DType::f32, device);
+  };
+  const Tensor x = image(16, 8), gy = image(16, 8), large = image(32, 16);  // deep enough to be split and added up
   const auto work = [&random, device](const Tensor& a, const Tensor& b) {
     const Tensor noise = random.normal(a.shape(), 0, 1, DType::f32, device);
     return Tensors{conv_weight_grad(a + noise, b, 3, 3, {.padding = 1}), sum(a * noise, {0, 1, 2})};
