@@ -8,7 +8,10 @@ RecordedOps::RecordedOps(Device device, const std::function<void()>& ops) : memo
   try {
     ops();
   } catch (...) {
-    runtime.end_recording();
+    try {
+      runtime.end_recording();
+    } catch (const DeviceError&) {  // an error may have ended it already, and is what is told
+    }
     throw;
   }
   memory_.stop();

@@ -208,7 +208,8 @@ __device__ __forceinline__ bool last_block(unsigned* ticket, unsigned blocks) {
 
 // ---- asynchronous copies from global to shared memory (sm_80; plain copies before it) ----
 
-// Copies Bytes (4, 8 or 16, both ends aligned to it), or writes zeros when !valid (`global` is then not read).
+// Copies Bytes (4, 8 or 16, both ends aligned to it), or writes zeros when !valid: `global` is then not read, by a copy
+// of size 0, and may be null.
 template <int Bytes>
 __device__ __forceinline__ void cp_async(void* shared, const void* global, bool valid = true) {
   static_assert(Bytes == 4 || Bytes == 8 || Bytes == 16);
@@ -231,7 +232,7 @@ __device__ __forceinline__ void cp_async_commit() {
 #if !defined(__CUDACC__)
   simt::commit_async();
 #elif __CUDA_ARCH__ >= 800
-  asm volatile("cp.async.commit_group;\n");
+  asm volatile("cp.async.commit_group;\n" ::: "memory");
 #endif
 }
 // Waits until at most Pending of this thread's newest groups are under way.
@@ -240,7 +241,7 @@ __device__ __forceinline__ void cp_async_wait() {
 #if !defined(__CUDACC__)
   simt::wait_async(Pending);
 #elif __CUDA_ARCH__ >= 800
-  asm volatile("cp.async.wait_group %0;\n" ::"n"(Pending));
+  asm volatile("cp.async.wait_group %0;\n" ::"n"(Pending) : "memory");
 #endif
 }
 

@@ -12,7 +12,7 @@
 // Threads: one per block of four numbers, in a grid-stride loop.
 //   bytes: n written (dropout: n read too)      operations: ten rounds of two 32x32-bit products per block
 //
-// The sine and cosine of curand_normal4 are the GPU's fast ones, so normal numbers agree with the CPU's to some 1e-6.
+// The sine and cosine of curand_normal4 are the GPU's fast ones, so normal numbers agree with the CPU's to 1e-5.
 #ifdef __CUDACC__
 #include <curand_kernel.h>
 #else

@@ -371,7 +371,9 @@ __global__ void add_splits(Target<T> from, int cols, Epilogue epilogue, T* y) {
 
 // ---- launching ------------------------------------------------------------------------------------------------------
 
-// Too few blocks to fill the GPU share out the depth: as many splits as fill it twice, none shallower than this.
+// Too few blocks to fill the GPU share out the depth: as many splits as fill it twice, none shallower than this. So
+// parts * splits, which the grid's second axis counts, is at most twice the multiprocessors, or parts alone: a
+// transposed convolution's phases, stride_h * stride_w of them, far below the 65,535 of that axis.
 constexpr int split_depth = 256;
 
 template <template <class, class, class, class> class Math, class Tile, class Problem>

@@ -182,8 +182,10 @@ GPU_TEST_CASE("convolutions large enough for every tile and for splits") {
   const MathMode mode = GENERATE(MathMode::fp32, MathMode::tf32);
   const Mode scope(mode);
   simt::reset_traffic();
-  for (const ConvShape& s : {square(2, 16, 12, 136, 3, 1, 1), square(2, 12, 72, 16, 4, 2, 1),  // large tiles
-                             square(1, 6, 40, 48, 3, 1, 1)}) {                                 // small ones
+  std::vector<ConvShape> list = {square(2, 16, 12, 136, 3, 1, 1), square(2, 12, 72, 16, 4, 2, 1),  // large tiles
+                                 square(1, 6, 40, 48, 3, 1, 1)};                                   // small ones
+  if (gpu == Device::cuda) list.push_back(square(34, 16, 132, 132, 1, 1, 0));  // large ones on 132 multiprocessors
+  for (const ConvShape& s : list) {
     const auto t = random_triangle<float>(s);
     check(s, on_gpu(s, t), expected(s, t), rounding(mode));
   }

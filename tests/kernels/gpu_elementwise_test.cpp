@@ -45,7 +45,7 @@ const std::vector<Broadcast> patterns = patterns_and({
 
 GPU_TEST_CASE("unary ops at every length and alignment, also in place") {
   for_scalars([]<class T>(T) {
-    for (int64_t n : {0, 1, 3, 31, 33, 257, 1003, 40001}) {  // the last: beyond one stride of the grid
+    for (const int64_t n : lengths) {
       for (int i = 0; i < unary_count; i++) {
         const Unary op = static_cast<Unary>(i);
         if (n > 2000 && op != Unary::affine && op != Unary::tanh) continue;
@@ -108,10 +108,11 @@ GPU_TEST_CASE("binary ops under every kind of broadcast, aligned and not") {
 
 GPU_TEST_CASE("binary ops beyond one stride of the grid") {
   for_scalars([]<class T>(T) {
-    check_binary<T>(Binary::sub, {1, {40001}, {1}, {1}});
-    check_binary<T>(Binary::sub, {1, {20001}, {1}, {1}}, 1);
-    check_binary<T>(Binary::sub, {2, {13001, 3}, {3, 1}, {0, 1}});
-    check_binary<T>(Binary::sub, {2, {401, 101}, {1, 401}, {101, 1}});
+    constexpr int64_t n = several_strides, rows = n / 99;
+    check_binary<T>(Binary::sub, {1, {n}, {1}, {1}});
+    check_binary<T>(Binary::sub, {1, {n / 2 + 1}, {1}, {1}}, 1);
+    check_binary<T>(Binary::sub, {2, {n / 3, 3}, {3, 1}, {0, 1}});
+    check_binary<T>(Binary::sub, {2, {rows, 101}, {1, rows}, {101, 1}});
   });
 }
 
@@ -145,7 +146,7 @@ GPU_TEST_CASE("a NaN operand wins maximum and minimum, and is neither greater no
 
 GPU_TEST_CASE("accumulate adds, all_finite finds one bad value anywhere") {
   for_scalars([]<class T>(T) {
-    for (int64_t n : {0, 1, 33, 1003, 40001}) {
+    for (const int64_t n : lengths) {
       auto x = values<T>(n), y = values<T>(n, -2, 2, 2);
       const OnDevice<T> on_x(x), on_y(y);
       Gpu<T>::accumulate(n, on_x.data(), on_y.data());

@@ -31,7 +31,7 @@ const std::vector<ResizeSizes> resizes = resizes_and(
 
 GPU_TEST_CASE("fill, copy and conversions at every length and alignment") {
   for_scalars([]<class T>(T) {
-    for (int64_t n : {0, 1, 31, 33, 257, 1003, 40001}) {
+    for (const int64_t n : lengths) {
       INFO("n " << n);
       const auto x = values<T>(n);
       const OnDevice<T> on_x(x);

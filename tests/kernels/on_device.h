@@ -31,6 +31,9 @@ template <class T>
 using Gpu = kernels::Simt<T>;
 constexpr Device gpu = Device::simt;
 #endif
+// Elements: more than a whole grid takes at once, so that threads come round again.
+constexpr int64_t several_strides = gpu == Device::simt ? 40'001 : 2'200'003;
+constexpr int64_t lengths[] = {0, 1, 3, 31, 33, 257, 1003, several_strides};
 
 // TEST_CASE of what only the software device shows.
 #ifdef FORGER_ON_CUDA
