@@ -189,7 +189,8 @@ void time_steps(const Options& o) {
               1e3 * seconds[seconds.size() / 2]);
   const size_t tensors = memory_stats(o.device).peak_bytes >> 20;
   if (o.device == Device::cuda) {
-    std::fprintf(stderr, "peak memory %zu MiB of tensors on the GPU\n", tensors);
+    std::fprintf(stderr, "peak memory %zu MiB on the GPU, of it tensors %zu MiB\n",
+                 tensors + (device.own_bytes() >> 20), tensors);
   } else {
     std::fprintf(stderr, "peak memory %ld MiB, of it tensors %zu MiB\n", used.ru_maxrss / 1024, tensors);
   }

@@ -10,9 +10,9 @@
     FORGER_SIMD=avx2 ATEN_CPU_CAPABILITY=avx2 ONEDNN_MAX_CPU_ISA=AVX2 python3 bench/compare.py      all held to AVX2
 
 Every program takes a turn of a few steps in each round, so that what else the machine does meets all of them; a cell is
-the median over all rounds. On the CPU peers run in processes of their own that wait between turns; on a GPU all share
-one, which is not slow to start. There steps are queued ten at a time, as training queues them, and MiB are those of
-tensors there.
+the median over all rounds. On the CPU peers run in processes of their own that wait between turns. On a GPU, which is
+nobody else's, they share one, take one turn after the other, and are told as they are measured; steps are queued ten at
+a time, as training queues them; MiB are the GPU's while steps run, tensors and workspaces, without CUDA's own.
 The ratio is to Forger's fastest in the same arithmetic (amp, which is bf16, to its tf32). Needs the package torch (and
 a C++ compiler for its compile mode); Forger itself needs neither. Build first: ./run build
 """
@@ -63,6 +63,7 @@ def networks(torch, size, channels, width, batch_norm):
 
 def make_step(torch, device, way, math, recipe, size, channels, width, batch):
     torch.manual_seed(0)
+    torch._dynamo.reset()  # what was compiled for one case is not for the next, and there is a limit to how often
     torch.backends.cudnn.benchmark = True
     torch.backends.cudnn.allow_tf32 = torch.backends.cuda.matmul.allow_tf32 = math != "fp32"
     penalty = recipe == "wgan-gp"
@@ -75,8 +76,8 @@ def make_step(torch, device, way, math, recipe, size, channels, width, batch):
                     for net in (g, d))
     run_g, run_d = g, d
     if way == "compile":
-        run_g = torch.compile(g)
-        run_d = d if penalty else torch.compile(d)  # compiled graphs have no second derivative
+        run_g = torch.compile(g, dynamic=False)
+        run_d = d if penalty else torch.compile(d, dynamic=False)  # compiled graphs have no second derivative
     noise = lambda: torch.randn(batch, LATENT, 1, 1, device=device)
     bce = lambda out, label: torch.nn.functional.binary_cross_entropy_with_logits(
         out.flatten(), torch.full((batch,), label, device=device, dtype=out.dtype))
@@ -140,6 +141,8 @@ def peer_process(device, threads):
     if device == "cuda" and not torch.cuda.is_available():
         sys.exit("the package torch finds no GPU")
 
+    answers = os.fdopen(os.dup(1), "w")
+    os.dup2(2, 1)  # whatever else is printed is no answer
     torch.set_num_threads(int(threads))
     on_gpu = device == "cuda"
     wait, queued = (torch.cuda.synchronize, QUEUED) if on_gpu else (lambda: None, 1)
@@ -162,7 +165,7 @@ def peer_process(device, threads):
             return int(re.search(r"VmHWM:\s+(\d+)", status.read())[1]) // 1024
 
     made, step = None, None
-    print(f"ready torch {torch.__version__}", flush=True)
+    print(f"ready torch {torch.__version__}", file=answers, flush=True)
     for line in sys.stdin:
         steps, peer, case = line.strip().split("/")
         try:
@@ -170,14 +173,17 @@ def peer_process(device, threads):
                 step = made = None  # whose memory is not the next one's
                 if on_gpu:
                     torch.cuda.empty_cache()
-                    torch.cuda.reset_peak_memory_stats()
                 way, math = (peer.split() + ["fp32"])[:2]
                 recipe, *geometry = case.split()
                 step, made = make_step(torch, device, way, math, recipe, *map(int, geometry)), (peer, case)
+                step()
+                wait()
+                if on_gpu:  # cuDNN has chosen its algorithms, and tried the others'
+                    torch.cuda.reset_peak_memory_stats()
             seconds = turn(int(steps), step)
-            print(peak(), *seconds, flush=True)
+            print(peak(), *seconds, file=answers, flush=True)
         except Exception as error:  # one way that fails must not take the others along
-            print("failed", " ".join(str(error).split())[:200] or type(error).__name__, flush=True)
+            print("failed", in_a_line(str(error)) or type(error).__name__, file=answers, flush=True)
 
 
 # ---- the programs under comparison: turn(steps) -> seconds of each step; peak in MiB ----
@@ -187,8 +193,17 @@ class Failed(Exception):
     pass
 
 
+def in_a_line(words):
+    return " ".join(words.split())[:200]
+
+
 class PeerProcess:
     def __init__(self, device, threads):
+        self.device, self.threads = device, threads
+        self.start()
+
+    def start(self):
+        device, threads = self.device, self.threads
         words = [sys.executable, os.path.abspath(__file__), "--as-peer", device, str(threads)]
         environment = {**os.environ, "OMP_NUM_THREADS": str(threads)}
         pipe = subprocess.PIPE
@@ -199,14 +214,24 @@ class PeerProcess:
         self.version = ready.split(maxsplit=1)[1].strip()
 
     def ask(self, steps, peer, case):
-        print(f"{steps}/{peer}/{case}", file=self.process.stdin, flush=True)
-        answer = self.process.stdout.readline().split(maxsplit=1)
-        if len(answer) < 2 or answer[0] == "failed":
-            raise Failed(answer[1].strip() if answer else "the peer ended")
+        if self.process.poll() is not None:  # the last way took it along
+            self.start()
+        try:
+            print(f"{steps}/{peer}/{case}", file=self.process.stdin, flush=True)
+            answer = self.process.stdout.readline().split(maxsplit=1)
+        except OSError:
+            answer = []
+        if not answer:
+            raise Failed(f"the peer ended with code {self.process.wait()}")
+        if answer[0] == "failed":
+            raise Failed(answer[1].strip())
         return [float(answer[0]), *map(float, answer[1].split())]
 
     def close(self):
-        self.process.stdin.close()
+        try:
+            self.process.stdin.close()
+        except OSError:  # it has ended
+            pass
         self.process.wait()
 
 
@@ -232,10 +257,10 @@ class Program:
 
     def turn(self, steps):
         words = [str(steps) if word == "STEPS" else word for word in self.words]
-        done = subprocess.run(["/usr/bin/env", *words], capture_output=True, text=True, env=self.environment)
+        done = subprocess.run(words, capture_output=True, text=True, errors="replace", env=self.environment)
         found = re.search(r"median ([\d.]+) ms/step", done.stdout)
         if not found:
-            raise Failed(done.stderr.strip() or done.stdout.strip() or f"exit code {done.returncode}")
+            raise Failed(in_a_line(done.stderr or done.stdout) or f"exit code {done.returncode}")
         memory = re.search(r"peak memory (\d+) MiB", done.stderr)
         self.peak = float(memory[1]) if memory else 0
         return [float(found[1]) / 1000]
@@ -250,27 +275,32 @@ def compare(case, options, shared_process):
         if not shared_process:
             own_processes.append(PeerProcess(options.device, options.threads))
         programs.append(Peer(shared_process or own_processes[-1], peer, case))
-    times, failures = {p: [] for p in programs}, {}
-    for _ in range(options.rounds):
-        for p in programs:
-            if p not in failures:
-                try:
-                    times[p] += p.turn(options.steps)
-                except Failed as error:
-                    failures[p] = str(error)
+    # Several rounds go over all of them; a single one need not wait for the last to tell of the first.
+    ours = [p for p in programs if isinstance(p, Program)]
+    groups = [ours] + [[p] for p in programs if p not in ours] if options.rounds == 1 else [programs]
+    medians = {}
+    for group in groups:
+        times, failures = {p: [] for p in group}, {}
+        for _ in range(options.rounds):
+            for p in group:
+                if p not in failures:
+                    try:
+                        times[p] += p.turn(options.steps)
+                    except (Failed, OSError) as error:
+                        failures[p] = in_a_line(str(error))
+        medians |= {p: statistics.median(times[p]) for p in group if p not in failures}
+        for p in group:
+            row = {"case": case, "threads": options.threads, "program": p.name, "ms": "", "ratio": "", "peak_mib": "",
+                   "failure": failures.get(p, "")}
+            if p in medians:
+                math = "tf32" if p.math == "amp" else p.math
+                forger = [m for q, m in medians.items() if q.name.startswith("forger") and q.math == math]
+                row.update(ms=round(1e3 * medians[p], 3 if options.device == "cuda" else 1), peak_mib=int(p.peak))
+                if forger:
+                    row["ratio"] = round(medians[p] / min(forger), 2)
+            yield row
     for process in own_processes:
         process.close()
-    medians = {p: statistics.median(times[p]) for p in programs if p not in failures}
-    for p in programs:
-        row = {"case": case, "threads": options.threads, "program": p.name, "ms": "", "ratio": "", "peak_mib": "",
-               "failure": failures.get(p, "")}
-        if p in medians:
-            math = "tf32" if p.math == "amp" else p.math
-            ours = [m for q, m in medians.items() if q.name.startswith("forger") and q.math == math]
-            row.update(ms=round(1e3 * medians[p], 3 if options.device == "cuda" else 1), peak_mib=int(p.peak))
-            if ours:
-                row["ratio"] = round(medians[p] / min(ours), 2)
-        yield row
 
 
 def main():
@@ -282,9 +312,10 @@ def main():
     parser.add_argument("--forger", metavar="PATH", default=os.path.join(ROOT, "build", "bench_train"))
     parser.add_argument("--libtorch", metavar="PATH", help="a libtorch program to run as well")
     parser.add_argument("--threads", type=int, default=2)
-    parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--rounds", type=int, help="over all programs (3; on a GPU 1)")
     parser.add_argument("--steps", type=int, help="per turn (5; on a GPU 50)")
     parser.add_argument("--csv", metavar="FILE", help="write the table there, too")
+    parser.add_argument("--tsv", action="store_true", help="print lines of tab-separated cells")
     options = parser.parse_args()
     for peer in options.peer or []:
         if peer not in PEERS[options.device]:
@@ -292,12 +323,17 @@ def main():
             parser.error(f"--peer '{peer}' is not known; on {options.device} there are: {known}")
     on_gpu = options.device == "cuda"
     options.steps = options.steps or (5 * QUEUED if on_gpu else 5)
+    options.rounds = options.rounds or (1 if on_gpu else 3)
     shared_process = PeerProcess("cuda", options.threads) if on_gpu else None
     table = []
-    print(f"{'case':24} {'program':36} {'ms/step':>9} {'x forger':>9} {'peak MiB':>9}")
+    if not options.tsv:
+        print(f"{'case':24} {'program':36} {'ms/step':>9} {'x forger':>9} {'peak MiB':>9}")
     for case in options.case or (GPU_CASES if on_gpu else CASES):
         for row in compare(case, options, shared_process):
             table.append(row)
+            if options.tsv:
+                print(*row.values(), sep="\t", flush=True)
+                continue
             figures = row["failure"] or f"{row['ms']:>9} {row['ratio'] or '-':>9} {row['peak_mib'] or '-':>9}"
             print(f"{row['case']:24} {row['program']:36} {figures}", flush=True)
     if shared_process:
@@ -307,7 +343,7 @@ def main():
             writer = csv.DictWriter(file, table[0].keys())
             writer.writeheader()
             writer.writerows(table)
-    return any(row["failure"] for row in table)
+    return 3 if any(row["failure"] for row in table) else 0
 
 
 if __name__ == "__main__":

@@ -162,9 +162,11 @@ class Pool {
     if (!recording_) trim_locked();  // releasing waits for the device, which a recording may not
   }
   void trim_locked() {
-    for (auto& [bytes, block] : free_) kernels::runtime(device_).release(block, bytes);
+    for (auto& [bytes, block] : free_) {
+      kernels::runtime(device_).release(block, bytes);
+      stats_.cached_bytes -= bytes;
+    }
     free_.clear();
-    stats_.cached_bytes = 0;
   }
 
   Device device_;

@@ -235,6 +235,8 @@ class DeviceRuntime {
   // Random kernels draw from counter block + offset: a recorded step draws new numbers at each replay. 0 at first.
   virtual void set_random_offset(uint64_t blocks) = 0;
 
+  // Device memory that the runtime itself holds for good, beside what was allocated: intermediate results, workspaces.
+  virtual size_t own_bytes() const { return 0; }
   // Called when the runtime itself is short of memory, before it fails: whoever keeps memory that nobody uses sets it,
   // and releases that.
   std::function<void()> reclaim;

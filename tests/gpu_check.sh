@@ -1,13 +1,15 @@
 #!/usr/bin/env bash
 # What only a machine with an NVIDIA GPU can show of Forger, as one markdown table, what matters most first: tests of
-# the kernels, losses beside the CPU's, graphs beside eager steps, NVIDIA's checkers, training steps beside PyTorch, kernels
-# beside cuBLAS and cuDNN.
+# the kernels, losses beside the CPU's, graphs beside eager steps, NVIDIA's checkers, training steps beside PyTorch,
+# kernels beside cuBLAS and cuDNN.
 #   tests/gpu_check.sh [FILE]    each row goes to standard output and to FILE (gpu_check.md) as soon as it is known;
 #                                what failed says why in FILE's neighbour, gpu_check.log
 # In a kit (./run gpu-kit DIR), which needs nothing but a driver, or after ./run build. It ends within GPU_CHECK_SECONDS
 # (470): every row has a limit, and what there is no time for is a row that says so, as is a missing tool. Exit code: 0
 # when no check failed, 1 otherwise. FORGER_BUILD names another build folder, PYTHON another python3.
 set -uo pipefail
+export LC_ALL=C
+SECONDS=0 # from here on, whatever the environment says
 
 here=$(cd "$(dirname "$(readlink -f "${BASH_SOURCE[0]}")")/.." && pwd)
 build=${FORGER_BUILD:-$here/build}
@@ -31,28 +33,47 @@ fi
 [[ $budget =~ ^[1-9][0-9]*$ ]] || die "GPU_CHECK_SECONDS must be a number of seconds, got '$budget'"
 file=${1:-gpu_check.md}
 failed_output=${file%.md}.log
-gpu=$(nvidia-smi --query-gpu=name,driver_version,memory.total --format=csv,noheader 2>/dev/null | head -n 1)
+gpu=$(timeout -k 2 20 nvidia-smi --query-gpu=name,driver_version,memory.total --format=csv,noheader 2>/dev/null |
+  head -n 1)
 [[ -n $gpu ]] || die "there is no NVIDIA GPU here (nvidia-smi names none)"
 [[ -x $build/forger ]] || die "$build/forger is not there; build first: ./run build"
-{ : >"$file" && : >"$failed_output"; } || die "$file and $failed_output cannot be written"
-scratch=$(mktemp -d)
-trap 'rm -rf "$scratch"; kill $(jobs -p) 2>/dev/null' EXIT
+{ : >>"$file" && : >"$failed_output"; } || die "$file and $failed_output cannot be written"
+exec 9<"$file"
+! command -v flock >/dev/null || flock -n 9 || die "$file is being written by another gpu_check"
+: >"$file"
+scratch=$(mktemp -d) || die "no temporary folder can be made"
 log=$scratch/log
+
+# Whatever still runs when the script ends, or is ended, goes with it.
+finish() {
+  trap - EXIT
+  local pid
+  for pid in "$scratch"/pid.*; do [[ ! -e $pid ]] || kill "${pid##*.}" 2>/dev/null; done
+  kill $(jobs -p) 2>/dev/null
+  wait
+  rm -rf "$scratch"
+}
+trap finish EXIT
+trap 'echo "gpu_check: interrupted; the table so far is in $file" >&2; exit 130' INT TERM HUP
 
 data=fashion-mnist
 [[ ! -e $here/data/t10k-images-idx3-ubyte.gz ]] || data=idx:$here/data/t10k-images-idx3-ubyte.gz
 # cuBLAS and cuDNN: where the loader looks, else the toolkit's, else those that come with a PyTorch.
-LD_LIBRARY_PATH=${LD_LIBRARY_PATH:+$LD_LIBRARY_PATH:}/usr/local/cuda/lib64:$("$python" -c 'import glob, sysconfig
-print(":".join(glob.glob(sysconfig.get_paths()["purelib"] + "/nvidia/*/lib")))' 2>/dev/null)
-export LD_LIBRARY_PATH
+for folder in /usr/local/cuda/lib64 "$(timeout -k 2 20 "$python" -c 'import glob, sysconfig
+print(":".join(glob.glob(sysconfig.get_paths()["purelib"] + "/nvidia/*/lib")))' 2>/dev/null)"; do
+  [[ -z $folder ]] || export LD_LIBRARY_PATH="${LD_LIBRARY_PATH:+$LD_LIBRARY_PATH:}$folder"
+done
 
 # ---- the table ----
 
-line() { printf '%s\n' "$1" | tee -a "$file"; }
+line() { printf '%s\n' "$1" | tee -a "$file" || die "$file cannot be written"; }
 
 # row CHECK RESULT VERDICT: ok, failed, missing, or "-" for a measurement.
 row() {
-  [[ $3 != failed ]] || { printf '\n== %s\n' "$1" && tail -n 200 "$log"; } >>"$failed_output" 2>/dev/null
+  if [[ $3 == failed ]]; then
+    echo >>"$scratch/failures"
+    { printf '\n== %s\n' "$1" && tail -n 200 "$log"; } >>"$failed_output" 2>/dev/null
+  fi
   line "| ${1//|/\\|} | ${2//|/\\|} | $3 |"
 }
 
@@ -70,32 +91,42 @@ part() {
 }
 left() { echo $((until - SECONDS)); }
 
-# within SECONDS COMMAND...: its output goes to the log; what there is no time for has the exit code 75.
+# within SECONDS COMMAND...: its exit code; what it says goes to the log. `outcome` is how it ended: "ran", "stopped"
+# when its time was over, "left" when there was none to begin with.
+outcome=
 within() {
-  local limit=$1
+  local limit=$1 began=$SECONDS pid code=0
   shift
+  outcome=left
   [[ $limit -le $(left) ]] || limit=$(left)
-  [[ $limit -gt 0 ]] || return 75
-  timeout -k 5 "$limit" "$@" >"$log" 2>&1
+  [[ $limit -gt 0 ]] || return 1
+  timeout -k 5 "$limit" "$@" >"$log" 2>&1 &
+  pid=$!
+  : >"$scratch/pid.$pid"
+  wait "$pid" || code=$?
+  rm -f "$scratch/pid.$pid"
+  outcome=ran
+  [[ ($code -ne 124 && $code -ne 137) || $((SECONDS - began)) -lt $limit ]] || outcome=stopped
+  return "$code"
 }
 
-# explain CODE: what became of a command, in words.
+# explain CODE: what became of the last command, in words.
 explain() {
-  case $1 in
-    75) echo "no time left" ;;
-    124 | 137) echo "stopped after its time: $(reason)" ;;
+  case $outcome in
+    left) echo "no time left" ;;
+    stopped) echo "stopped after its time: $(reason)" ;;
     *) echo "exit code $1: $(reason)" ;;
   esac
 }
 
 # attempt CHECK SECONDS COMMAND...: a failure becomes a row.
 attempt() {
-  local check=$1 code=0
+  local check=$1 code=0 verdict=failed
   shift
   echo "gpu_check: $check ..." >&2
   within "$@" || code=$?
-  [[ $code -ne 75 ]] || row "$check" "no time left" missing
-  [[ $code -eq 0 || $code -eq 75 ]] || row "$check" "$(explain "$code")" failed
+  [[ $outcome != left ]] || verdict=missing
+  [[ $code -eq 0 ]] || row "$check" "$(explain "$code")" "$verdict"
   return "$code"
 }
 
@@ -117,18 +148,6 @@ kernel_rows() {
       for (i = 6; i <= NF; i++) if ($i != "") figures = figures ", " name[i] " " $i
       print $1 " " $2 "\t" figures
     }'
-}
-
-# compare.py's lines, as they come -> "case, program<TAB>figures<TAB>verdict".
-step_rows() {
-  awk '
-    function words(from, to,   i, all) { for (i = from; i <= to; i++) all = all (i > from ? " " : "") $i; return all }
-    $1 == "case" || NF < 7 { next }
-    $(NF - 2) ~ /^[0-9.]+$/ {
-      printf "%s, %s\t%s ms/step, %s x forger, %s MiB\t-\n", words(1, 5), words(6, NF - 3), $(NF - 2), $(NF - 1), $NF
-      fflush(); next
-    }
-    { printf "%s\t%s\tfailed\n", words(1, 5), words(6, NF); fflush() }'
 }
 
 # Two metrics.csv -> the largest relative difference of their losses in step 1, in all steps, and how many both have.
@@ -164,22 +183,29 @@ at_most() {  # NUMBER LIMIT; what is not a finite number is above any
 
 # One test in a process of its own: an error of CUDA stays with the process that made it.
 run_test() {  # NUMBER PROGRAM NAME
-  local log=$scratch/test.$1 code=0 outcome=passed
+  local log=$scratch/test.$1 code=0 what=passed
   within 140 "$2" "${3//,/\\,}" || code=$?
-  [[ $code -eq 0 ]] || outcome=failed
-  [[ $code -ne 75 ]] || outcome=left
-  [[ $code -ne 0 ]] || ! grep -aq '^skipped:' "$log" || outcome=skipped
-  [[ $code -ne 0 ]] || ! grep -aq 'No tests ran' "$log" || outcome=left
-  echo "$outcome" >"$scratch/outcome.$1"
-  [[ $outcome != failed ]] || row "test: $3" "$(explain "$code")" failed
+  if [[ $outcome == left ]]; then
+    what=left
+  elif [[ $code -ne 0 ]] || grep -aq 'No tests ran' "$log"; then
+    what=failed
+    row "test: $3" "$(explain "$code")" failed
+  elif grep -aq '^skipped:' "$log"; then
+    what=skipped
+    row "test: $3" "$(grep -a -m 1 '^skipped:' "$log")" missing
+  fi
+  echo >>"$scratch/$what"
 }
 
+lines_in() { [[ -e $scratch/$1 ]] && wc -l <"$scratch/$1" || echo 0; }
+
 check_tests() {
-  local count=0 program name outcome passed=0 failed=0 skipped=0 left=0 verdict=ok
+  local count=0 program name verdict=ok passed failed skipped left
   echo "gpu_check: tests on the GPU ..." >&2
   for program in "$build"/test_*; do
     [[ -f $program && -x $program ]] || continue
-    "$program" --list-test-names-only "[cuda]" 2>/dev/null | grep -a . | sed "s|^|$program\t|"
+    within 30 "$program" --list-test-names-only "[cuda]" || true
+    while read -r name; do [[ -z $name ]] || printf '%s\t%s\n' "$program" "$name"; done <"$log"
   done >"$scratch/tests"
   while IFS=$'\t' read -r program name; do
     while [[ $(jobs -rp | wc -l) -ge $at_once ]]; do wait -n; done
@@ -187,15 +213,12 @@ check_tests() {
     run_test "$count" "$program" "$name" &
   done <"$scratch/tests"
   wait
-  for outcome in "$scratch"/outcome.*; do
-    [[ ! -e $outcome ]] || eval "$(cat "$outcome")=\$(($(cat "$outcome") + 1))"
-  done
-  [[ $failed -eq 0 && $skipped -eq 0 && $left -eq 0 && $passed -eq $count && $count -gt 0 ]] || verdict=failed
-  [[ $failed -gt 0 || $passed -gt 0 || $verdict == ok ]] || verdict=missing
+  passed=$((count - $(lines_in failed) - $(lines_in skipped) - $(lines_in left)))
+  failed=$(lines_in failed) skipped=$(lines_in skipped) left=$(lines_in left)
+  [[ $((skipped + left)) -eq 0 ]] || verdict=missing
+  [[ $failed -eq 0 && $count -gt 0 ]] || verdict=failed
   row "tests on the GPU" "$passed passed, $failed failed, $skipped skipped, $left left out, of $count" "$verdict"
 }
-
-recipes() { "$build/forger" list | sed -n '/^Recipes/,/^$/s/^  \([a-z0-9-]\{1,\}\)  .*/\1/p'; }
 
 train() {  # RECIPE NAME WORDS...
   local log=$scratch/$1-$2 recipe=$1 name=$2
@@ -205,20 +228,23 @@ train() {  # RECIPE NAME WORDS...
 }
 
 check_recipe() {  # RECIPE
-  local start most steps verdict=ok run=$scratch/run-$1 newest=checkpoints/step-000020.safetensors
+  local start most steps verdict=ok run=$scratch/run-$1 newest=checkpoints/step-000020.safetensors trained=() pids=() i
   train "$1" cpu --device cpu &
-  train "$1" graph --device cuda --graph &
+  pids+=($!)
   train "$1" cuda --device cuda &
-  wait
-  if [[ -e $run-cpu/metrics.csv && -e $run-cuda/metrics.csv ]]; then
-    read -r start most steps < <(compare_losses "$run-cpu/metrics.csv" "$run-cuda/metrics.csv")
-    if [[ $steps -ne 20 ]] || ! at_most "$start" "$first_tolerance" || ! at_most "$most" "$loss_tolerance"; then
+  pids+=($!)
+  train "$1" graph --device cuda --graph &
+  pids+=($!)
+  for i in 0 1 2; do wait "${pids[i]}" && trained[i]=1 || trained[i]=0; done
+  if [[ ${trained[0]} -eq 1 && ${trained[1]} -eq 1 ]]; then
+    read -r start most steps < <(compare_losses "$run-cpu/metrics.csv" "$run-cuda/metrics.csv" 2>/dev/null)
+    if [[ ${steps:-0} -ne 20 ]] || ! at_most "$start" "$first_tolerance" || ! at_most "$most" "$loss_tolerance"; then
       verdict=failed
     fi
-    row "$1: losses, cuda against cpu" "largest relative difference in step 1: $start (at most $first_tolerance), in \
-$steps steps: $most (at most $loss_tolerance)" "$verdict"
+    row "$1: losses, cuda against cpu" "largest relative difference in step 1: ${start:--} (at most $first_tolerance), \
+in ${steps:-0} steps: ${most:--} (at most $loss_tolerance)" "$verdict"
   fi
-  [[ -e $run-cuda/$newest && -e $run-graph/$newest ]] || return
+  [[ ${trained[1]} -eq 1 && ${trained[2]} -eq 1 ]] || return
   if cmp "$run-cuda/$newest" "$run-graph/$newest" >"$log" 2>&1; then
     row "$1: 20 steps by graph" "the bytes of 20 eager steps" ok
   else
@@ -228,20 +254,26 @@ $steps steps: $most (at most $loss_tolerance)" "$verdict"
 
 # sanitize TOOL WHAT COMMAND...
 sanitize() {
-  local tool=$1 name="compute-sanitizer $1: $2" log code=0 summary verdict=ok
+  local tool=$1 name="compute-sanitizer $1: $2" log code=0 summary found verdict=ok
   log=$(mktemp -p "$scratch")
   shift 2
   echo "gpu_check: $name ..." >&2
   within 75 "$sanitizer" --tool "$tool" --error-exitcode 99 "$@" || code=$?
   summary=$(grep -aE '^=+ .*SUMMARY' "$log" | tail -n 1 | sed 's/^=* *//')
-  case $code in
-    0) ;;
-    75) summary="no time left" verdict=missing ;;
-    99) verdict=failed ;;
-    124 | 137) summary="nothing found in the time there was" verdict=- ;;
-    *) summary=$(explain "$code") verdict=failed ;;
-  esac
-  row "$name" "${summary:-no summary}" "$verdict"
+  found=$(grep -aE -m 1 '^=+ +(Invalid|Error:|Race|.*hazard|Barrier|Misaligned|Program hit)' "$log" | sed 's/^=* *//')
+  if [[ $outcome == left ]]; then
+    summary="no time left" verdict=missing
+  elif [[ -n $found ]]; then # however it ended
+    verdict=failed summary=${summary:-$found}
+  elif [[ $outcome == stopped ]]; then
+    summary="nothing found in the time there was" verdict=-
+  elif [[ $code -ne 0 || -z $summary ]]; then
+    verdict=failed
+    [[ $code -eq 99 && -n $summary ]] || summary=$(explain "$code")
+  elif grep -aqE '^skipped:|No tests ran' "$log"; then
+    summary="nothing was run under it" verdict=missing
+  fi
+  row "$name" "$summary" "$verdict"
 }
 
 check_sanitizer() {
@@ -252,7 +284,7 @@ check_sanitizer() {
     return
   fi
   for tool in memcheck racecheck synccheck; do
-    for recipe in $(recipes); do
+    for recipe in "${recipes[@]}"; do
       sanitize "$tool" "two steps of $recipe" "$build/forger" train "$recipe" --device cuda --data "$data" --size 16 \
         --width 4 --latent 8 --batch 2 --steps 2 --previews 1 --out "$scratch/$tool-$recipe" &
     done
@@ -263,30 +295,53 @@ check_sanitizer() {
   wait
 }
 
-# The lines of bench/compare.py as rows, as they come.
-compare_steps() {  # WORDS...
-  local name figures verdict code
-  if [[ $(left) -le 0 ]]; then
-    row "steps beside PyTorch ($*)" "no time left" missing
+# The lines of bench/compare.py as rows, as they come. A way of PyTorch's that does not work here is no fault of
+# Forger's.
+compare_steps() {  # WHAT WORDS...
+  local what="steps beside PyTorch, $1" said name program ms ratio mib failure pid code=0 rows=0 limit
+  shift
+  limit=$(left)
+  if [[ $limit -le 0 ]]; then
+    row "$what" "no time left" missing
     return
   fi
-  echo "gpu_check: bench/compare.py --device cuda $* ..." >&2
-  timeout -k 5 "$(left)" "$python" "$here/bench/compare.py" --device cuda --forger "$build/bench_train" --rounds 1 "$@" \
-    2>"$log" | step_rows | while IFS=$'\t' read -r name figures verdict; do row "$name" "$figures" "$verdict"; done
-  code=${PIPESTATUS[0]}
-  [[ $code -ne 124 && $code -ne 137 ]] || row "steps beside PyTorch ($*)" "stopped after its time" missing
-  [[ $code -le 1 || $code -eq 124 || $code -eq 137 ]] || row "steps beside PyTorch" "$(explain "$code")" failed
+  echo "gpu_check: $what ..." >&2
+  exec 3< <(exec timeout -k 5 "$limit" "$python" "$here/bench/compare.py" --device cuda --tsv \
+    --forger "$build/bench_train" "$@" 2>"$log")
+  pid=$!
+  : >"$scratch/pid.$pid"
+  while IFS= read -r -u 3 said; do
+    # case, threads, program, ms, ratio, MiB, failure; a tab would not keep empty ones apart
+    IFS=$'\x1f' read -r name _ program ms ratio mib failure <<<"${said//$'\t'/$'\x1f'}"
+    rows=$((rows + 1))
+    if [[ -z $failure ]]; then
+      row "$name, $program" "$ms ms/step, ${ratio:--} x forger, $mib MiB" -
+    elif [[ $program == forger* ]]; then
+      row "$name, $program" "$failure" failed
+    else
+      row "$name, $program" "$failure" missing
+    fi
+  done
+  wait "$pid" || code=$?
+  exec 3<&-
+  rm -f "$scratch/pid.$pid"
+  case $code in
+    0 | 3) [[ $rows -gt 0 ]] || row "$what" "no figures: $(reason)" failed ;;
+    124 | 137) row "$what" "stopped after its time" missing ;;
+    *) row "$what" "exit code $code: $(reason)" failed ;;
+  esac
 }
 
 forger_steps() {  # BATCH
-  local recipe images options name
+  local recipe images options name median
   for recipe in dcgan wgan-gp; do
     for images in "32 1" "64 3"; do
       for options in "" "--graph" "--math tf32" "--graph --math tf32"; do
         name="bench_train $recipe $images 64 $1 50 --device cuda${options:+ $options}"
         # shellcheck disable=SC2086  # images and options are lists of words
         attempt "$name" 30 "$build/bench_train" "$recipe" $images 64 "$1" 50 --device cuda $options || continue
-        row "$name" "$(sed -n 's/.*: median //p' "$log" | tail -n 1)" -
+        median=$(sed -n 's/.*: median //p' "$log" | tail -n 1)
+        [[ -n $median ]] && row "$name" "$median" - || row "$name" "no figure: $(reason)" failed
       done
     done
   done
@@ -300,18 +355,21 @@ check_steps() {  # BATCH
     return
   fi
   for case in "dcgan 32 1" "wgan-gp 32 1" "dcgan 64 3" "wgan-gp 64 3"; do cases+=(--case "$case 64 $1"); done
-  compare_steps "${cases[@]}" --peer "eager fp32" --peer "channels_last fp32" --peer "graph fp32" \
+  compare_steps "batch $1" "${cases[@]}" --peer "eager fp32" --peer "channels_last fp32" --peer "graph fp32" \
     --peer "eager tf32" --peer "channels_last tf32" --peer "graph tf32" --peer "channels_last amp" --peer "graph amp"
 }
 
 check_kernels() {
-  local math name figures
+  local math name figures rows
   for math in fp32 tf32; do
     built "bench_kernels $math" bench_kernels || continue
     attempt "bench_kernels $math" 45 "$build/bench_kernels" --device cuda --math "$math" || continue
+    rows=0
     while IFS=$'\t' read -r name figures; do
+      rows=$((rows + 1))
       row "bench_kernels $math: $name" "$figures" -
     done < <(kernel_rows <"$log")
+    [[ $rows -gt 0 ]] || row "bench_kernels $math" "no figures: $(reason)" failed
   done
 }
 
@@ -321,15 +379,19 @@ row "device, driver, memory" "$gpu" -
 part 150
 check_tests
 part 75
-for recipe in $(recipes); do check_recipe "$recipe"; done
+within 20 "$build/forger" list || true
+mapfile -t recipes < <(sed -n '/^Recipes/,/^$/s/^  \([a-z0-9-]\{1,\}\)  .*/\1/p' "$log")
+[[ ${#recipes[@]} -gt 0 ]] || row "recipes" "forger list names none: $(reason)" failed
+for recipe in "${recipes[@]}"; do check_recipe "$recipe"; done
 part 75
 check_sanitizer
-part 20
+part 60
 with_torch=0
 if within 60 "$python" -c 'import sys, torch; sys.exit(not torch.cuda.is_available())'; then
   with_torch=1
 else
-  row "steps beside PyTorch" "$python has no torch with CUDA: Forger's alone" missing
+  [[ $outcome == ran ]] && why="$python has no torch with CUDA" || why="importing torch took too long"
+  row "steps beside PyTorch" "$why: Forger's alone" missing
 fi
 part 120
 check_steps 64
@@ -339,12 +401,12 @@ part 100
 check_steps 256
 part "$budget"
 if [[ $with_torch -eq 1 ]]; then # each takes a minute to compile
-  compare_steps --case "dcgan 32 1 64 64" --case "wgan-gp 32 1 64 64" --case "dcgan 64 3 64 64" \
+  compare_steps "compiled" --case "dcgan 32 1 64 64" --case "wgan-gp 32 1 64 64" --case "dcgan 64 3 64 64" \
     --peer "compile tf32" --peer "compile amp"
 fi
 line ""
 line "In $SECONDS s of $budget."
-failures=$(grep -c '| failed |$' "$file")
+failures=$(lines_in failures)
 if [[ $failures -gt 0 ]]; then
   echo "gpu_check: $failures failed; the table is in $file, their output in $failed_output" >&2
   exit 1

@@ -57,6 +57,10 @@ unsigned* tickets() {
   return cells;
 }
 
+namespace {
+size_t lasting_bytes = 0;
+}
+
 void* lasting_memory(size_t bytes, std::string_view what) {
   void* memory = nullptr;
   cudaError_t error = cudaMalloc(&memory, bytes);
@@ -71,6 +75,7 @@ void* lasting_memory(size_t bytes, std::string_view what) {
                       "; a smaller --batch or --width needs less");
   }
   check_cuda(error, what);
+  lasting_bytes += bytes;
   return memory;
 }
 
@@ -136,7 +141,9 @@ class GpuRuntime : public DeviceRuntime {
     return memory;
   }
   // Comes from destructors. What fails here has failed before, inside a kernel, and is told by whatever waits for that.
-  void release(void* memory, size_t) override { (void)cudaFree(memory); }
+  void release(void* memory, size_t) override {
+    if (cudaFree(memory) != cudaSuccess) (void)cudaGetLastError();
+  }
 
   void copy(void* to, const void* from, size_t bytes) override {
     refuse_while_recording("a copy to or from the host");
@@ -172,6 +179,7 @@ class GpuRuntime : public DeviceRuntime {
     check_cuda(cudaStreamEndCapture(stream(), &graph), "recording");
     return std::make_unique<RecordedGraph>(graph);
   }
+  size_t own_bytes() const override { return lasting_bytes; }
   void set_random_offset(uint64_t blocks) override {
     launch<set_kernel>({dim3(1), dim3(1)}, blocks, const_cast<uint64_t*>(random_offset()));
   }

@@ -48,7 +48,7 @@ TEST_CASE("list and info, for people and for programs", "[cli]") {
 }
 
 TEST_CASE("output that cannot be written is a failure", "[cli]") {
-  const std::string command = binary() + " list >/dev/full 2>/dev/null";
+  const std::string command = "'" + binary() + "' list >/dev/full 2>/dev/null";
   CHECK(std::system(command.c_str()) >> 8 == 1);  // the exit code is the second byte
 }
 

@@ -1,5 +1,6 @@
 // tests/gpu_check.sh on a machine that has no GPU: stand-ins for what it calls, and what it makes of their answers.
 #include <chrono>
+#include <thread>
 
 #include "tests/apps/program.h"
 #include "tests/catch.h"
@@ -91,12 +92,13 @@ TEST_CASE("gpu_check: what fails is a row that says why, and the rest goes on", 
                                                   "\"$@\" --seed 8;; esac\n" +
                                                   sound.substr(sound.find("exec")));
   machine.program("build/bench_kernels", "echo 'bench_kernels: misaligned address' >&2; exit 1");
+  // compare.py: a figure, a way of PyTorch's that fails, one of Forger's; then it dies.
   machine.program("bin/python3",
                   "[ \"$1\" != -c ] || exit 0\n"
-                  "echo 'case                     program                                ms/step  x forger  peak MiB'\n"
-                  "echo 'dcgan 32 1 64 64         torch 2.11.0 graph amp                   6.212      5.17       707'\n"
-                  "echo 'dcgan 32 1 64 64         torch 2.11.0 compile amp             no compiler here'\n"
-                  "exit 1");
+                  "printf 'dcgan 32 1 64 64\\t2\\ttorch graph amp\\t6.212\\t5.17\\t707\\t\\n'\n"
+                  "printf 'dcgan 32 1 64 64\\t2\\ttorch compile amp\\t\\t\\t\\tno compiler here\\n'\n"
+                  "printf 'dcgan 32 1 64 64\\t2\\tforger fp32\\t\\t\\t\\tillegal address\\n'\n"
+                  "echo Traceback >&2; exit 1");
   const Result result = machine.check();
   INFO(result.err << machine.table());
   CHECK(result.code == 1);
@@ -105,14 +107,70 @@ TEST_CASE("gpu_check: what fails is a row that says why, and the rest goes on", 
         "| tests on the GPU | 1 passed, 1 failed, 0 skipped, 0 left out, of 2 | failed |", "(at most 0.05) | failed |",
         "| dcgan: 20 steps by graph | not the bytes of 20 eager steps: ",
         "| compute-sanitizer memcheck: every op | ERROR SUMMARY: 3 errors | failed |",
-        "| dcgan 32 1 64 64, torch 2.11.0 graph amp | 6.212 ms/step, 5.17 x forger, 707 MiB | - |",
-        "| dcgan 32 1 64 64 | torch 2.11.0 compile amp no compiler here | failed |",
+        "| dcgan 32 1 64 64, torch graph amp | 6.212 ms/step, 5.17 x forger, 707 MiB | - |",
+        "| dcgan 32 1 64 64, torch compile amp | no compiler here | missing |",
+        "| dcgan 32 1 64 64, forger fp32 | illegal address | failed |", "| exit code 1: Traceback | failed |",
         "| bench_kernels fp32 | exit code 1: bench_kernels: misaligned address | failed |"}) {
     INFO(part);
     CHECK(has(machine.table(), part));
   }
   CHECK(has(read_file(machine.folder / "table.log"), "CHECK( 1 == 2 )"));
   CHECK(has(result.err, "failed; the table is in table.md"));
+}
+
+TEST_CASE("gpu_check: what says nothing has failed", "[gpu_check]") {
+  const Machine machine;
+  machine.program("build/test_all", "exit 127");
+  machine.program("bin/compute-sanitizer", "exit 0");
+  machine.program("build/bench_train", "exit 0");
+  machine.program("build/bench_kernels", "exit 0");
+  const Result result = machine.check();
+  INFO(result.err << machine.table());
+  CHECK(result.code == 1);
+  for (const char* part :
+       {"| tests on the GPU | 0 passed, 0 failed, 0 skipped, 0 left out, of 0 | failed |",
+        "| compute-sanitizer synccheck: every op | exit code 0: no output | failed |",
+        "--device cuda | no figure: no output | failed |", "| bench_kernels fp32 | no figures: no output | failed |"}) {
+    INFO(part);
+    CHECK(has(machine.table(), part));
+  }
+  machine.program("build/forger", "exit 0");
+  machine.program("bin/python3", "exit 0");
+  machine.check("GPU_CHECK_SECONDS=30");
+  INFO(machine.table());
+  CHECK(has(machine.table(), "| recipes | forger list names none: no output | failed |"));
+  CHECK(has(machine.table(), "| no figures: no output | failed |"));
+  machine.program("build/forger", "[ \"$1\" != list ] || printf 'Recipes:\\n  dcgan           a GAN\\n'");
+  machine.check("GPU_CHECK_SECONDS=30");
+  INFO(machine.table());
+  CHECK(has(machine.table(), "| dcgan: losses, cuda against cpu | largest relative difference in step 1: - (at most"));
+  CHECK(has(machine.table(), "| dcgan: 20 steps by graph | not the bytes of 20 eager steps: "));
+}
+
+TEST_CASE("gpu_check: a test that is skipped, and one whose exit code is any", "[gpu_check]") {
+  const Machine machine;
+  machine.program("build/test_all",
+                  "case $1 in --list*) printf 'cuda: large\\ncuda: odd\\n';; *large*) echo 'skipped: 8 GiB only';; "
+                  "*odd*) exit 75;; esac");
+  machine.check("GPU_CHECK_SECONDS=3");
+  INFO(machine.table());
+  CHECK(has(machine.table(), "| test: cuda: large | skipped: 8 GiB only | missing |"));
+  CHECK(has(machine.table(), "| test: cuda: odd | exit code 75: no output | failed |"));
+}
+
+TEST_CASE("gpu_check: an interruption ends it, and what it started", "[gpu_check]") {
+  const Machine machine;
+  const std::string mark = machine.folder / "alive";
+  machine.program("build/test_all",
+                  "case $1 in --list*) echo 'cuda: hangs';; *) sleep 3 && touch '" + mark + "';; esac");
+  const Result result =
+      shell("cd '" + machine.folder.path().string() + "' && export PATH=$PWD/bin:$PATH FORGER_BUILD=$PWD/build && '" +
+            (std::filesystem::absolute(FORGER_SOURCE_DIR) / "tests/gpu_check.sh").string() +
+            "' table.md & pid=$!; sleep 1; kill -TERM $pid; wait $pid");
+  CHECK(result.code == 130);
+  CHECK(has(result.err, "interrupted; the table so far is in table.md"));
+  std::this_thread::sleep_for(std::chrono::seconds(3));
+  CHECK_FALSE(std::filesystem::exists(mark));
 }
 
 TEST_CASE("gpu_check: it ends when its time is up, and says what it left out", "[gpu_check]") {
