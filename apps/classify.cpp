@@ -56,10 +56,10 @@ void fit(nn::Module& net, const gan::DataSetPtr& data, int64_t epochs, int64_t b
   const int64_t per_epoch = data->count() / batch, steps = epochs * per_epoch;
   double running = 0;
   for (int64_t step = 0; step < steps; step++) {
-    const auto [images, labels] = loader.next();
-    mirror_some(images, random);
+    const gan::Batch rows = loader.next();
+    mirror_some(rows["image"], random);
     adam.zero_grad();
-    const Tensor loss = cross_entropy(net(images), labels);
+    const Tensor loss = cross_entropy(net(rows["image"]), rows["label"]);
     backward(loss);
     adam.lr = 2e-3 * nn::cosine_schedule(step, steps);
     adam.step();
@@ -101,10 +101,11 @@ int64_t print_classes_of(const std::string& run, int64_t count, nn::Module& net,
                     " pixels, this run makes ", trained.settings.text("size"));
   Random random(1, 3);
   std::vector<int64_t> histogram(static_cast<size_t>(data.classes()));
+  const gan::View view = gan::sampling_view(*trained.recipe);
   constexpr int64_t batch = 100;
   for (int64_t done = 0; done < count; done += batch) {
     const int64_t n = std::min(batch, count - done);
-    for (const double c : classify(net, trained.recipe->generate(trained.recipe->latent(n, random)))) {
+    for (const double c : classify(net, trained.recipe->make(view, view.draw(n, random)).tensors.front().tensor)) {
       histogram[static_cast<size_t>(c)]++;
     }
   }

@@ -77,14 +77,15 @@ gan::Trained load(const Use& use) {
   return trained;
 }
 
-void generate(gan::Recipe& recipe, const Tensor& latent, const std::function<void(const Tensor& samples)>& take) {
-  for (int64_t i = 0; i < latent.size(0); i += generated_at_once)
-    take(recipe.generate(slice(latent, 0, i, std::min(i + generated_at_once, latent.size(0)))));
+void make(gan::Recipe& recipe, const gan::View& view, const gan::Batch& from,
+          const std::function<void(const Tensor& samples)>& take) {
+  for (int64_t i = 0; i < from.rows(); i += made_at_once)
+    take(recipe.make(view, rows_of(from, i, std::min(i + made_at_once, from.rows()))).tensors.front().tensor);
 }
 
-Tensor generate_all(gan::Recipe& recipe, const Tensor& latent) {
+Tensor make_all(gan::Recipe& recipe, const gan::View& view, const gan::Batch& from) {
   std::vector<Tensor> parts;
-  generate(recipe, latent, [&](const Tensor& samples) { parts.push_back(samples); });
+  make(recipe, view, from, [&](const Tensor& samples) { parts.push_back(samples); });
   return concat(parts, 0);
 }
 

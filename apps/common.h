@@ -61,10 +61,11 @@ gan::Trained load(const Use& use);                 // says on standard error wha
 // Samples are drawn from their own stream, so that `--seed 0` does not replay the first latents of a training run.
 inline Random sampling_random(int64_t seed) { return Random(static_cast<uint64_t>(seed), /*stream=*/0x73616d706c65); }
 
-// Latents pass through the generator in pieces of this many: memory stays bounded for any --count.
-constexpr int64_t generated_at_once = 64;
-void generate(gan::Recipe& recipe, const Tensor& latent, const std::function<void(const Tensor& samples)>& take);
-Tensor generate_all(gan::Recipe& recipe, const Tensor& latent);
+// What a view makes, in pieces of so many rows: memory stays bounded for any --count.
+constexpr int64_t made_at_once = 64;
+void make(gan::Recipe& recipe, const gan::View& view, const gan::Batch& from,
+          const std::function<void(const Tensor& samples)>& take);
+Tensor make_all(gan::Recipe& recipe, const gan::View& view, const gan::Batch& from);
 
 // The text of a JSON value, whatever bytes its names and strings have (file names may be no UTF-8: core/utf8.h).
 std::string written(const nlohmann::ordered_json& value, int indent = -1);

@@ -38,19 +38,34 @@ void append_walk(std::vector<Tensor>& path, const Tensor& a, const Tensor& b, in
   for (int64_t i = 0; i < steps; i++) path.push_back(slerp(a, b, static_cast<double>(i) / last));
 }
 
+// Of integers, such as classes: those at the beginning of each walk, all along it.
+Tensor held(const Tensor& drawn, int64_t columns, int64_t rows, bool loop) {
+  const Tensor numbers = to(drawn, Device::cpu), all({rows * columns}, DType::i64);
+  for (int64_t row = 0; row < rows; row++)
+    std::fill_n(all.data<int64_t>() + row * columns, columns, numbers.data<int64_t>()[loop ? row : 2 * row]);
+  return all;
+}
+
 // Each row of the grid walks between two latents of its own; the frames pass through `rows` latents and return to the
 // first, so that they loop.
-Tensor latents(gan::Recipe& recipe, const WalkOptions& options) {
+gan::Batch walks(const gan::View& view, const WalkOptions& options) {
   const bool loop = !options.frames.empty();
   const int64_t ends = loop ? options.rows : 2 * options.rows;
   Random random = sampling_random(options.use.seed);
-  const Tensor drawn = recipe.latent(ends, random);
-  std::vector<Tensor> path;
-  for (int64_t row = 0; row < options.rows; row++) {
-    const int64_t from = loop ? row : 2 * row, to = (from + 1) % ends;
-    append_walk(path, slice(drawn, 0, from, from + 1), slice(drawn, 0, to, to + 1), options.columns, !loop);
+  gan::Batch all;
+  for (const auto& [name, drawn] : view.draw(ends, random).tensors) {
+    if (drawn.dtype() == DType::i64) {  // a class: there is nothing between two of them
+      all.add(name, held(drawn, options.columns, options.rows, loop));
+      continue;
+    }
+    std::vector<Tensor> path;
+    for (int64_t row = 0; row < options.rows; row++) {
+      const int64_t from = loop ? row : 2 * row, to = (from + 1) % ends;
+      append_walk(path, slice(drawn, 0, from, from + 1), slice(drawn, 0, to, to + 1), options.columns, !loop);
+    }
+    all.add(name, concat(path, 0));
   }
-  return concat(path, 0);
+  return all;
 }
 
 int interpolate(const WalkOptions& options) {
@@ -58,13 +73,14 @@ int interpolate(const WalkOptions& options) {
   gan::Trained trained = load(options.use);
   const bool single = options.frames.empty();
   check_not_data(single ? "--out" : "--frames", single ? options.out : options.frames, trained.settings);
-  const Tensor path = latents(*trained.recipe, options);
+  const gan::View view = gan::sampling_view(*trained.recipe);
+  const gan::Batch path = walks(view, options);
   if (options.frames.empty()) {
-    write_picture(options.out, gan::picture(generate_all(*trained.recipe, path), options.columns));
+    write_picture(options.out, gan::picture(make_all(*trained.recipe, view, path), options.columns));
     return exit_done;
   }
   NumberedPictures frames(options.frames, "frame", options.force);
-  generate(*trained.recipe, path, [&](const Tensor& samples) { frames.add(samples); });
+  make(*trained.recipe, view, path, [&](const Tensor& samples) { frames.add(samples); });
   std::cout << options.frames << ": " << frames.count() << " frames\n";
   return exit_done;
 }

@@ -18,7 +18,7 @@ void print_text() {
   for (const gan::RecipeEntry& recipe : gan::recipes()) {
     print_entry(recipe.name, recipe.title);
     print_entry("", recipe.citation);
-    print_entry("", "takes " + recipe.data);
+    print_entry("", "takes " + recipe.data + ": " + gan::data_for(recipe));
   }
   std::cout << "\nData (--data):\n";
   for (const gan::DataSource& source : gan::data_sources()) print_entry(source.name, source.help);

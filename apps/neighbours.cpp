@@ -22,7 +22,8 @@ int neighbours(const NeighboursOptions& options) {
   check_picture_name("--out", options.out);
   gan::Trained trained = load(options.use);
   Random random = sampling_random(options.use.seed);
-  const Tensor samples = to(generate_all(*trained.recipe, trained.recipe->latent(options.count, random)), Device::cpu);
+  const gan::View view = gan::sampling_view(*trained.recipe);
+  const Tensor samples = to(make_all(*trained.recipe, view, view.draw(options.count, random)), Device::cpu);
   const gan::DataSetPtr data = gan::data_of(trained.settings);
   const Tensor train = metrics::as_tensor(metrics::pictures_of(data, data->name()), 0, data->count());
   constexpr int64_t shift = 3;

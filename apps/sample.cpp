@@ -26,7 +26,8 @@ int sample(const SampleOptions& options) {
 
   Random random = sampling_random(options.use.seed);
   gan::PictureBuilder picture(options.count, options.columns);
-  generate(*trained.recipe, trained.recipe->latent(options.count, random), [&](const Tensor& samples) {
+  const gan::View view = gan::sampling_view(*trained.recipe);
+  make(*trained.recipe, view, view.draw(options.count, random), [&](const Tensor& samples) {
     if (each) each->add(samples);
     if (wants_grid) picture.add(samples);
   });

@@ -19,10 +19,10 @@
 #include "core/device.h"
 #include "core/graph.h"
 #include "core/profile.h"
-#include "gan/networks.h"
+#include "gan/networks/dcgan.h"
 #include "gan/objectives.h"
 #include "gan/penalties.h"
-#include "gan/update.h"
+#include "gan/player.h"
 #include "kernels/simt/runtime.h"
 
 using namespace forger;
@@ -82,7 +82,7 @@ Options parse(const std::vector<std::string>& arguments) {
   if (plain.size() > 6) o.threads = positive(plain[6], "THREADS");
   check<UsageError>(!o.count || o.device == Device::simt, "--count needs --device simt");
   check<UsageError>(!o.profile || o.device == Device::cpu, "--profile needs --device cpu");
-  require_dcgan_images("bench_train", {o.size, o.size, o.channels});
+  require_images("bench_train", {o.size, o.size, o.channels});
   return o;
 }
 
@@ -123,7 +123,7 @@ class Bench {
     const Tensor a = random_.uniform({batch_}, 0, 1, DType::f32, device_);
     minimise(*optimizer_d_,
              {[&] { return objective_.d_fake((*d_)(fake)); }, [&] { return objective_.d_real((*d_)(real_)); },
-              [&] { return gradient_penalty(*d_, real_, fake, a, 10); }});
+              [&] { return gradient_penalty([&](const Tensor& x) { return (*d_)(x); }, real_, fake, a, 10); }});
   }
 
   Random random_{0};

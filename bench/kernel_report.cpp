@@ -22,8 +22,8 @@
 #include <vector>
 
 #include "gan/data.h"
+#include "gan/player.h"
 #include "gan/recipe.h"
-#include "gan/update.h"
 #include "kernels/simt/runtime.h"
 
 namespace {
@@ -136,10 +136,10 @@ void run_step(const char* name) {
   for (const auto& [key, value] : {std::pair{"device", "simt"}, {"width", "16"}, {"batch", "2"}, {"n_critic", "1"}}) {
     settings.set(key, value);
   }
-  const auto recipe = gan::find_recipe(name).make(settings, {32, 32, 1});
+  const auto recipe = gan::find_recipe(name).make(settings, {{.name = "image", .sample = {32, 32, 1}}});
   Random random(0);
   const gan::UncheckedUpdates unchecked;
-  recipe->step([&] { return gan::Loader::Batch{to(random.uniform({2, 32, 32, 1}, -1, 1), Device::simt), Tensor()}; });
+  recipe->step([&] { return gan::Batch().add("image", to(random.uniform({2, 32, 32, 1}, -1, 1), Device::simt)); });
 }
 
 int report(bool check_only) {

@@ -9,27 +9,29 @@
 #include <functional>
 #include <memory>
 #include <mutex>
+#include <span>
 #include <string>
 #include <thread>
 #include <vector>
 
 #include "core/error.h"
 #include "core/tensor.h"
+#include "gan/batch.h"
 #include "gan/settings.h"
 
 namespace forger::gan {
 
+struct Domain;
+
 class DataSet {
  public:
   virtual ~DataSet() = default;
-  virtual int64_t count() const = 0;
-  virtual Shape sample() const = 0;  // (H, W, C) of images, (2) of points; values in [-1, 1] for images
-  // Writes sample i, sample().numel() floats. Called from the loader's thread; must be thread-safe. DataError when it
-  // can't be read.
-  virtual void read(int64_t i, float* out) const = 0;
-  virtual int64_t classes() const { return 0; }  // 0: no labels
-  virtual int64_t label(int64_t) const { return 0; }
-  virtual std::string class_name(int64_t c) const { return std::to_string(c); }
+  virtual int64_t count() const = 0;  // rows
+  // What a row holds: "image" (H, W, C) in [-1, 1], "point" (2), "label", ... Always the same.
+  virtual const Columns& columns() const = 0;
+  // Writes row i: cells[k] takes the elements of column k; null where they are not wanted. Called from the loader's
+  // thread; must be thread-safe. DataError when the row can't be read.
+  virtual void read_row(int64_t i, std::span<void* const> cells) const = 0;
   virtual std::string name() const = 0;
   // A line for people: how many of what, in which classes, and what was left out.
   virtual std::string about() const { return text(count(), " samples of ", sample()); }
@@ -40,8 +42,23 @@ class DataSet {
   virtual std::vector<Broken> broken() const { return {}; }
   // Hex digest (FNV-1a 64) of the contents, or of file names and sizes for folders: recorded in config.toml.
   virtual std::string hash() const = 0;
+  // Sets that stand side by side without belonging together, each to be drawn in an order of its own; none for a set
+  // that is one.
+  virtual std::vector<Domain> domains() const { return {}; }
+
+  // ---- of the first column, and of the column "label" ----
+  Shape sample() const { return columns().front().sample; }
+  void read(int64_t i, float* out) const;
+  int64_t classes() const;  // 0: no labels
+  int64_t label(int64_t i) const;
+  const std::string& class_name(int64_t c) const;
 };
 using DataSetPtr = std::shared_ptr<const DataSet>;
+
+struct Domain {
+  std::string name;  // "a": its columns are "a.image", ... in batches; "" where there is but one
+  DataSetPtr data;
+};
 
 enum class Subset : uint8_t { train, test };
 
@@ -67,6 +84,7 @@ DataOptions data_options(const Settings& settings);
 struct DataSource {
   std::string name;                                      // what a spec begins with
   std::string help;                                      // one line: the spec and what it is
+  std::vector<std::string> gives;                        // the columns of its rows, as far as they have them
   std::function<bool(const std::string& spec)> accepts;  // whether the spec is this source's
   // 28-pixel sets are padded to 32 with the background, larger sizes are bilinear resizes.
   std::function<DataSetPtr(const std::string& spec, const DataOptions& options, Subset subset)> open;
@@ -81,26 +99,25 @@ const std::vector<DataSource>& data_sources();  // sorted by name
 // UsageError for an unknown spec (lists what there is), DataError when the files are missing or broken.
 DataSetPtr open_data(const std::string& spec, const DataOptions& options = {}, Subset subset = Subset::train);
 
+// Rows first ... first + rows - 1, of these columns; of all where none are named.
+Batch read_rows(const DataSet& data, int64_t first, int64_t rows, const std::vector<std::string>& columns = {});
+
 bool is_data_name(const std::string& word);          // "fashion-mnist": a folder of that name is "./fashion-mnist"
 std::string absolute_spec(const std::string& spec);  // every path in it made absolute
 std::vector<std::string> paths_in(const std::string& spec);  // as they stand in it
 
-// Batches of a data set in an order that is a pure function of (seed, epoch): its whole state is the number of samples
-// drawn, which a checkpoint holds. A thread reads ahead. The last samples of an epoch that do not fill a batch are
-// followed by the first ones of the next.
+// Batches of a data set in an order that is a pure function of (seed, epoch): its whole state is the number of rows
+// drawn, which a checkpoint holds. Where the set consists of domains, each has such an order of its own. A thread reads
+// ahead. The last rows of an epoch that do not fill a batch are followed by the first ones of the next.
 class Loader {
  public:
-  // prefetch: batches read ahead, at least 1. UsageError when batch > data->count().
+  // prefetch: batches read ahead, at least 1. UsageError when batch is more than a domain has.
   Loader(DataSetPtr data, int64_t batch, uint64_t seed, uint64_t drawn = 0, int prefetch = 4);
   ~Loader();
   Loader(const Loader&) = delete;
   Loader& operator=(const Loader&) = delete;
-  struct Batch {
-    Tensor images;  // (batch, H, W, C) or (batch, 2), float32
-    Tensor labels;  // i64 (batch); undefined without labels
-  };
   Batch next();                              // rethrows an error of the reading thread, now and on every later call
-  uint64_t drawn() const { return drawn_; }  // samples handed out, read-ahead not counted
+  uint64_t drawn() const { return drawn_; }  // rows handed out, read-ahead not counted
   const DataSet& data() const { return *data_; }
 
  private:

@@ -229,6 +229,42 @@ Image picture(const Tensor& samples, int64_t columns) {
   return builder.picture();
 }
 
+Image picture(const Batch& made, int64_t columns) {
+  std::vector<Tensor> images;
+  int64_t channels = 0;
+  for (const auto& [name, tensor] : made.tensors) {
+    if (tensor.rank() != 4) continue;
+    images.push_back(to(tensor, Device::cpu));
+    channels = std::max(channels, tensor.size(3));
+  }
+  if (images.empty()) return picture(to(made.tensors.front().tensor, Device::cpu), columns);
+  for (Tensor& image : images) {
+    if (image.size(3) < channels) image = broadcast_to(image, {image.size(0), image.size(1), image.size(2), channels});
+  }
+  return picture(images.size() == 1 ? images.front() : concat(images, 2), columns);
+}
+
+Image stacked(const std::vector<Image>& images) {
+  Image all;
+  all.height = -border;
+  all.channels = 1;
+  for (const Image& image : images) {
+    all.height += image.height + border;
+    all.width = std::max(all.width, image.width);
+    all.channels = std::max(all.channels, image.channels);
+  }
+  all = blank(all.height, all.width, all.channels);
+  int64_t top = 0;
+  for (const Image& each : images) {
+    const Image image = with_channels(each, all.channels);
+    const int64_t bytes = image.width * image.channels;
+    for (int64_t row = 0; row < image.height; row++)
+      std::copy_n(&image.pixels[static_cast<size_t>(row * bytes)], bytes, pixel(all, top + row, 0));
+    top += image.height + border;
+  }
+  return all;
+}
+
 void PictureBuilder::add(const Tensor& samples) {
   check<ShapeError>(added_ + samples.size(0) <= count_, "[picture] more than ", count_, " samples");
   if (samples.rank() == 2) {

@@ -4,6 +4,7 @@
 #include <vector>
 
 #include "core/tensor.h"
+#include "gan/batch.h"
 
 namespace forger::gan {
 
@@ -34,6 +35,11 @@ Image scatter(const Tensor& points, double extent, int64_t side = 256);
 // Either of the two, whichever the samples are; columns 0 makes the grid about square. Points are shown over [-5, 5]^2,
 // which holds all of the mixtures.
 Image picture(const Tensor& samples, int64_t columns = 0);
+
+// Of what a view made: what it holds of images stands side by side, row by row.
+Image picture(const Batch& made, int64_t columns = 0);
+// One below the other.
+Image stacked(const std::vector<Image>& images);
 
 // The same, of `count` samples that come in batches: what is kept of an image are its 8-bit pixels in the grid.
 class PictureBuilder {

@@ -4,7 +4,8 @@
 
 namespace forger::gan {
 
-Tensor gradient_penalty(nn::Module& critic, const Tensor& real, const Tensor& fake, const Tensor& a, double lambda) {
+Tensor gradient_penalty(const std::function<Tensor(const Tensor&)>& critic, const Tensor& real, const Tensor& fake,
+                        const Tensor& a, double lambda) {
   Tensor between;
   {
     const NoGrad no_grad;

@@ -2,7 +2,9 @@
 
 #include <algorithm>
 
+#include "core/autograd.h"
 #include "core/device.h"
+#include "gan/data.h"
 
 namespace forger::gan {
 namespace {
@@ -14,16 +16,85 @@ std::vector<RecipeEntry>& registry() {
 
 }  // namespace
 
-Scalars look_at(const Readings& readings) {
-  Scalars scalars;
-  for (const auto& [name, value] : readings) scalars.push_back({name, value.item()});
-  return scalars;
-}
-
 Recipe::Recipe(const Settings& settings)
     : random_(static_cast<uint64_t>(settings.integer("seed"))), device_(find_device(settings.text("device"))) {}
 
-Tensor Recipe::discriminate(const Tensor&) { return {}; }
+Batch Recipe::make(const View& view, const Batch& from) {
+  const NoGrad no_grad;
+  for (const Network& network : networks_) network.module->eval();
+  Batch made = view.make(to(from, device_));
+  for (const Network& network : networks_) network.module->train();
+  return made;
+}
+
+std::shared_ptr<Player> Recipe::player(const std::string& name, const std::vector<std::string>& of,
+                                       const Settings& settings, const std::string& rate) {
+  nn::NamedTensors parameters;
+  for (const Network& network : networks_) {
+    if (std::ranges::find(of, network.name) == of.end()) continue;
+    const nn::NamedTensors own = network.module->parameters();
+    for (const nn::Named& p : own)
+      parameters.push_back({of.size() > 1 ? network.name + "." + p.name : p.name, p.tensor});
+  }
+  const kernels::AdamSettings adam{.lr = settings.number(rate.empty() ? "lr_" + name : rate),
+                                   .beta1 = settings.number("beta1"),
+                                   .beta2 = settings.number("beta2")};
+  players_.push_back(std::make_shared<Player>(name, std::make_shared<nn::Adam>(parameters, adam)));
+  return players_.back();
+}
+
+Tensor Recipe::memory(const std::string& name, const Tensor& value) {
+  memories_.push_back({name, to(value, device_)});
+  return memories_.back().tensor;
+}
+
+const View* find_view(const std::vector<View>& views, const std::string& name) {
+  const auto found = std::ranges::find(views, name, &View::name);
+  return found == views.end() ? nullptr : &*found;
+}
+
+View sampling_view(Recipe& recipe) {
+  for (View& view : recipe.views())
+    if (view.draw) return view;
+  throw UsageError("this system makes nothing from noise alone: it has no samples");
+}
+
+namespace {
+
+// Whether one of the sets that `needs` lists, with "or" between, is among the columns.
+bool fits(const std::vector<std::string>& needs, const std::vector<std::string>& columns) {
+  bool all = true;
+  for (const std::string& need : needs) {
+    if (need == "or" && all) return true;
+    all = need == "or" || (all && std::ranges::find(columns, need) != columns.end());
+  }
+  return all;
+}
+
+}  // namespace
+
+std::string data_for(const RecipeEntry& recipe) {
+  std::string names;
+  for (const DataSource& source : data_sources())
+    if (fits(recipe.needs, source.gives)) names += (names.empty() ? "" : ", ") + source.name;
+  return names;
+}
+
+void require_fit(const RecipeEntry& recipe, const std::string& data, const Columns& columns) {
+  std::vector<std::string> names;
+  std::string needs;
+  for (const Column& column : columns) names.push_back(column.name);
+  for (const std::string& need : recipe.needs) needs += " " + need;
+  check<UsageError>(fits(recipe.needs, names), recipe.name, " needs", needs, "; ", data, " has ", names_of(columns),
+                    "; what would do: --data ", data_for(recipe));
+}
+
+const Column& need_column(const Settings& settings, const Columns& columns, const std::string& name) {
+  const Column* column = find_column(columns, name);
+  check<UsageError>(column != nullptr, settings.text("recipe"), " needs ", name, "; ", settings.text("data"), " has ",
+                    names_of(columns));
+  return *column;
+}
 
 RegisterRecipe::RegisterRecipe(RecipeEntry entry) {
   auto& entries = registry();

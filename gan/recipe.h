@@ -1,71 +1,101 @@
-// A recipe is a system's algorithm box, runnable: its networks, what one training step does, which numbers it reports.
-// The trainer owns all the rest: the loop, checkpoints, previews, averages, data order, failure watch.
+// A recipe is a system's algorithm box, runnable: its networks, what one training step does, which numbers it reports,
+// what can be looked at. The trainer owns all the rest: the loop, checkpoints, previews, averages, data order, failure
+// watch.
 //
 // A recipe is one file in gan/recipes/: a class and one `static const RegisterRecipe` line.
 #pragma once
 #include <functional>
 #include <memory>
 #include <string>
+#include <utility>
 #include <vector>
 
-#include "gan/data.h"
+#include "gan/batch.h"
+#include "gan/player.h"
 #include "gan/settings.h"
-#include "nn/optim.h"
 
 namespace forger::gan {
 
-struct Reading {
-  const char* name;  // a column of metrics.csv: "loss_d", "loss_g", "grad_norm_d", ...
-  Tensor value;      // a scalar on the device, not yet looked at
-};
-using Readings = std::vector<Reading>;  // always the same names in the same order for one recipe
+using NextBatch = std::function<Batch()>;  // on the recipe's device
 
-struct Scalar {  // the same, looked at
-  const char* name;
-  double value;
+// Something that a trained system makes: samples from noise, pictures from pictures, a verdict on them.
+struct View {
+  std::string name;                     // "sample", "translate", "reconstruct", "judge"
+  std::vector<std::string> given = {};  // columns of the data that it starts from
+  // Its noise and codes, n rows; null where it has none.
+  std::function<Batch(int64_t n, Random& random)> draw = {};
+  // From what was drawn and what was given, on the recipe's device. What stands first in the result is what it makes.
+  std::function<Batch(const Batch& from)> make = {};
+  // Its first result should be distributed as this column of the data: what scores compare. Empty: nothing is scored.
+  std::string like = {};
 };
-using Scalars = std::vector<Scalar>;
-Scalars look_at(const Readings& readings);  // waits for the device
 
 class Recipe {
  public:
   virtual ~Recipe() = default;
 
-  // One training step: draws as many batches as it needs, always the same number. It reads nothing from the device and
-  // decides nothing by values, so that it can be recorded and replayed.
-  virtual Readings step(const std::function<Loader::Batch()>& next_batch) = 0;
-  virtual Tensor latent(int64_t n, Random& random) = 0;  // (n, ...): what `generate` takes
-  // Samples for latents: (n, H, W, C) in [-1, 1], or (n, 2). Evaluation mode, nothing recorded.
-  virtual Tensor generate(const Tensor& latent) = 0;
-  // What the discriminator says of samples: (n), the higher the more it takes them for real. Undefined where a recipe
-  // has none. Evaluation mode, nothing recorded.
-  virtual Tensor discriminate(const Tensor& samples);
+  // One training step: draws as many batches as it needs, always the same number, and gives the same readings in the
+  // same order. It reads nothing from the device and decides nothing by values, so that it can be recorded and
+  // replayed.
+  virtual Readings step(const NextBatch& next) = 0;
+  // The first one that draws is what `forger sample` shows.
+  virtual std::vector<View> views() = 0;
 
-  // Networks and optimisers by name, in a fixed order: what is averaged, checkpointed and resumed.
-  struct Part {
+  // What a view makes of a batch, which may lie anywhere: in evaluation mode, nothing recorded.
+  Batch make(const View& view, const Batch& from);
+
+  // What was registered, in that order: what is checkpointed, resumed, moved and averaged.
+  struct Network {
     std::string name;  // "g", "d"
     std::shared_ptr<nn::Module> module;
-    std::shared_ptr<nn::Optimizer> optimizer;  // null for a network that is not trained
-    bool averaged = false;                     // keeps an exponential moving average (generators)
+    bool averaged = false;  // keeps an exponential moving average (generators)
   };
-  virtual std::vector<Part> parts() const = 0;
+  const std::vector<Network>& networks() const { return networks_; }
+  const std::vector<std::shared_ptr<Player>>& players() const { return players_; }
+  const nn::NamedTensors& memories() const { return memories_; }
 
   Random& random() { return random_; }  // all randomness of training; its counter is checkpointed
+  Device device() const { return device_; }
 
  protected:
   explicit Recipe(const Settings& settings);
+
+  // Networks are built on the CPU, so that their first weights are the same for every device, and moved from there.
+  template <class M>
+  std::shared_ptr<M> network(const std::string& name, std::shared_ptr<M> module, bool averaged = false) {
+    module->to(device_);
+    networks_.push_back({name, module, averaged});
+    return module;
+  }
+  // Adam over the parameters of these networks, by the settings lr_NAME, beta1 and beta2; `rate` names another lr.
+  std::shared_ptr<Player> player(const std::string& name, const std::vector<std::string>& of, const Settings& settings,
+                                 const std::string& rate = "");
+  // State besides weights: replay pools, old copies. Written in place.
+  Tensor memory(const std::string& name, const Tensor& value);
+
   Random random_;
-  Device device_;  // networks live there, latents and batches come from there
+  Device device_;  // networks live there, batches come from there
+
+ private:
+  std::vector<Network> networks_;
+  std::vector<std::shared_ptr<Player>> players_;
+  nn::NamedTensors memories_;
 };
 
+// The view of that name; null when there is none.
+const View* find_view(const std::vector<View>& views, const std::string& name);
+// The first one that draws. UsageError when the recipe has none.
+View sampling_view(Recipe& recipe);
+
 struct RecipeEntry {
-  std::string name;               // "dcgan"
-  std::string title;              // "Deep convolutional GAN"
-  std::string citation;           // "Radford, Metz, Chintala 2016, arXiv:1511.06434"
-  std::string data;               // what it takes: "images of 32 or 64 pixels"
-  std::vector<Setting> settings;  // its own, and its defaults for common ones
-  // sample: shape of one sample of the data set. UsageError when the recipe cannot take it.
-  std::function<std::unique_ptr<Recipe>(const Settings& settings, const Shape& sample)> make;
+  std::string name;                // "dcgan"
+  std::string title;               // "Deep convolutional GAN"
+  std::string citation;            // "Radford, Metz, Chintala 2016, arXiv:1511.06434"
+  std::string data;                // what it takes: "images of 32 or 64 pixels"
+  std::vector<std::string> needs;  // the columns that it learns from; with several sets of them, separated by "or"
+  std::vector<Setting> settings;   // its own, and its defaults for common ones
+  // UsageError when the recipe cannot take rows of these columns.
+  std::function<std::unique_ptr<Recipe>(const Settings& settings, const Columns& columns)> make;
 };
 struct RegisterRecipe {
   explicit RegisterRecipe(RecipeEntry entry);
@@ -73,5 +103,17 @@ struct RegisterRecipe {
 const std::vector<RecipeEntry>& recipes();                // sorted by name
 const RecipeEntry& find_recipe(const std::string& name);  // UsageError lists them
 Settings settings_for(const RecipeEntry& recipe);         // common ones with the recipe's over them
+
+// A RecipeEntry's `make` for a class R(settings, columns).
+template <class R>
+std::unique_ptr<Recipe> make_recipe(const Settings& settings, const Columns& columns) {
+  return std::make_unique<R>(settings, columns);
+}
+// UsageError that says which data would do, unless rows of these columns are enough for the recipe.
+void require_fit(const RecipeEntry& recipe, const std::string& data, const Columns& columns);
+// The sources whose rows are, "fashion-mnist, folder, ...".
+std::string data_for(const RecipeEntry& recipe);
+// The column that a recipe needs; UsageError "sngan needs image; ring8 has point and label" when there is none.
+const Column& need_column(const Settings& settings, const Columns& columns, const std::string& name);
 
 }  // namespace forger::gan

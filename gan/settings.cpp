@@ -312,7 +312,7 @@ bool is_run_config(const std::string& path) {
   try {
     const toml::table file = toml::parse(read_whole(path));
     const auto holds = [&](const char* key) { return file[key].is_string(); };
-    return holds("recipe") && holds("version") && holds("data_hash") && holds("sample_shape");
+    return holds("recipe") && holds("version") && holds("data_hash") && holds("columns");
   } catch (const toml::parse_error&) {
     return false;
   } catch (const UsageError&) {  // not readable

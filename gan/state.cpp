@@ -36,10 +36,11 @@ Settings of_the_result(const Settings& settings) {
 
 }  // namespace
 
-State::State(const Settings& settings, const Shape& sample)
-    : name_(settings.text("recipe")), recipe_(find_recipe(name_).make(settings, sample)), parts_(recipe_->parts()) {
-  for (const auto& part : parts_)
-    averages_.push_back(part.averaged ? std::make_unique<nn::Ema>(*part.module, settings.number("ema")) : nullptr);
+State::State(const Settings& settings, const Columns& columns)
+    : name_(settings.text("recipe")), recipe_(find_recipe(name_).make(settings, columns)) {
+  for (const auto& network : recipe_->networks())
+    averages_.push_back(network.averaged ? std::make_unique<nn::Ema>(*network.module, settings.number("ema"))
+                                         : nullptr);
 }
 
 void State::update_averages() {
@@ -54,11 +55,13 @@ void State::swap_averages() {
 
 nn::Checkpoint State::handles() const {
   nn::Checkpoint result;
-  for (size_t i = 0; i < parts_.size(); i++) {
-    result.add(parts_[i].name, parts_[i].module->state());
-    if (parts_[i].optimizer) result.add(parts_[i].name + "_optimizer", parts_[i].optimizer->state());
-    if (averages_[i]) result.add(parts_[i].name + "_average", averages_[i]->state());
+  const auto& networks = recipe_->networks();
+  for (size_t i = 0; i < networks.size(); i++) {
+    result.add(networks[i].name, networks[i].module->state());
+    if (averages_[i]) result.add(networks[i].name + "_average", averages_[i]->state());
   }
+  for (const auto& player : recipe_->players()) result.add(player->name() + "_optimizer", player->optimizer().state());
+  result.add("memory", recipe_->memories());
   return result;
 }
 
@@ -97,9 +100,10 @@ std::string State::begin_with(const nn::Checkpoint& checkpoint, const std::strin
     if (fits) copy_into(into.tensor, *from, "init-from");
     return fits;
   };
-  for (size_t i = 0; i < parts_.size(); i++) {
-    const std::string& part = parts_[i].name;
-    for (const nn::Named& tensor : parts_[i].module->state()) {
+  const auto& networks = recipe_->networks();
+  for (size_t i = 0; i < networks.size(); i++) {
+    const std::string& part = networks[i].name;
+    for (const nn::Named& tensor : networks[i].module->state()) {
       const std::string name = part + "." + tensor.name;
       wanted++;
       if (take(tensor, name)) {
@@ -111,7 +115,7 @@ std::string State::begin_with(const nn::Checkpoint& checkpoint, const std::strin
     }
     if (!averages_[i]) continue;
     // Where there is no average to begin with, the average begins with the weights.
-    const nn::NamedTensors own = parts_[i].module->state();
+    const nn::NamedTensors own = networks[i].module->state();
     for (const nn::Named& tensor : averages_[i]->state()) {
       if (take(tensor, part + "_average." + tensor.name)) continue;
       for (const nn::Named& weight : own)
@@ -166,7 +170,7 @@ Settings run_settings(const RecipeEntry& recipe) {
   settings.add(
       {.key = "data_left_out", .value = "", .help = "of it: unreadable files, // between", .group = found_out});
   settings.add({.key = "data_hash", .value = "", .help = "hash of the data set", .group = found_out});
-  settings.add({.key = "sample_shape", .value = "", .help = "of one sample of the data", .group = found_out});
+  settings.add({.key = "columns", .value = "", .help = "what a row of the data holds", .group = found_out});
   return settings;
 }
 

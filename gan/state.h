@@ -19,12 +19,11 @@ struct Counters {
 
 class State {
  public:
-  // sample: shape of one sample of the data
-  State(const Settings& settings, const Shape& sample);
+  // columns: of the data
+  State(const Settings& settings, const Columns& columns);
 
   Recipe& recipe() const { return *recipe_; }
   std::unique_ptr<Recipe> take_recipe() { return std::move(recipe_); }
-  const std::vector<Recipe::Part>& parts() const { return parts_; }
   void update_averages();
   void swap_averages();  // of networks and their averages; a second call swaps back
 
@@ -41,8 +40,7 @@ class State {
   nn::Checkpoint handles() const;  // to everything that training writes; loading copies into them
   std::string name_;
   std::unique_ptr<Recipe> recipe_;
-  std::vector<Recipe::Part> parts_;
-  std::vector<std::unique_ptr<nn::Ema>> averages_;  // one per part, null where nothing is averaged
+  std::vector<std::unique_ptr<nn::Ema>> averages_;  // one per network, null where nothing is averaged
 };
 
 // Scope: the averages in place of the networks' own weights, whatever happens in it.

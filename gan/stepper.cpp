@@ -2,25 +2,20 @@
 
 #include <optional>
 
-#include "gan/update.h"
+#include "gan/player.h"
 
 namespace forger::gan {
 
 Stepper::Stepper(Recipe& recipe, Loader& loader, Device device, bool graph)
     : recipe_(recipe), loader_(loader), device_(device), graph_(graph) {}
 
-Loader::Batch Stepper::next_batch() {
-  Loader::Batch batch = loader_.next();
-  batch.images = to(batch.images, device_);
-  if (batch.labels.defined()) batch.labels = to(batch.labels, device_);
-  return batch;
-}
+Batch Stepper::next_batch() { return to(loader_.next(), device_); }
 
 Readings Stepper::step(bool checked) {
   if (!graph_) {
     std::optional<UncheckedUpdates> unchecked;
     if (!checked) unchecked.emplace();
-    std::vector<Loader::Batch> batches;
+    std::vector<Batch> batches;
     for (size_t i = 0; i < draws_; i++) batches.push_back(next_batch());
     size_t taken = 0;
     const Readings readings =
@@ -35,13 +30,12 @@ Readings Stepper::step(bool checked) {
       return inputs_.back();
     });
   }
-  for (const Recipe::Part& part : recipe_.parts())
-    if (part.optimizer) part.optimizer->upload_lr();
+  for (const auto& player : recipe_.players()) player->optimizer().upload_lr();
   if (!recorded_) record();
-  for (const Loader::Batch& input : inputs_) {
-    const Loader::Batch batch = loader_.next();
-    copy_into(input.images, batch.images, "next batch");
-    if (input.labels.defined()) copy_into(input.labels, batch.labels, "next batch");
+  for (const Batch& input : inputs_) {
+    const Batch batch = loader_.next();
+    for (size_t k = 0; k < input.tensors.size(); k++)
+      copy_into(input.tensors[k].tensor, batch.tensors[k].tensor, "next batch");
   }
   kernels::DeviceRuntime& runtime = kernels::runtime(device_);
   runtime.set_random_offset(recipe_.random().block - first_block_);

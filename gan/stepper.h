@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "core/graph.h"
+#include "gan/data.h"
 #include "gan/recipe.h"
 
 namespace forger::gan {
@@ -21,7 +22,7 @@ class Stepper {
   Readings step(bool checked);
 
  private:
-  Loader::Batch next_batch();
+  Batch next_batch();
   void record();
 
   Recipe& recipe_;
@@ -29,7 +30,7 @@ class Stepper {
   Device device_;
   bool graph_;
   size_t draws_ = 0;                       // batches of a step, known after the first
-  std::vector<Loader::Batch> inputs_;      // of a recorded step: written in place before each replay
+  std::vector<Batch> inputs_;              // of a recorded step: written in place before each replay
   uint64_t first_block_ = 0, blocks_ = 0;  // of random numbers: where the recorded step began, how many it draws
   Readings readings_;
   std::unique_ptr<RecordedOps> recorded_;

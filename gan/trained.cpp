@@ -12,16 +12,6 @@ namespace {
 
 namespace fs = std::filesystem;
 
-Shape parse_shape(const std::string& written) {  // the inverse of text(shape): "32x32x1"
-  std::vector<int64_t> sizes;
-  std::istringstream in(written);
-  for (std::string part; std::getline(in, part, 'x');) {
-    sizes.push_back(0);
-    check<DataError>(read_number(part, sizes.back()), "the run's sample_shape is '", written, "', not a shape");
-  }
-  return Shape(sizes);
-}
-
 bool is_file(const std::string& path) {
   std::error_code unreadable;
   return fs::is_regular_file(path, unreadable);
@@ -84,7 +74,7 @@ Trained load_trained(const std::string& path, const Place& place, bool averaged)
   }
   move_here(trained.settings, place, trained.notes);
   apply_machine_settings(trained.settings);
-  State state(trained.settings, parse_shape(trained.settings.text("sample_shape")));
+  State state(trained.settings, read_columns(trained.settings.text("columns")));
   trained.step = static_cast<int64_t>(state.load(found.checkpoint, found.path).step);
   if (averaged) state.swap_averages();
   trained.recipe = state.take_recipe();

@@ -6,6 +6,7 @@
 #include <string>
 #include <vector>
 
+#include "gan/data.h"
 #include "gan/recipe.h"
 
 namespace forger::gan {

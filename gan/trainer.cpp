@@ -57,8 +57,13 @@ struct Trainer::Impl {
   Evaluate evaluate;
   std::map<std::string, double> best;  // so far, by score
   std::ofstream log;
-  Tensor preview_latent, preview_reals;
-  std::vector<double> base_rates;  // one per part
+  struct Preview {
+    View view;
+    Batch from;  // always the same
+  };
+  std::vector<Preview> previews;
+  Tensor preview_reals;            // beside the first one
+  std::vector<double> base_rates;  // one per player
   FailureWatch watch;
   double seconds_before = 0;  // of earlier sessions
   int64_t saved_step = -1;
@@ -69,20 +74,32 @@ struct Trainer::Impl {
         folder(claim.folder()),
         observer(std::move(o)),
         data(std::move(d)),
-        state(settings, data->sample()),
+        state(settings, data->columns()),
         steps(settings.integer("steps")),
         schedule(nn::find_schedule(settings.text("schedule"))) {
-    const int64_t count = settings.integer("previews");
-    Random noise(static_cast<uint64_t>(settings.integer("seed")), preview_stream);
-    preview_latent = state.recipe().latent(count, noise);
-    for (const auto& part : state.parts()) base_rates.push_back(part.optimizer ? part.optimizer->lr : 0);
+    for (const auto& player : state.recipe().players()) base_rates.push_back(player->optimizer().lr);
     // Read here, before a run folder is made: an unreadable picture among the first is refused in time.
-    const Shape sample = data->sample();
-    std::vector<int64_t> sizes{std::min(count, data->count())};
-    sizes.insert(sizes.end(), sample.begin(), sample.end());
-    preview_reals = Tensor(Shape(sizes), DType::f32);
-    for (int64_t i = 0; i < preview_reals.size(0); i++) {
-      data->read(i, preview_reals.data<float>() + i * sample.numel());
+    prepare_previews(settings.integer("previews"));
+  }
+
+  void prepare_previews(int64_t count) {
+    Random noise(static_cast<uint64_t>(settings.integer("seed")), preview_stream);
+    DataSetPtr held_out;
+    for (View& view : state.recipe().views()) {
+      if (view.like.empty()) continue;
+      Batch from;
+      if (view.draw) from = view.draw(count, noise);
+      if (!view.given.empty()) {
+        if (!held_out) held_out = open_data(settings.text("data"), data_options(settings), Subset::test);
+        const int64_t rows = view.draw ? count : std::min(count, held_out->count());
+        check<UsageError>(rows <= held_out->count(), "--previews ", count,
+                          " is more than the data holds out: ", held_out->count());
+        for (const nn::Named& column : read_rows(*held_out, 0, rows, view.given).tensors)
+          from.add(column.name, column.tensor);
+      }
+      if (previews.empty() && view.draw)
+        preview_reals = read_rows(*data, 0, std::min(count, data->count()), {view.like}).tensors.front().tensor;
+      previews.push_back({view, from});
     }
   }
 
@@ -150,14 +167,19 @@ struct Trainer::Impl {
 
   void preview() {
     check_in_place();
-    Tensor fakes;
+    if (previews.empty()) return;
+    std::vector<Batch> made;
     {
       const WithAverages averages(state);
-      fakes = state.recipe().generate(preview_latent);
+      for (const Preview& preview : previews) made.push_back(state.recipe().make(preview.view, preview.from));
     }
     const auto step = static_cast<int64_t>(counters.step);
-    write_png(folder.own(folder.sample(step)), picture(fakes));
+    std::vector<Image> pictures;
+    for (const Batch& each : made) pictures.push_back(picture(each));
+    write_png(folder.own(folder.sample(step)), stacked(pictures));
     note(text("step ", step, ": samples ", folder.sample(step)));
+    if (!preview_reals.defined()) return;
+    const Tensor& fakes = made.front().tensors.front().tensor;
     if (const auto warning = watch.look_at_samples(fakes, preview_reals)) warn(text("step ", step, ": ", *warning));
   }
 
@@ -214,9 +236,8 @@ struct Trainer::Impl {
 
   void step(Progress& progress, Speedometer& speed, Clock::time_point start) {
     const double factor = schedule(static_cast<int64_t>(counters.step), steps);
-    for (size_t i = 0; i < state.parts().size(); i++) {
-      if (state.parts()[i].optimizer) state.parts()[i].optimizer->lr = base_rates[i] * factor;
-    }
+    const auto& players = state.recipe().players();
+    for (size_t i = 0; i < players.size(); i++) players[i]->optimizer().lr = base_rates[i] * factor;
     const bool last = counters.step + 1 == static_cast<uint64_t>(steps);
     const bool read = last || (counters.step + 1) % static_cast<uint64_t>(settings.integer("read_every")) == 0;
     try {
@@ -291,7 +312,7 @@ void describe(Settings& settings, const DataSet& data, std::vector<std::string>&
   settings.set("data_path", Value(absolute_spec(settings.text("data"))));
   settings.set("data_about", Value(data.about()));
   settings.set("data_hash", Value(data.hash()));
-  settings.set("sample_shape", Value(text(data.sample())));
+  settings.set("columns", Value(written(data.columns())));
   std::string left_out = settings.text("data_left_out");
   for (const DataSet::Broken& file : data.broken()) {
     left_out += (left_out.empty() ? "" : "//") + file.file;
@@ -340,6 +361,7 @@ Trainer Trainer::start(const Settings& given, RunClaim claim, bool force, Observ
   const DataSetPtr data = open_checked(settings, settings.flag("skip_broken"), observer);
   check<UsageError>(settings.integer("batch") <= data->count(), "--batch ", settings.integer("batch"),
                     " is larger than the data: ", data->name(), " has ", data->count(), " samples");
+  require_fit(find_recipe(settings.text("recipe")), settings.text("data"), data->columns());
   settings.set("version", Value(std::string(FORGER_VERSION)));
   std::vector<std::string> notes;
   describe(settings, *data, notes);

@@ -19,6 +19,7 @@
 #include <string>
 #include <vector>
 
+#include "gan/data.h"
 #include "gan/recipe.h"
 #include "gan/run_folder.h"
 

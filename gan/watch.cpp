@@ -16,7 +16,7 @@ constexpr double alike_share = 0.05;  // of the data's own mean distance
 
 std::optional<std::string> FailureWatch::look(const Scalars& scalars) {
   bool steep = false;
-  const char* whose = "";
+  std::string whose;
   for (const auto& [name, value] : scalars) {
     const std::string_view key = name;
     if (key == "loss_d") steps_at_zero_ = std::abs(value) < zero_loss ? steps_at_zero_ + 1 : 0;

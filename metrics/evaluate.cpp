@@ -380,16 +380,16 @@ std::vector<Score> Evaluation::scores(gan::Recipe& recipe, const std::string& na
 }
 
 Tensor Evaluation::extreme_reals(gan::Recipe& recipe, int64_t count) {
-  const NoGrad no_grad;
   constexpr int64_t at_once = 64;
   const Pictures& reals = impl_->reals;
-  if (2 * count > reals.count) return {};
+  const std::vector<gan::View> views = recipe.views();
+  const gan::View* judge = gan::find_view(views, "judge");
+  if (judge == nullptr || 2 * count > reals.count) return {};
   std::vector<double> verdicts;
   for (int64_t begin = 0; begin < reals.count; begin += at_once) {
     const Tensor images = as_tensor(reals, begin, std::min(begin + at_once, reals.count));
-    const Tensor verdict = recipe.discriminate(images);
-    if (!verdict.defined()) return {};
-    for (const double v : to(verdict, Device::cpu).to_vector()) verdicts.push_back(v);
+    const Tensor verdict = recipe.make(*judge, gan::Batch().add(judge->given.front(), images))["verdict"];
+    for (const double v : verdict.to_vector()) verdicts.push_back(v);
   }
   std::vector<int64_t> order(verdicts.size());
   std::iota(order.begin(), order.end(), int64_t{0});

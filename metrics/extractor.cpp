@@ -134,10 +134,11 @@ Pictures pictures_of(gan::Recipe& recipe, int64_t count, uint64_t seed, const st
   constexpr int64_t at_once = 64;
   constexpr uint64_t stream = 0x6a7564676564;  // "judged": not the latents that training or `forger sample` draws
   Random random(seed, stream);
+  const gan::View view = gan::sampling_view(recipe);
   auto album = std::make_shared<Album>();
   for (int64_t done = 0; done < count;
        done += at_once) {  // whole batches: the first samples do not depend on the count
-    append(*album, recipe.generate(recipe.latent(at_once, random)));
+    append(*album, recipe.make(view, view.draw(at_once, random)).tensors.front().tensor);
     if (ticker) ticker(std::min(done + at_once, count), count);
   }
   return pictures_of(album, count, name);

@@ -25,18 +25,24 @@ void judge_input(const gan::Image& image, int64_t channels, float* out) {
 // A data set of any size, seen through the judge's eyes.
 class Resized : public gan::DataSet {
  public:
-  explicit Resized(gan::DataSetPtr data) : data_(std::move(data)), pictures_(pictures_of(data_, data_->name())) {}
+  explicit Resized(gan::DataSetPtr data) : data_(std::move(data)), pictures_(pictures_of(data_, data_->name())) {
+    std::vector<std::string> names;
+    for (int64_t c = 0; c < data_->classes(); c++) names.push_back(data_->class_name(c));
+    columns_ = gan::image_columns({side, side, data_->sample()[2]}, names);
+  }
   int64_t count() const override { return data_->count(); }
-  Shape sample() const override { return {side, side, data_->sample()[2]}; }
-  void read(int64_t i, float* out) const override { judge_input(pictures_.read(i), sample()[2], out); }
-  int64_t classes() const override { return data_->classes(); }
-  int64_t label(int64_t i) const override { return data_->label(i); }
+  const gan::Columns& columns() const override { return columns_; }
+  void read_row(int64_t i, std::span<void* const> cells) const override {
+    if (cells[0] != nullptr) judge_input(pictures_.read(i), sample()[2], static_cast<float*>(cells[0]));
+    if (cells.size() > 1 && cells[1] != nullptr) *static_cast<int64_t*>(cells[1]) = data_->label(i);
+  }
   std::string name() const override { return data_->name(); }
   std::string hash() const override { return data_->hash(); }
 
  private:
   gan::DataSetPtr data_;
   Pictures pictures_;
+  gan::Columns columns_;
 };
 
 // The machine's own settings for as long as a judge is trained: its weights must not depend on who asks first.
@@ -122,9 +128,9 @@ void Judge::fit(const gan::DataSetPtr& train, uint64_t seed, const Ticker& ticke
   gan::Loader loader(std::make_shared<Resized>(train), batch, seed);
   nn::Adam adam(network_->parameters(), {.lr = 2e-3, .beta1 = 0.9, .beta2 = 0.999});
   for (int64_t step = 0; step < steps; step++) {
-    const auto [images, labels] = loader.next();
+    const gan::Batch rows = loader.next();
     adam.zero_grad();
-    backward(cross_entropy((*network_)(images), labels));
+    backward(cross_entropy((*network_)(rows["image"]), rows["label"]));
     adam.lr = 2e-3 * nn::cosine_schedule(step, steps);
     adam.step();
     if (ticker) ticker(step + 1, steps);

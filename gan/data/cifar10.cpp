@@ -50,6 +50,7 @@ DataSetPtr open(const std::string& spec, const DataOptions& options, Subset subs
 const RegisterDataSource registered{{
     .name = "cifar10",
     .help = "cifar10:DIR: the folder of the binary version's data_batch_1.bin ... test_batch.bin",
+    .gives = {"image", "label"},
     .accepts = [](const std::string& spec) { return spec.starts_with("cifar10:"); },
     .open = open,
     .map_paths = prefixed_path,

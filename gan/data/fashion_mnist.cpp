@@ -30,6 +30,7 @@ DataSetPtr open(const std::string& spec, const DataOptions& options, Subset subs
 const RegisterDataSource registered{{
     .name = "fashion-mnist",
     .help = "fashion-mnist: 70,000 grey 28x28 images of garments in 10 classes",
+    .gives = {"image", "label"},
     .accepts = [](const std::string& spec) { return spec == "fashion-mnist"; },
     .open = open,
 }};

@@ -37,15 +37,15 @@ class Folder : public DataSet {
     check<DataError>(!files_.empty(), "all pictures in '", folder_.string(), "' are left out");
     if (options.check) read_all(options);
     find_size();
-    find_classes();
+    columns_ = image_columns({options_.height, options_.width, channels_}, find_classes());
   }
 
   int64_t count() const override { return std::ssize(files_); }
-  Shape sample() const override { return {options_.height, options_.width, channels_}; }
-  void read(int64_t i, float* out) const override { to_sample(cached(static_cast<size_t>(i)), out); }
-  int64_t classes() const override { return std::ssize(classes_); }
-  int64_t label(int64_t i) const override { return classes_.empty() ? 0 : labels_[static_cast<size_t>(i)]; }
-  std::string class_name(int64_t c) const override { return classes_.at(static_cast<size_t>(c)); }
+  const Columns& columns() const override { return columns_; }
+  void read_row(int64_t i, std::span<void* const> cells) const override {
+    if (cells[0] != nullptr) to_sample(cached(static_cast<size_t>(i)), static_cast<float*>(cells[0]));
+    if (cells.size() > 1 && cells[1] != nullptr) *static_cast<int64_t*>(cells[1]) = labels_[static_cast<size_t>(i)];
+  }
   std::string name() const override { return name_; }
   std::string about() const override {
     const std::string unreadable = broken_.empty() ? "" : text("; cannot be read: ", broken_.size());
@@ -96,20 +96,21 @@ class Folder : public DataSet {
   }
 
   void make_cache() {
-    if (count() * sample().numel() <= cache_limit) cache_.resize(files_.size());
+    if (count() * options_.height * options_.width * channels_ <= cache_limit) cache_.resize(files_.size());
   }
 
   // The immediate sub-folders are the classes when every picture lies in one and there are several.
-  void find_classes() {
+  std::vector<std::string> find_classes() {
     std::set<std::string> names;
     for (const fs::path& file : files_) {
-      if (!file.has_parent_path()) return;
+      if (!file.has_parent_path()) return {};
       names.insert(file.begin()->string());
     }
-    if (names.size() < 2) return;
-    classes_.assign(names.begin(), names.end());
+    if (names.size() < 2) return {};
+    std::vector<std::string> classes(names.begin(), names.end());
     for (const fs::path& file : files_)
-      labels_.push_back(std::lower_bound(classes_.begin(), classes_.end(), file.begin()->string()) - classes_.begin());
+      labels_.push_back(std::lower_bound(classes.begin(), classes.end(), file.begin()->string()) - classes.begin());
+    return classes;
   }
 
   Image picture(size_t i) const { return read_image((folder_ / files_[i]).string(), static_cast<int>(channels_)); }
@@ -133,7 +134,7 @@ class Folder : public DataSet {
   DataOptions options_;
   std::vector<fs::path> files_;  // relative to the folder
   std::vector<Broken> broken_;
-  std::vector<std::string> classes_;
+  Columns columns_;
   std::vector<int64_t> labels_;
   mutable std::mutex mutex_;
   mutable std::vector<std::vector<uint8_t>> cache_;  // by picture; no entries when the set is too large
@@ -180,6 +181,7 @@ std::string path_in(const std::string& spec) {
 const RegisterDataSource colour{{
     .name = "folder",
     .help = "folder:DIR, or just a path: PNG, JPEG, WebP, GIF and BMP pictures, sub-folders are classes",
+    .gives = {"image", "label"},
     .accepts = accepts,
     .open = [](const std::string& spec, const DataOptions& options,
                Subset subset) { return open(spec, path_in(spec), options, subset, 3); },
@@ -189,6 +191,7 @@ const RegisterDataSource colour{{
 const RegisterDataSource grey{{
     .name = "folder-gray",
     .help = "folder-gray:DIR: the same, turned grey",
+    .gives = {"image", "label"},
     .accepts = [](const std::string& spec) { return spec.starts_with("folder-gray:"); },
     .open = [](const std::string& spec, const DataOptions& options,
                Subset subset) { return open(spec, spec.substr(spec.find(':') + 1), options, subset, 1); },

@@ -159,6 +159,7 @@ DataSetPtr open(const std::string& spec, const DataOptions& options, Subset) {
 const RegisterDataSource registered{{
     .name = "idx",
     .help = "idx:IMAGES[,LABELS]: files in MNIST's format, plain or gzip; the same ones for training and testing",
+    .gives = {"image", "label"},
     .accepts = [](const std::string& spec) { return spec.starts_with("idx:"); },
     .open = open,
     .map_paths = map_paths,

@@ -33,23 +33,25 @@ Image padded(const Image& image, int64_t height, int64_t width) {
 
 class ImageSet : public DataSet {
  public:
-  ImageSet(ImageArray images, const DataOptions& options) : images_(std::move(images)), options_(options) {}
+  ImageSet(ImageArray images, const DataOptions& options) : images_(std::move(images)), options_(options) {
+    const bool fitted = options_.height > 0;
+    columns_ = image_columns(
+        {fitted ? options_.height : images_.height, fitted ? options_.width : images_.width, images_.channels},
+        images_.class_names);
+  }
 
   int64_t count() const override { return images_.count; }
-  Shape sample() const override {
-    return options_.height > 0 ? Shape{options_.height, options_.width, images_.channels}
-                               : Shape{images_.height, images_.width, images_.channels};
+  const Columns& columns() const override { return columns_; }
+  void read_row(int64_t i, std::span<void* const> cells) const override {
+    if (cells[0] != nullptr) {
+      const int64_t bytes = images_.height * images_.width * images_.channels;
+      const uint8_t* first = &images_.pixels[static_cast<size_t>(i * bytes)];
+      to_sample(fit({images_.height, images_.width, images_.channels, {first, first + bytes}}, options_),
+                static_cast<float*>(cells[0]));
+    }
+    if (cells.size() > 1 && cells[1] != nullptr)
+      *static_cast<int64_t*>(cells[1]) = images_.labels[static_cast<size_t>(i)];
   }
-  void read(int64_t i, float* out) const override {
-    const int64_t bytes = images_.height * images_.width * images_.channels;
-    const uint8_t* first = &images_.pixels[static_cast<size_t>(i * bytes)];
-    to_sample(fit({images_.height, images_.width, images_.channels, {first, first + bytes}}, options_), out);
-  }
-  int64_t classes() const override { return std::ssize(images_.class_names); }
-  int64_t label(int64_t i) const override {
-    return images_.labels.empty() ? 0 : images_.labels[static_cast<size_t>(i)];
-  }
-  std::string class_name(int64_t c) const override { return images_.class_names.at(static_cast<size_t>(c)); }
   std::string name() const override { return images_.name; }
   std::string about() const override {
     return text(count(), " images of ", images_.height, 'x', images_.width, 'x', images_.channels, ' ',
@@ -66,6 +68,7 @@ class ImageSet : public DataSet {
  private:
   ImageArray images_;
   DataOptions options_;
+  Columns columns_;
 };
 
 }  // namespace
@@ -100,6 +103,12 @@ std::string about_classes(const DataSet& data) {
   if (data.classes() > named) out << " and " << data.classes() - named << " more";
   out << ')';
   return out.str();
+}
+
+Columns image_columns(const Shape& image, const std::vector<std::string>& class_names) {
+  Columns columns{{.name = "image", .sample = image}};
+  if (!class_names.empty()) columns.push_back({.name = "label", .dtype = DType::i64, .words = class_names});
+  return columns;
 }
 
 DataSetPtr image_set(ImageArray images, const DataOptions& options) {

@@ -29,6 +29,8 @@ struct ImageArray {
   std::vector<uint8_t> labels;           // (count), each below class_names.size(); empty: none
   std::vector<std::string> class_names;  // empty: no labels
 };
+// {"image"}, and {"label"} where there are classes.
+Columns image_columns(const Shape& image, const std::vector<std::string>& class_names);
 DataSetPtr image_set(ImageArray images, const DataOptions& options);
 
 // DataSource::map_paths of "prefix:PATH" and of PATH alone.

@@ -1,9 +1,10 @@
-// The loader: sample number n of a run is
+// The loader: row number n of a run is, in each domain,
 //
-//   epoch = n / count,   order = permutation drawn from (seed, epoch),   sample = order[n % count]
+//   epoch = n / count,   order = permutation drawn from (seed, domain, epoch),   row = order[n % count]
 //
 // so the n that comes next is all there is to remember. A thread makes batches ahead of their use; how far ahead
 // changes nothing but the waiting.
+#include <algorithm>
 #include <exception>
 #include <utility>
 
@@ -19,41 +20,76 @@ constexpr uint64_t first_stream = uint64_t{1} << 32;
 
 class Order {
  public:
-  Order(int64_t count, uint64_t seed) : count_(static_cast<uint64_t>(count)), seed_(seed) {}
+  Order(int64_t count, uint64_t seed, uint64_t stream)
+      : count_(static_cast<uint64_t>(count)), seed_(seed), stream_(stream) {}
 
-  int64_t sample(uint64_t position) {
+  int64_t row(uint64_t position) {
     const uint64_t epoch = position / count_;
     if (order_.empty() || epoch != epoch_) {
-      order_ = Random(seed_, first_stream + epoch).permutation(static_cast<int64_t>(count_));
+      order_ = Random(seed_, stream_ + epoch).permutation(static_cast<int64_t>(count_));
       epoch_ = epoch;
     }
     return order_[position % count_];
   }
 
  private:
-  uint64_t count_, seed_, epoch_ = 0;
+  uint64_t count_, seed_, stream_, epoch_ = 0;
   std::vector<int64_t> order_;
 };
 
-Shape batched(int64_t batch, const Shape& sample) {
-  std::vector<int64_t> sizes{batch};
-  sizes.insert(sizes.end(), sample.begin(), sample.end());
-  return Shape(sizes);
-}
-
-Loader::Batch read_batch(const DataSet& data, int64_t batch, uint64_t position, Order& order) {
-  const Shape sample = data.sample();
-  Loader::Batch result{Tensor(batched(batch, sample), DType::f32), {}};
-  if (data.classes() > 0) result.labels = Tensor({batch}, DType::i64);
-  for (int64_t b = 0; b < batch; b++) {
-    const int64_t i = order.sample(position + static_cast<uint64_t>(b));
-    data.read(i, result.images.data<float>() + b * sample.numel());
-    if (result.labels.defined()) result.labels.data<int64_t>()[b] = data.label(i);
+// Tensors for rows of a set, of all columns or of those named, and where each row of them lies.
+class Rows {
+ public:
+  Rows(const DataSet& data, int64_t rows, const std::string& prefix, const std::vector<std::string>& wanted,
+       Batch& into)
+      : data_(data) {
+    for (const Column& column : data.columns()) {
+      first_.push_back(nullptr);
+      row_bytes_.push_back(static_cast<size_t>(column.sample.numel()) * size_of(column.dtype));
+      if (!wanted.empty() && std::ranges::find(wanted, column.name) == wanted.end()) continue;
+      const Tensor tensor = empty_rows(column, rows);
+      first_.back() = static_cast<std::byte*>(tensor.storage()->data());
+      into.add(prefix + column.name, tensor);
+    }
   }
-  return result;
+  void read(int64_t row, int64_t at) const {
+    std::vector<void*> cells;
+    for (size_t k = 0; k < first_.size(); k++)
+      cells.push_back(first_[k] ? first_[k] + static_cast<size_t>(at) * row_bytes_[k] : nullptr);
+    data_.read_row(row, cells);
+  }
+
+ private:
+  const DataSet& data_;
+  std::vector<std::byte*> first_;  // of the columns that are wanted
+  std::vector<size_t> row_bytes_;
+};
+
+// A domain on its way into batches.
+struct Source {
+  Domain domain;
+  Order order;
+
+  void read(int64_t rows, uint64_t position, Batch& into) {
+    const Rows tensors(*domain.data, rows, domain.name.empty() ? "" : domain.name + ".", {}, into);
+    for (int64_t i = 0; i < rows; i++) tensors.read(order.row(position + static_cast<uint64_t>(i)), i);
+  }
+};
+
+std::vector<Domain> domains_of(const DataSetPtr& data) {
+  std::vector<Domain> domains = data->domains();
+  if (domains.empty()) domains.push_back({"", data});
+  return domains;
 }
 
 }  // namespace
+
+Batch read_rows(const DataSet& data, int64_t first, int64_t rows, const std::vector<std::string>& columns) {
+  Batch batch;
+  const Rows tensors(data, rows, "", columns, batch);
+  for (int64_t i = 0; i < rows; i++) tensors.read(first + i, i);
+  return batch;
+}
 
 struct Loader::Ready {
   Batch batch;
@@ -62,8 +98,10 @@ struct Loader::Ready {
 
 Loader::Loader(DataSetPtr data, int64_t batch, uint64_t seed, uint64_t drawn, int prefetch)
     : data_(std::move(data)), batch_(batch), seed_(seed), drawn_(drawn), prefetch_(static_cast<size_t>(prefetch)) {
-  check<UsageError>(batch >= 1 && batch <= data_->count(), "--batch ", batch, " needs at least as many samples, ",
-                    data_->name(), " has ", data_->count());
+  for (const Domain& domain : domains_of(data_)) {
+    check<UsageError>(batch >= 1 && batch <= domain.data->count(), "--batch ", batch,
+                      " needs at least as many samples, ", domain.data->name(), " has ", domain.data->count());
+  }
   check<UsageError>(prefetch >= 1, "the loader reads at least one batch ahead, not ", prefetch);
   thread_ = std::thread([this, drawn] { read_ahead(drawn); });
 }
@@ -78,7 +116,11 @@ Loader::~Loader() {
 }
 
 void Loader::read_ahead(uint64_t position) {
-  Order order(data_->count(), seed_);
+  std::vector<Source> sources;
+  for (const Domain& domain : domains_of(data_)) {
+    const uint64_t stream = first_stream * (sources.size() + 1);
+    sources.push_back({domain, Order(domain.data->count(), seed_, stream)});
+  }
   for (;; position += static_cast<uint64_t>(batch_)) {
     {
       std::unique_lock lock(mutex_);
@@ -87,7 +129,7 @@ void Loader::read_ahead(uint64_t position) {
     }
     auto ready = std::make_unique<Ready>();
     try {
-      ready->batch = read_batch(*data_, batch_, position, order);
+      for (Source& source : sources) source.read(batch_, position, ready->batch);
     } catch (...) {
       ready->error = std::current_exception();
     }
@@ -101,7 +143,7 @@ void Loader::read_ahead(uint64_t position) {
   }
 }
 
-Loader::Batch Loader::next() {
+Batch Loader::next() {
   std::unique_lock lock(mutex_);
   changed_.wait(lock, [this] { return !queue_.empty(); });
   if (queue_.front()->error) std::rethrow_exception(queue_.front()->error);

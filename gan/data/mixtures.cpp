@@ -7,6 +7,7 @@
 //
 // Labels are the modes (ring8, grid25) and the moons. The 100,000 points are a function of nothing: every run sees the
 // same; the test subset is as many fresh ones.
+#include <algorithm>
 #include <cmath>
 #include <numbers>
 
@@ -53,20 +54,21 @@ class PointSet : public DataSet {
   PointSet(const Distribution& d, Subset subset) : name_(d.name), modes_(d.modes), xy_(2 * points) {
     Random random(fixed_seed, subset == Subset::train ? 0 : 1);
     const Tensor along = random.uniform({points}), noise = random.normal({points, 2}, 0, d.noise);
+    columns_ = {{.name = "point", .sample = {2}}};
+    if (modes_ > 0) columns_.push_back({.name = "label", .dtype = DType::i64});
+    for (int64_t c = 0; c < modes_; c++) columns_[1].words.push_back(std::to_string(c));
     for (int64_t i = 0; i < points; i++) {
-      const Point centre = d.centre(label(i), along.data<float>()[i]);
+      const Point centre = d.centre(mode(i), along.data<float>()[i]);
       xy_[static_cast<size_t>(2 * i)] = static_cast<float>(centre.x + noise.data<float>()[2 * i]);
       xy_[static_cast<size_t>(2 * i + 1)] = static_cast<float>(centre.y + noise.data<float>()[2 * i + 1]);
     }
   }
   int64_t count() const override { return points; }
-  Shape sample() const override { return {2}; }
-  void read(int64_t i, float* out) const override {
-    out[0] = xy_[static_cast<size_t>(2 * i)];
-    out[1] = xy_[static_cast<size_t>(2 * i + 1)];
+  const Columns& columns() const override { return columns_; }
+  void read_row(int64_t i, std::span<void* const> cells) const override {
+    if (cells[0] != nullptr) std::copy_n(&xy_[static_cast<size_t>(2 * i)], 2, static_cast<float*>(cells[0]));
+    if (cells.size() > 1 && cells[1] != nullptr) *static_cast<int64_t*>(cells[1]) = mode(i);
   }
-  int64_t classes() const override { return modes_; }
-  int64_t label(int64_t i) const override { return modes_ == 0 ? 0 : i % modes_; }
   std::string name() const override { return name_; }
   std::string about() const override { return text(points, " points in the plane"); }
   std::string hash() const override {
@@ -76,14 +78,18 @@ class PointSet : public DataSet {
   }
 
  private:
+  int64_t mode(int64_t i) const { return modes_ == 0 ? 0 : i % modes_; }
+
   std::string name_;
   int64_t modes_;
+  Columns columns_;
   std::vector<float> xy_;  // (points, 2)
 };
 
 DataSource source(const Distribution& d) {
   return {.name = d.name,
           .help = d.help,
+          .gives = d.modes > 0 ? std::vector<std::string>{"point", "label"} : std::vector<std::string>{"point"},
           .accepts = [name = d.name](const std::string& spec) { return spec == name; },
           .open = [d](const std::string&, const DataOptions&,
                       Subset subset) { return std::make_shared<PointSet>(d, subset); }};

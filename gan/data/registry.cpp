@@ -24,6 +24,33 @@ std::string all_names() {
 
 }  // namespace
 
+void DataSet::read(int64_t i, float* out) const {
+  std::vector<void*> cells(columns().size());
+  cells[0] = out;
+  read_row(i, cells);
+}
+
+int64_t DataSet::classes() const {
+  const Column* label = find_column(columns(), "label");
+  return label == nullptr ? 0 : std::ssize(label->words);
+}
+
+int64_t DataSet::label(int64_t i) const {
+  const Column* column = find_column(columns(), "label");
+  if (column == nullptr) return 0;
+  int64_t label = 0;
+  std::vector<void*> cells(columns().size());
+  cells[static_cast<size_t>(column - columns().data())] = &label;
+  read_row(i, cells);
+  return label;
+}
+
+const std::string& DataSet::class_name(int64_t c) const {
+  const Column* label = find_column(columns(), "label");
+  check<Error>(label != nullptr, name(), " has no classes");
+  return label->words.at(static_cast<size_t>(c));
+}
+
 RegisterDataSource::RegisterDataSource(DataSource source) {
   auto& sources = registry();
   const auto before = [](const DataSource& a, const DataSource& b) { return a.name < b.name; };

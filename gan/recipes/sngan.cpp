@@ -5,12 +5,13 @@
 //   repeat: x = a batch of the data, z ~ N(0, I), D's every weight divided by its largest singular value
 //     D: one Adam step on  E max(0, 1 - D(x)) + E max(0, 1 + D(G(z)))      (hinge; or non-saturating, ...)
 //     G: one Adam step on  -E D(G(z))
-#include "gan/image_recipe.h"
+#include "gan/networks/sndcgan.h"
+#include "gan/recipes/unconditional.h"
 
 namespace forger::gan {
 namespace {
 
-Networks build(const Settings& settings, const Shape& sample, Random& random) {
+GanNetworks build(const Settings& settings, const Shape& sample, Random& random) {
   const int64_t width = settings.integer("width"), channels = sample[2];
   const Extent size{sample[0], sample[1]};
   return {sndcgan_generator(settings.integer("latent"), width, channels, size, random),
@@ -22,8 +23,9 @@ const RegisterRecipe registered{{
     .title = "GAN with spectral normalisation",
     .citation = "Miyato, Kataoka, Koyama, Yoshida 2018, arXiv:1802.05957",
     .data = "images of 16 to 256 pixels, square or not",
-    .settings = {{"loss", std::string("hinge"), "objective: hinge, non-saturating, minimax, lsgan or wasserstein"}},
-    .make = make_image_recipe<AlternatingRecipe<build>>,
+    .needs = {"image"},
+    .settings = {loss_setting("hinge")},
+    .make = gan_on_images(build),
 }};
 
 }  // namespace

@@ -21,31 +21,49 @@ namespace {
 class Counting : public DataSet {
  public:
   explicit Counting(int64_t count, int64_t broken = -1, int64_t classes = 3)
-      : count_(count), broken_(broken), classes_(classes) {}
+      : count_(count), broken_(broken), columns_{{.name = "point", .sample = {2}}} {
+    if (classes > 0) columns_.push_back({"label", {}, DType::i64, std::vector<std::string>(3, "class")});
+  }
   int64_t count() const override { return count_; }
-  Shape sample() const override { return {2}; }
-  void read(int64_t i, float* out) const override {
+  const Columns& columns() const override { return columns_; }
+  void read_row(int64_t i, std::span<void* const> cells) const override {
     reads++;
     check<DataError>(i != broken_, "sample ", i, " is broken");
-    out[0] = static_cast<float>(i);
-    out[1] = static_cast<float>(2 * i);
+    auto* const point = static_cast<float*>(cells[0]);
+    point[0] = static_cast<float>(i);
+    point[1] = static_cast<float>(2 * i);
+    if (cells.size() > 1) *static_cast<int64_t*>(cells[1]) = i % 3;
   }
-  int64_t classes() const override { return classes_; }
-  int64_t label(int64_t i) const override { return i % 3; }
   std::string name() const override { return "counting"; }
   std::string hash() const override { return ""; }
   mutable std::atomic<int64_t> reads = 0;
 
  private:
-  int64_t count_, broken_, classes_;
+  int64_t count_, broken_;
+  Columns columns_;
 };
 
-std::vector<int64_t> indices(const Loader::Batch& batch) {
+// Two of them side by side.
+class Beside : public DataSet {
+ public:
+  Beside(int64_t a, int64_t b) : a_(std::make_shared<Counting>(a)), b_(std::make_shared<Counting>(b)) {}
+  int64_t count() const override { return std::max(a_->count(), b_->count()); }
+  const Columns& columns() const override { return a_->columns(); }
+  void read_row(int64_t i, std::span<void* const> cells) const override { a_->read_row(i, cells); }
+  std::string name() const override { return "beside"; }
+  std::string hash() const override { return ""; }
+  std::vector<Domain> domains() const override { return {{"a", a_}, {"b", b_}}; }
+
+ private:
+  DataSetPtr a_, b_;
+};
+
+std::vector<int64_t> indices(const Batch& batch, const std::string& domain = "") {
   std::vector<int64_t> result;
-  const float* x = batch.images.data<float>();
-  for (int64_t i = 0; i < batch.images.size(0); i++) {
+  const float* x = batch[domain + "point"].data<float>();
+  for (int64_t i = 0; i < batch.rows(); i++) {
     REQUIRE(x[2 * i + 1] == 2 * x[2 * i]);
-    REQUIRE(batch.labels.data<int64_t>()[i] == static_cast<int64_t>(x[2 * i]) % 3);
+    REQUIRE(batch[domain + "label"].data<int64_t>()[i] == static_cast<int64_t>(x[2 * i]) % 3);
     result.push_back(static_cast<int64_t>(x[2 * i]));
   }
   return result;
@@ -68,16 +86,44 @@ std::vector<int64_t> draw(int64_t count, int64_t batch, uint64_t seed, int batch
 
 }  // namespace
 
+TEST_CASE("loader: domains are drawn side by side, each in an order of its own") {
+  Loader loader(std::make_shared<Beside>(10, 7), 5, 1);
+  std::vector<int64_t> a, b;
+  for (int i = 0; i < 14; i++) {
+    const Batch batch = loader.next();
+    CHECK(batch.tensors.size() == 4);
+    for (const int64_t row : indices(batch, "a.")) a.push_back(row);
+    for (const int64_t row : indices(batch, "b.")) b.push_back(row);
+  }
+  CHECK(a == draw(10, 5, 1, 14));  // the first as if it were alone
+  CHECK(loader.drawn() == 70);
+  for (size_t epoch = 0; epoch < 10; epoch++) {  // each goes through its rows once per epoch of its own
+    const auto of_b = b.begin() + static_cast<ptrdiff_t>(7 * epoch);
+    CHECK(std::set<int64_t>(of_b, of_b + 7).size() == 7);
+  }
+  // Sets of one size do not move in step.
+  Loader equal(std::make_shared<Beside>(1000, 1000), 1000, 1);
+  const Batch batch = equal.next();
+  const auto left = indices(batch, "a."), right = indices(batch, "b.");
+  int64_t same = 0;
+  for (size_t i = 0; i < left.size(); i++) same += left[i] == right[i];
+  CHECK(same < 10);  // one on average
+  Loader resumed(std::make_shared<Beside>(10, 7), 5, 1, 65);
+  CHECK(indices(resumed.next(), "b.") == std::vector<int64_t>(b.end() - 5, b.end()));
+  CHECK(error_of<UsageError>([] { Loader(std::make_shared<Beside>(10, 7), 8, 1); }).find("has 7") != std::string::npos);
+}
+
 TEST_CASE("loader: batches and their shapes") {
   Loader loader(std::make_shared<Counting>(10), 4, 1);
-  const Loader::Batch batch = loader.next();
-  CHECK(batch.images.shape() == Shape{4, 2});
-  CHECK(batch.images.dtype() == DType::f32);
-  CHECK(batch.labels.shape() == Shape{4});
-  CHECK(batch.labels.dtype() == DType::i64);
+  const Batch batch = loader.next();
+  CHECK(batch["point"].shape() == Shape{4, 2});
+  CHECK(batch["point"].dtype() == DType::f32);
+  CHECK(batch["label"].shape() == Shape{4});
+  CHECK(batch["label"].dtype() == DType::i64);
+  CHECK_THROWS_AS(batch["image"], Error);
   CHECK(loader.drawn() == 4);
   Loader unlabelled(std::make_shared<Counting>(10, -1, 0), 4, 1);
-  CHECK_FALSE(unlabelled.next().labels.defined());
+  CHECK_FALSE(unlabelled.next().has("label"));
   CHECK(unlabelled.data().count() == 10);
 }
 
@@ -168,11 +214,11 @@ TEST_CASE("loader: it can go at any moment, and leaves nobody reading") {
 TEST_CASE("loader: real images", "[fashion-mnist]") {
   Loader loader(open_data("fashion-mnist", 32), 64, 0);
   for (int i = 0; i < 3; i++) {
-    const Loader::Batch batch = loader.next();
-    CHECK(batch.images.shape() == Shape{64, 32, 32, 1});
-    const std::vector<double> values = batch.images.to_vector();
+    const Batch batch = loader.next();
+    CHECK(batch["image"].shape() == Shape{64, 32, 32, 1});
+    const std::vector<double> values = batch["image"].to_vector();
     CHECK(*std::min_element(values.begin(), values.end()) == -1);
     CHECK(*std::max_element(values.begin(), values.end()) > 0.5);
-    for (const double label : batch.labels.to_vector()) CHECK((label >= 0 && label < 10));
+    for (const double label : batch["label"].to_vector()) CHECK((label >= 0 && label < 10));
   }
 }

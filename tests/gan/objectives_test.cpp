@@ -4,7 +4,8 @@
 #include <cmath>
 
 #include "core/autograd.h"
-#include "gan/networks.h"
+#include "gan/networks/dcgan.h"
+#include "gan/networks/sndcgan.h"
 #include "gan/penalties.h"
 #include "tests/catch.h"
 
@@ -76,7 +77,8 @@ TEST_CASE("the penalty's norm is over all elements of one sample") {
   copy_into(critic.weight, from_values({1, 6}, std::vector<double>{1, -2, 3, 0.5, 0, 2}, DType::f64), "test");
   const double norm = std::sqrt(1 + 4 + 9 + 0.25 + 4);
   const Tensor real = random.normal({4, 6}, 0, 1, DType::f64), fake = random.normal({4, 6}, 0, 1, DType::f64);
-  const Tensor penalty = gradient_penalty(critic, real, fake, random.uniform({4}, 0, 1, DType::f64), 10);
+  const Tensor penalty = gradient_penalty([&](const Tensor& x) { return critic(x); }, real, fake,
+                                          random.uniform({4}, 0, 1, DType::f64), 10);
   CHECK(penalty.item() == Approx(10 * (norm - 1) * (norm - 1)).epsilon(1e-9));
   // d penalty / d w = 20 (||w|| - 1) w / ||w||
   const auto slope = grad(penalty, critic.weight).to_vector();
@@ -84,14 +86,14 @@ TEST_CASE("the penalty's norm is over all elements of one sample") {
 }
 
 TEST_CASE("networks refuse sizes they cannot have") {
-  CHECK_NOTHROW(require_dcgan_images("dcgan", {32, 32, 1}));
-  CHECK_THROWS_WITH(require_dcgan_images("dcgan", {48, 48, 1}), Catch::Contains("not 48"));
-  CHECK_THROWS_WITH(require_dcgan_images("dcgan", {8, 8, 1}), Catch::Contains("not 8"));
-  CHECK_NOTHROW(require_dcgan_images("dcgan", {32, 64, 1}));
-  CHECK_NOTHROW(require_dcgan_images("dcgan", {96, 64, 3}));
-  CHECK_THROWS_WITH(require_dcgan_images("dcgan", {32, 60, 1}), Catch::Contains("not 32x60"));
-  CHECK_THROWS_WITH(require_dcgan_images("dcgan", {32, 32, 4}), Catch::Contains("32x32x4"));
-  CHECK_THROWS_WITH(require_dcgan_images("dcgan", {2}), Catch::Contains("images"));
+  CHECK_NOTHROW(require_images("dcgan", {32, 32, 1}));
+  CHECK_THROWS_WITH(require_images("dcgan", {48, 48, 1}), Catch::Contains("not 48"));
+  CHECK_THROWS_WITH(require_images("dcgan", {8, 8, 1}), Catch::Contains("not 8"));
+  CHECK_NOTHROW(require_images("dcgan", {32, 64, 1}));
+  CHECK_NOTHROW(require_images("dcgan", {96, 64, 3}));
+  CHECK_THROWS_WITH(require_images("dcgan", {32, 60, 1}), Catch::Contains("not 32x60"));
+  CHECK_THROWS_WITH(require_images("dcgan", {32, 32, 4}), Catch::Contains("32x32x4"));
+  CHECK_THROWS_WITH(require_images("dcgan", {2}), Catch::Contains("images"));
 }
 
 TEST_CASE("a generator makes images in [-1, 1], a discriminator one number each, at every size") {

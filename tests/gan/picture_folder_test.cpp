@@ -46,8 +46,7 @@ TEST_CASE("picture folder: what is left out is counted") {
   for (const char* file : {".ipynb_checkpoints/a.png", ".Trash-1000/b.png", "cats/._a.png", "cats/.DS_Store",
                            "cats/x.tif", "cats/y.TIF", "dogs/notes.txt", "README"})
     scratch.write(file, "x");
-  scratch.write("runs/dcgan/config.toml",
-                "recipe = \"dcgan\"\nversion = \"1\"\ndata_hash = \"0\"\nsample_shape = \"2\"\n");
+  scratch.write("runs/dcgan/config.toml", "recipe = \"dcgan\"\nversion = \"1\"\ndata_hash = \"0\"\ncolumns = \"[]\"\n");
   scratch.write("runs/dcgan/samples/step-000500.png", png());
   fs::create_symlink("nowhere", scratch.file("cats/gone.png"));
   const PictureFolder found = scan_pictures(scratch.path());

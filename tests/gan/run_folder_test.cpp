@@ -42,7 +42,7 @@ TEST_CASE("checkpoints are found by step, whatever else lies beside them") {
 
 namespace {
 
-constexpr const char* config = "recipe = \"dcgan\"\nversion = \"1\"\ndata_hash = \"0\"\nsample_shape = \"2\"\n";
+constexpr const char* config = "recipe = \"dcgan\"\nversion = \"1\"\ndata_hash = \"0\"\ncolumns = \"[]\"\n";
 
 }  // namespace
 

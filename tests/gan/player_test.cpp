@@ -1,5 +1,5 @@
 // The guarded optimiser step and the failure watch.
-#include "gan/update.h"
+#include "gan/player.h"
 
 #include <cmath>
 

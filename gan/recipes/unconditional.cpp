@@ -1,0 +1,62 @@
+#include "gan/recipes/unconditional.h"
+
+#include "core/autograd.h"
+#include "gan/networks/shapes.h"
+
+namespace forger::gan {
+
+Unconditional::Unconditional(const Settings& settings, const Column& column, BuildGan build)
+    : Recipe(settings),
+      column_(column.name),
+      latent_(settings.integer("latent")),
+      batch_(settings.integer("batch")),
+      n_critic_(settings.integer("n_critic")) {
+  const GanNetworks networks = build(settings, column.sample, random_);
+  g_ = network("g", networks.generator, /*averaged=*/true);
+  d_ = network("d", networks.discriminator);
+  player_g_ = player("g", {"g"}, settings);
+  player_d_ = player("d", {"d"}, settings);
+  game_ = Adversary(player_d_, settings, random_);
+}
+
+Readings Unconditional::step(const NextBatch& next) {
+  const Critic d = [&](const Tensor& x) { return (*d_)(x); };
+  Readings readings;
+  Tensor z;
+  Shared fake([&] { return (*g_)(z); });
+  for (int64_t i = 0; i < n_critic_; i++) {
+    const Tensor real = next()[column_];
+    z = noise(real.size(0), random_);
+    if (n_critic_ == 1) {
+      readings = game_.update(d, real, fake);
+    } else {
+      Shared apart([&] {
+        const NoGrad no_grad;
+        return (*g_)(z);
+      });
+      readings = game_.update(d, real, apart);
+    }
+  }
+  if (n_critic_ > 1) z = noise(batch_, random_);
+  return std::move(readings) + player_g_->minimise({[&] { return game_.fool(d, fake()); }});
+}
+
+std::vector<View> Unconditional::views() {
+  return {{.name = "sample",
+           .draw = [this](int64_t n, Random& random) { return Batch().add("z", noise(n, random)); },
+           .make = [this](const Batch& from) { return Batch().add(column_, (*g_)(from["z"])); },
+           .like = column_},
+          {.name = "judge", .given = {column_}, .make = [this](const Batch& from) {
+             return Batch().add("verdict", (*d_)(from[column_]));
+           }}};
+}
+
+std::function<std::unique_ptr<Recipe>(const Settings&, const Columns&)> gan_on_images(BuildGan build) {
+  return [build](const Settings& settings, const Columns& columns) -> std::unique_ptr<Recipe> {
+    const Column& image = need_column(settings, columns, "image");
+    require_images(settings.text("recipe"), image.sample);
+    return std::make_unique<Unconditional>(settings, image, build);
+  };
+}
+
+}  // namespace forger::gan

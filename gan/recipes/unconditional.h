@@ -1,0 +1,39 @@
+// What systems share that make samples from noise alone: two networks, two players, one game.
+//
+//   repeat: n_critic times: x = a batch of the data, z ~ N(0, I)
+//       D: one step on its terms for x and G(z), apart, and on its penalty
+//     G: one step on its term for G(z); with n_critic 1 for the same z, whose G(z) is not computed again
+#pragma once
+#include "gan/adversary.h"
+#include "gan/recipe.h"
+
+namespace forger::gan {
+
+struct GanNetworks {
+  std::shared_ptr<nn::Module> generator, discriminator;
+};
+// A system's networks by its settings, with fresh weights, for samples of a shape.
+using BuildGan = GanNetworks (*)(const Settings& settings, const Shape& sample, Random& random);
+
+class Unconditional : public Recipe {
+ public:
+  // Reads latent, batch, n_critic, lr_g, lr_d, beta1, beta2 and what an Adversary reads. `column`: what it learns to
+  // make.
+  Unconditional(const Settings& settings, const Column& column, BuildGan build);
+  Readings step(const NextBatch& next) override;
+  std::vector<View> views() override;  // "sample" and "judge"
+
+ private:
+  Tensor noise(int64_t n, Random& random) const { return random.normal({n, latent_}, 0, 1, DType::f32, device_); }
+
+  std::string column_;
+  int64_t latent_, batch_, n_critic_;
+  std::shared_ptr<nn::Module> g_, d_;
+  std::shared_ptr<Player> player_g_, player_d_;
+  Adversary game_;
+};
+
+// A RecipeEntry's `make` of such a system on images of 16 to 256 pixels.
+std::function<std::unique_ptr<Recipe>(const Settings&, const Columns&)> gan_on_images(BuildGan build);
+
+}  // namespace forger::gan
