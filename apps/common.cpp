@@ -89,6 +89,28 @@ Tensor make_all(gan::Recipe& recipe, const gan::View& view, const gan::Batch& fr
   return concat(parts, 0);
 }
 
+void set_words(gan::Batch& drawn, const std::vector<std::string>& assignments, const gan::Settings& settings) {
+  const gan::Columns columns = gan::read_columns(settings.text("columns"));
+  for (const std::string& assignment : assignments) {
+    const size_t equals = assignment.find('=');
+    check<UsageError>(equals != assignment.npos, "--set takes COLUMN=WORD, as in label=Coat, got '", assignment, "'");
+    const std::string name = assignment.substr(0, equals), word = assignment.substr(equals + 1);
+    const gan::Column* column = gan::find_column(columns, name);
+    std::string names;
+    for (const nn::Named& tensor : drawn.tensors)
+      if (tensor.tensor.dtype() == DType::i64) names += (names.empty() ? "" : ", ") + tensor.name;
+    check<UsageError>(
+        column != nullptr && drawn.has(name) && drawn[name].dtype() == DType::i64, "--set: '", name,
+        "' is nothing that this run's samples are made from; there is: ", names.empty() ? "nothing" : names);
+    const auto found = std::ranges::find(column->words, word);
+    std::string words;
+    for (const std::string& known : column->words) words += (words.empty() ? "" : ", ") + known;
+    check<UsageError>(found != column->words.end(), "--set: '", word, "' is no word of ", name, "; there are: ", words);
+    copy_into(drawn[name], full(drawn[name].shape(), static_cast<double>(found - column->words.begin()), DType::i64),
+              "set");
+  }
+}
+
 namespace {
 
 nlohmann::ordered_json in_utf8(const nlohmann::ordered_json& value) {

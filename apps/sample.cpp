@@ -10,6 +10,7 @@ namespace {
 struct SampleOptions {
   Use use;
   std::string out, each;
+  std::vector<std::string> words;
   int64_t count = 64, columns = 0;
   bool force = false;
 };
@@ -27,7 +28,9 @@ int sample(const SampleOptions& options) {
   Random random = sampling_random(options.use.seed);
   gan::PictureBuilder picture(options.count, options.columns);
   const gan::View view = gan::sampling_view(*trained.recipe);
-  make(*trained.recipe, view, view.draw(options.count, random), [&](const Tensor& samples) {
+  gan::Batch drawn = view.draw(options.count, random);
+  set_words(drawn, options.words, trained.settings);
+  make(*trained.recipe, view, drawn, [&](const Tensor& samples) {
     if (each) each->add(samples);
     if (wants_grid) picture.add(samples);
   });
@@ -47,11 +50,13 @@ Command sample_command(CLI::App& root) {
   app->add_option("--columns", options->columns, "Columns of the grid; a square when left out")
       ->check(CLI::Range(1, 10000));
   app->add_option("--each", options->each, "A folder for one PNG per sample (then a grid only with --out)");
+  app->add_option("--set", options->words, "What is drawn is given instead, as label=Coat")->type_name("COLUMN=WORD");
   app->add_flag("--force", options->force, "Replace the samples that --each's folder holds from an earlier call");
   app->footer(
       "Examples:\n"
       "  forger sample runs/dcgan --count 16 --seed 3 --out sixteen.png\n"
       "  forger sample runs/dcgan --count 1000 --each fakes\n"
+      "  forger sample runs/cgan --set label=Coat --out coats.png\n"
       "  forger sample runs/dcgan/checkpoints/step-000500.safetensors --out early.png");
   return {app, [options] { return sample(*options); }};
 }

@@ -16,16 +16,16 @@ Adversary::Adversary(std::shared_ptr<Player> player, const Settings& settings, R
   if (penalty_) lambda_ = settings.number("lambda");
 }
 
-Readings Adversary::update(const Critic& d, const Tensor& real, Shared& fake) {
+Readings Adversary::update(const Critic& d, const Tensor& real, Shared& fake, const Terms& more) {
   Tensor between;  // where on the way from fake to real each sample's slope is looked at
   if (penalty_) between = random_->uniform({real.size(0)}, 0, 1, DType::f32, real.device());
-  const auto for_real = [&] { return Losses(objective_->d_real(d(real))); };
-  const auto for_fake = [&] { return Losses(objective_->d_fake(d(fake().detach()))); };
-  const auto penalty = [&] {
-    return Losses{{"penalty", gradient_penalty(d, real, fake().detach(), between, lambda_)}};
-  };
-  Readings readings =
-      penalty_ ? player_->minimise({for_real, for_fake, penalty}) : player_->minimise({for_real, for_fake});
+  Terms terms{[&] { return Losses(objective_->d_real(d(real))); },
+              [&] { return Losses(objective_->d_fake(d(fake().detach()))); }};
+  if (penalty_) {
+    terms.push_back([&] { return Losses{{"penalty", gradient_penalty(d, real, fake().detach(), between, lambda_)}}; });
+  }
+  terms.insert(terms.end(), more.begin(), more.end());
+  Readings readings = player_->minimise(terms);
   if (objective_->name == "wasserstein") {
     const Tensor& loss = readings.front().value;
     const Tensor distance = penalty_ ? sub(readings[1].value, loss) : neg(loss);

@@ -20,10 +20,13 @@ class Adversary {
   // Settings: "loss"; and "penalty" with its weight "lambda", where the recipe has them. Penalties draw from `random`.
   Adversary(std::shared_ptr<Player> player, const Settings& settings, Random& random);
 
-  // D's step: its terms for real samples, for fake ones (which get no gradient), and its penalty, one after the other.
+  // D's step: its terms for real samples, for fake ones (which get no gradient), its penalty, and what else a system
+  // has it learn, one after the other.
   // Readings: the player's, "penalty" where there is one, and with the wasserstein objective the critic's estimate of
   // the distance, "wasserstein".
-  Readings update(const Critic& d, const Tensor& real, Shared& fake);
+  Readings update(const Critic& d, const Tensor& real, Shared& fake, const Terms& more = {});
+  // D's term for other samples that it is not to take for real.
+  Tensor refuse(const Tensor& scores) const { return objective_->d_fake(scores); }
   // The generator's term.
   Tensor fool(const Critic& d, const Tensor& fake) const { return objective_->generator(d(fake)); }
 

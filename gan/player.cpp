@@ -38,7 +38,7 @@ const Tensor& Shared::operator()() {
   return value_;
 }
 
-Update minimise(nn::Optimizer& optimizer, Terms terms) {
+Update minimise(nn::Optimizer& optimizer, const Terms& terms) {
   const std::vector<Tensor> parameters = nn::tensors_of(optimizer.parameters());
   std::vector<Tensor> sums;
   Update update;
@@ -64,7 +64,7 @@ Update minimise(nn::Optimizer& optimizer, Terms terms) {
   return update;
 }
 
-Readings Player::minimise(Terms terms) {
+Readings Player::minimise(const Terms& terms) {
   const Update update = gan::minimise(*optimizer_, terms);
   return Readings{{"loss_" + name_, update.loss}} + update.named + Readings{{"grad_norm_" + name_, update.grad_norm}};
 }

@@ -67,8 +67,8 @@ class UncheckedUpdates {
 // lives at a time: what shares a graph is one term. Terms are functions without random draws: when the loss or the
 // gradient turns out not to be finite they are run again under a FiniteWatch, and NonFiniteError names the op that made
 // the first NaN or infinity.
-using Terms = std::initializer_list<std::function<Losses()>>;
-Update minimise(nn::Optimizer& optimizer, Terms terms);
+using Terms = std::vector<std::function<Losses()>>;
+Update minimise(nn::Optimizer& optimizer, const Terms& terms);
 
 class Player {
  public:
@@ -77,7 +77,7 @@ class Player {
   const std::string& name() const { return name_; }
   nn::Optimizer& optimizer() const { return *optimizer_; }
   // One step. Readings "loss_NAME", the named parts of the terms, "grad_norm_NAME".
-  Readings minimise(Terms terms);
+  Readings minimise(const Terms& terms);
 
  private:
   std::string name_;

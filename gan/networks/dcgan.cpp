@@ -24,25 +24,82 @@ std::shared_ptr<nn::Sequential> dcgan_generator(int64_t latent, int64_t width, i
   return net;
 }
 
-std::shared_ptr<nn::Sequential> dcgan_discriminator(int64_t width, int64_t channels, Extent size, bool batch_norm,
-                                                    Random& random, DType dtype) {
+namespace {
+
+constexpr double slope = 0.2;
+
+std::shared_ptr<nn::Conv2d> conv(int64_t in, int64_t out, Extent window, Conv2dOptions options, Random& random,
+                                 DType dtype) {
+  return std::make_shared<nn::Conv2d>(in, out, window, options, random, false, dtype);
+}
+
+// From the image to the smallest map, of body_channels().
+std::shared_ptr<nn::Sequential> body(int64_t width, int64_t channels, Extent size, bool batch_norm, Random& random,
+                                     DType dtype) {
   auto net = std::make_shared<nn::Sequential>();
-  auto conv = [&](int64_t in, int64_t out, Extent window, Conv2dOptions options) {
-    net->append(std::make_shared<nn::Conv2d>(in, out, window, options, random, false, dtype));
-  };
-  const Conv2dOptions halve_leaky = with_leaky_relu(halve, 0.2);
-  conv(channels, width, kernel, halve_leaky);
-  int64_t multiple = 1;
-  for (; multiple < halvings(size) / 2; multiple *= 2) {
-    conv(width * multiple, width * multiple * 2, kernel, batch_norm ? halve : halve_leaky);
+  const Conv2dOptions halve_leaky = with_leaky_relu(halve, slope);
+  net->append(conv(channels, width, kernel, halve_leaky, random, dtype));
+  for (int64_t multiple = 1; multiple < halvings(size) / 2; multiple *= 2) {
+    const Conv2dOptions options = batch_norm ? halve : halve_leaky;
+    net->append(conv(width * multiple, width * multiple * 2, kernel, options, random, dtype));
     if (!batch_norm) continue;
-    const NormOptions leaky{.activation = kernels::Activation::leaky_relu, .slope = 0.2};
+    const NormOptions leaky{.activation = kernels::Activation::leaky_relu, .slope = slope};
     net->append(std::make_shared<nn::BatchNorm>(width * multiple * 2, leaky, 0.1, dtype));
   }
-  conv(width * multiple, 1, smallest(size), project);
-  net->append(nn::reshape_to({}));  // (N, 1, 1, 1) -> (N)
+  return net;
+}
+
+int64_t body_channels(int64_t width, Extent size) { return width * halvings(size) / 2; }
+
+std::shared_ptr<nn::Sequential> body_and_head(int64_t outputs, const Shape& end, int64_t width, int64_t channels,
+                                              Extent size, bool batch_norm, Random& random, DType dtype) {
+  auto net = body(width, channels, size, batch_norm, random, dtype);
+  net->append(conv(body_channels(width, size), outputs, smallest(size), project, random, dtype));
+  net->append(nn::reshape_to(end));
   nn::init_dcgan(*net, random);
   return net;
 }
+
+}  // namespace
+
+std::shared_ptr<nn::Sequential> dcgan_discriminator(int64_t width, int64_t channels, Extent size, bool batch_norm,
+                                                    Random& random, DType dtype) {
+  return body_and_head(1, {}, width, channels, size, batch_norm, random, dtype);
+}
+
+std::shared_ptr<nn::Sequential> dcgan_encoder(int64_t outputs, int64_t width, int64_t channels, Extent size,
+                                              bool batch_norm, Random& random, DType dtype) {
+  return body_and_head(outputs, {outputs}, width, channels, size, batch_norm, random, dtype);
+}
+
+ConditionalDiscriminator::ConditionalDiscriminator(Condition condition, int64_t classes, int64_t width,
+                                                   int64_t channels, Extent size, Random& random)
+    : condition_(condition) {
+  const int64_t features = body_channels(width, size);
+  const bool as_channels = condition == Condition::concat;
+  body_ = child("body", body(width, channels + (as_channels ? classes : 0), size, true, random, DType::f32));
+  score_ = child("score", conv(features, 1, smallest(size), project, random, DType::f32));
+  if (condition == Condition::projection)
+    classes_ = child("classes", std::make_shared<nn::Linear>(classes, features, random, false));
+  if (condition == Condition::acgan)
+    classes_ = child("classes", std::make_shared<nn::Linear>(features, classes, random));
+  nn::init_dcgan(*this, random);
+}
+
+Tensor ConditionalDiscriminator::forward(const Tensor& x) { return (*body_)(x); }
+
+Tensor ConditionalDiscriminator::score(const Tensor& x, const Tensor& c) {
+  const int64_t n = x.size(0);
+  const auto unconditional = [&](const Tensor& map) { return reshape((*score_)(map), {n}); };
+  if (condition_ == Condition::acgan) return unconditional(forward(x));
+  if (condition_ == Condition::concat) {
+    const Tensor planes = broadcast_to(reshape(c, {n, 1, 1, c.size(1)}), {n, x.size(1), x.size(2), c.size(1)});
+    return unconditional(forward(concat(std::vector<Tensor>{x, planes}, 3)));
+  }
+  const Tensor map = forward(x);
+  return unconditional(map) + sum(sum(map, {1, 2}) * (*classes_)(c), {1});
+}
+
+Tensor ConditionalDiscriminator::logits(const Tensor& x) { return (*classes_)(mean(forward(x), {1, 2})); }
 
 }  // namespace forger::gan

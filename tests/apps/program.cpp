@@ -110,6 +110,13 @@ std::string tiny_data(const Scratch& folder) {
   return "idx:" + folder / "tiny.idx";
 }
 
+std::string tiny_classes(const Scratch& folder) {
+  std::string labels{0, 0, 8, 1, 0, 0, 0, 64};
+  for (int i = 0; i < 64; i++) labels += static_cast<char>(i % 4);
+  write_file(folder / "tiny-labels.idx", labels);
+  return tiny_data(folder) + "," + folder / "tiny-labels.idx";
+}
+
 Words tiny_training(const std::string& recipe, const std::string& data, const std::string& out, const Words& more) {
   Words words{"train", recipe};
   const std::pair<const char*, const char*> settings[] = {

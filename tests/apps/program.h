@@ -61,6 +61,8 @@ class Scratch {
 
 // A --data spec: 64 pictures of 16x16 pixels, in an IDX file that it writes into the folder (tiny.idx).
 std::string tiny_data(const Scratch& folder);
+// The same with labels of four classes (tiny-labels.idx).
+std::string tiny_classes(const Scratch& folder);
 // `train RECIPE` with settings so small that a step takes milliseconds, into `out`; of a flag that stands in `more`
 // too, the later one counts.
 Words tiny_training(const std::string& recipe, const std::string& data, const std::string& out, const Words& more = {});

@@ -1,0 +1,120 @@
+// Conditional GAN: Mirza, Osindero, "Conditional generative adversarial nets", 2014, arXiv:1411.1784, on DCGAN's
+// networks. G sees the class beside the noise; D sees it as --condition says (gan/networks/dcgan.h). A real picture
+// under a wrong class is a negative, too (Reed et al. 2016, arXiv:1605.05396): without it D may judge the picture
+// alone.
+//
+//   repeat: (x, c) = a batch of the data, z ~ N(0, I), c' another class than c, at random
+//     D: one Adam step on its terms for real (x, c), fake (G(z, c), c) and mismatched (x, c')
+//     G: one Adam step on its term for (G(z, c), c)
+//   acgan: D(x) alone; D learns to name the class of real and of fake samples, G to make samples that are named right
+#include "core/autograd.h"
+#include "gan/adversary.h"
+#include "gan/networks/dcgan.h"
+#include "gan/recipe.h"
+
+namespace forger::gan {
+namespace {
+
+Condition find_condition(const std::string& name) {
+  if (name == "concat") return Condition::concat;
+  if (name == "projection") return Condition::projection;
+  check<UsageError>(name == "acgan", "--condition '", name, "' is not known; there are: concat, projection, acgan");
+  return Condition::acgan;
+}
+
+Tensor identity(int64_t n) {
+  const Tensor eye = zeros({n, n});
+  for (int64_t i = 0; i < n; i++) eye.data<float>()[i * (n + 1)] = 1;
+  return eye;
+}
+
+class ConditionalGan : public Recipe {
+ public:
+  ConditionalGan(const Settings& settings, const Columns& columns)
+      : Recipe(settings),
+        latent_(settings.integer("latent")),
+        classes_(std::ssize(need_column(settings, columns, "label").words)),
+        condition_(find_condition(settings.text("condition"))),
+        mismatched_(settings.flag("mismatched") && condition_ != Condition::acgan),
+        eye_(to(identity(classes_), device_)) {
+    const Column& image = need_column(settings, columns, "image");
+    require_images("cgan", image.sample);
+    const int64_t width = settings.integer("width"), channels = image.sample[2];
+    const Extent size{image.sample[0], image.sample[1]};
+    g_ = network("g", dcgan_generator(latent_ + classes_, width, channels, size, random_), /*averaged=*/true);
+    d_ = network("d", std::make_shared<ConditionalDiscriminator>(condition_, classes_, width, channels, size, random_));
+    player_g_ = player("g", {"g"}, settings);
+    game_ = Adversary(player("d", {"d"}, settings), settings, random_);
+  }
+
+  Readings step(const NextBatch& next) override {
+    const Batch batch = next();
+    const Tensor &x = batch["image"], &label = batch["label"], c = one_hot(label), z = noise(x.size(0), random_);
+    const Critic d = [&](const Tensor& sample) { return d_->score(sample, c); };
+    Shared fake([&] { return generate(z, c); });
+    Terms more;
+    if (mismatched_) {
+      const Tensor wrong = another(c);
+      more.push_back([&, wrong] { return Losses{{"mismatched", game_.refuse(d_->score(x, wrong))}}; });
+    }
+    if (condition_ == Condition::acgan) {
+      more.push_back([&] { return Losses{{"class_real", cross_entropy(d_->logits(x), label)}}; });
+      more.push_back([&] { return Losses{{"class_fake", cross_entropy(d_->logits(fake().detach()), label)}}; });
+    }
+    return game_.update(d, x, fake, more) + player_g_->minimise({[&] {
+      if (condition_ != Condition::acgan) return Losses(game_.fool(d, fake()));
+      return Losses{{"", game_.fool(d, fake())}, {"class", cross_entropy(d_->logits(fake()), label)}};
+    }});
+  }
+
+  std::vector<View> views() override {
+    return {
+        {.name = "sample",
+         .draw = [this](int64_t n, Random& random) { return drawn(n, random); },
+         .make =
+             [this](const Batch& from) { return Batch().add("image", generate(from["z"], one_hot(from["label"]))); },
+         .like = "image"}};
+  }
+
+ private:
+  Tensor noise(int64_t n, Random& random) const { return random.normal({n, latent_}, 0, 1, DType::f32, device_); }
+  Tensor one_hot(const Tensor& label) const { return gather(eye_, label); }
+  Tensor generate(const Tensor& z, const Tensor& c) { return (*g_)(concat(std::vector<Tensor>{z, c}, 1)); }
+  // Rows of another class each, all others being as likely: the largest of uniform numbers, its own pushed below them.
+  Tensor another(const Tensor& c) {
+    const NoGrad no_grad;
+    return one_hot(argmax(random_.uniform(c.shape(), 0, 1, DType::f32, device_) - 2 * c));
+  }
+  Batch drawn(int64_t n, Random& random) const {
+    Batch batch = Batch().add("z", noise(n, random));
+    const Tensor label({n}, DType::i64), where = random.uniform({n});
+    for (int64_t i = 0; i < n; i++)
+      label.data<int64_t>()[i] =
+          std::min(classes_ - 1, static_cast<int64_t>(where.data<float>()[i] * static_cast<float>(classes_)));
+    return batch.add("label", label);
+  }
+
+  int64_t latent_, classes_;
+  Condition condition_;
+  bool mismatched_;
+  Tensor eye_;
+  std::shared_ptr<nn::Sequential> g_;
+  std::shared_ptr<ConditionalDiscriminator> d_;
+  std::shared_ptr<Player> player_g_;
+  Adversary game_;
+};
+
+const RegisterRecipe registered{{
+    .name = "cgan",
+    .title = "Conditional GAN",
+    .citation = "Mirza, Osindero 2014, arXiv:1411.1784",
+    .data = "images of 16 to 256 pixels with classes",
+    .needs = {"image", "label"},
+    .settings = {loss_setting("non-saturating"),
+                 {"condition", "projection", "how D sees the class: concat, projection, or acgan (it names the class)"},
+                 {"mismatched", true, "real pictures under a wrong class are negatives, too (not acgan)"}},
+    .make = make_recipe<ConditionalGan>,
+}};
+
+}  // namespace
+}  // namespace forger::gan

@@ -1,0 +1,37 @@
+// The original GAN: Goodfellow, Pouget-Abadie, Mirza, Xu, Warde-Farley, Ozair, Courville, Bengio, "Generative
+// adversarial nets", NeurIPS 2014, arXiv:1406.2661. Algorithm 1 with k = 1, on fully connected networks, for images and
+// for points in the plane, where what it covers and what it drops is seen at a glance.
+//
+//   repeat: x = a batch of the data, z ~ N(0, I)
+//     D: one Adam step on  -E log s(D(x)) - E log(1 - s(D(G(z))))
+//     G: one Adam step on  -E log s(D(G(z)))          (--loss minimax: E log(1 - s(D(G(z)))), the game as it is stated)
+#include "gan/networks/mlp.h"
+#include "gan/recipes/unconditional.h"
+
+namespace forger::gan {
+namespace {
+
+GanNetworks build(const Settings& settings, const Shape& sample, Random& random) {
+  const int64_t width = settings.integer("width");
+  return {mlp_generator(settings.integer("latent"), width, sample, random), mlp_discriminator(width, sample, random)};
+}
+
+std::unique_ptr<Recipe> make(const Settings& settings, const Columns& columns) {
+  const Column* image = find_column(columns, "image");
+  return std::make_unique<Unconditional>(settings, image ? *image : need_column(settings, columns, "point"), build);
+}
+
+const RegisterRecipe registered{{
+    .name = "gan",
+    .title = "Generative adversarial network",
+    .citation = "Goodfellow et al. 2014, arXiv:1406.2661",
+    .data = "images of any size, and points",
+    .needs = {"image", "or", "point"},
+    .settings = {loss_setting("non-saturating"),
+                 {"width", int64_t{256}, "units of a hidden layer"},
+                 {"latent", int64_t{32}, "dimensions of the noise"}},
+    .make = make,
+}};
+
+}  // namespace
+}  // namespace forger::gan
