@@ -32,8 +32,11 @@ void print_json() {
   nlohmann::ordered_json out;
   out["recipes"] = out["data"] = out["metrics"] = out["devices"] = nlohmann::ordered_json::array();
   for (const gan::RecipeEntry& recipe : gan::recipes())
-    out["recipes"].push_back(
-        {{"name", recipe.name}, {"title", recipe.title}, {"citation", recipe.citation}, {"data", recipe.data}});
+    out["recipes"].push_back({{"name", recipe.name},
+                              {"title", recipe.title},
+                              {"citation", recipe.citation},
+                              {"data", recipe.data},
+                              {"needs", recipe.needs}});
   for (const gan::DataSource& source : gan::data_sources())
     out["data"].push_back({{"name", source.name}, {"help", source.help}});
   for (const metrics::MetricEntry& metric : metrics::metric_entries())

@@ -69,11 +69,6 @@ const DataSource& source_of(const std::string& spec) {
   return *source;
 }
 
-std::string map_paths(const std::string& spec, const DataSource::OnPath& f) {
-  const DataSource& source = source_of(spec);
-  return source.map_paths ? source.map_paths(spec, f) : spec;
-}
-
 // 64x96, or 64 for both.
 bool read_sides(const std::string& size, int64_t& height, int64_t& width) {
   const size_t by = size.find('x');
@@ -98,6 +93,11 @@ DataSetPtr open_data(const std::string& spec, const DataOptions& options, Subset
   check<UsageError>(options.height >= 0 && options.width >= 0, "the size of images cannot be ", options.height, 'x',
                     options.width);
   return source_of(spec).open(spec, options, subset);
+}
+
+std::string map_paths(const std::string& spec, const DataSource::OnPath& f) {
+  const DataSource& source = source_of(spec);
+  return source.map_paths ? source.map_paths(spec, f) : spec;
 }
 
 bool is_data_name(const std::string& word) {

@@ -2,6 +2,7 @@
 #include "gan/data.h"
 
 #include <zlib.h>
+#include <fstream>
 
 #include <algorithm>
 #include <cmath>
@@ -433,16 +434,16 @@ TEST_CASE("data: the sources") {
     CHECK(source.help.find(source.name) == 0);
   }
   CHECK(std::is_sorted(names.begin(), names.end()));
-  CHECK(std::set<std::string>(names.begin(), names.end()) == std::set<std::string>{"cifar10", "fashion-mnist", "folder",
-                                                                                   "folder-gray", "grid25", "idx",
-                                                                                   "moons", "ring8", "swiss-roll"});
+  CHECK(std::set<std::string>(names.begin(), names.end()) ==
+        std::set<std::string>{"blur", "cifar10", "edges", "fashion-mnist", "folder", "folder-gray", "grid25", "idx",
+                              "moons", "negative", "noisy", "ring8", "small", "swiss-roll"});
 }
 
 TEST_CASE("data: specs that are nothing") {
   CHECK(error_of<UsageError>([] { open_data("fashion-mnits", 32); }) ==
-        "data 'fashion-mnits' is neither a folder nor a data set; there are: cifar10, fashion-mnist, folder, "
-        "folder-gray, "
-        "grid25, idx, moons, ring8, swiss-roll");
+        "data 'fashion-mnits' is neither a folder nor a data set; there are: blur, cifar10, edges, fashion-mnist, "
+        "folder, "
+        "folder-gray, grid25, idx, moons, negative, noisy, ring8, small, swiss-roll");
   CHECK_THROWS_AS(open_data("", 32), UsageError);
   CHECK_THROWS_AS(open_data("/no/such/folder", 32), UsageError);
   CHECK_THROWS_AS(open_data("ring8", -1), UsageError);
@@ -469,4 +470,50 @@ TEST_CASE("data: sizes that need a frame or a resize") {
   CHECK(odd[32] == -1.0f);
   CHECK(odd[32 * 29 + 29] == 1.0f);
   CHECK(odd[32 * 30 + 30] == -1.0f);
+}
+
+TEST_CASE("data: pairs made from a set") {
+  const test::Scratch scratch;
+  std::string images{0, 0, 8, 3, 0, 0, 0, 2, 0, 0, 0, 16, 0, 0, 0, 16}, labels{0, 0, 8, 1, 0, 0, 0, 2, 1, 0};
+  for (int i = 0; i < 2; i++)  // the right half is white, or light grey
+    for (int pixel = 0; pixel < 256; pixel++) images += static_cast<char>(pixel % 16 < 8 ? 0 : i == 0 ? 255 : 200);
+  for (const auto& [name, bytes] : {std::pair{"i.idx", images}, {"l.idx", labels}})
+    std::ofstream(scratch.file(name), std::ios::binary) << bytes;
+  const std::string set = "idx:" + scratch.file("i.idx") + "," + scratch.file("l.idx");
+  const DataSetPtr plain = open_data(set);
+  const Tensor image = read_rows(*plain, 0, 2, {"image"})["image"];
+  std::set<std::string> hashes{plain->hash()};
+  for (const char* kind : {"edges", "negative", "blur", "noisy", "small"}) {
+    INFO(kind);
+    const DataSetPtr pairs = open_data(std::string(kind) + ":" + set);
+    CHECK(hashes.insert(pairs->hash()).second);
+    CHECK(pairs->count() == 2);
+    CHECK(names_of(pairs->columns()) == "source, target and label");
+    CHECK(pairs->label(0) == 1);
+    CHECK(pairs->class_name(1) == "1");
+    const Batch rows = read_rows(*pairs, 0, 2);
+    CHECK(rows["target"].to_vector() == image.to_vector());
+    CHECK(rows["source"].to_vector() != image.to_vector());
+    CHECK(rows["source"].to_vector() == read_rows(*pairs, 0, 2, {"source"})["source"].to_vector());  // always the same
+    for (const double x : rows["source"].to_vector()) CHECK((x >= -1 && x <= 1));
+  }
+  const auto at = [&](const char* kind, int64_t column) {
+    return read_rows(*open_data(std::string(kind) + ":" + set), 0, 1)["source"]
+        .to_vector()[static_cast<size_t>(16 * 5 + column)];
+  };
+  CHECK(at("negative", 0) == 1);
+  CHECK(at("negative", 15) == -1);
+  CHECK(at("edges", 2) == -1);  // black where nothing changes
+  CHECK(at("edges", 7) == 1);
+  CHECK(at("edges", 8) == 1);
+  CHECK(at("edges", 13) == -1);
+  CHECK(at("blur", 7) < 0);
+  CHECK(at("blur", 7) > -1);
+  CHECK(at("blur", 8) == Approx(-at("blur", 7)).margin(1e-5));  // a step is blurred evenly
+  CHECK(paths_in("edges:" + set) == std::vector<std::string>{scratch.file("i.idx"), scratch.file("l.idx")});
+  CHECK(absolute_spec("blur:small:" + set) == "blur:small:" + set);
+  CHECK(error_of<UsageError>([] { open_data("edges:ring8"); }) ==
+        "edges:ring8: ring8 has point and label, and pairs are made from images");
+  CHECK_THROWS_AS(open_data("edges:"), UsageError);
+  CHECK_THROWS_AS(open_data("edges:edges:" + set), UsageError);
 }

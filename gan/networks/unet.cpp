@@ -1,0 +1,83 @@
+#include "gan/networks/unet.h"
+
+#include "core/error.h"
+#include "nn/init.h"
+
+namespace forger::gan {
+namespace {
+
+constexpr int64_t kernel = 4;
+constexpr double slope = 0.2;
+
+nn::ModulePtr norm(int64_t channels, kernels::Activation activation) {
+  return std::make_shared<nn::BatchNorm>(channels, NormOptions{.activation = activation, .slope = slope});
+}
+
+}  // namespace
+
+UNet::UNet(int64_t in_channels, int64_t out_channels, int64_t width, Extent size, Random& random) {
+  const int64_t shorter = std::min(size.height, size.width);
+  std::vector<int64_t> channels;
+  for (int64_t side = shorter; side > 2; side /= 2) {
+    check<UsageError>(side % 2 == 0, "a U-Net takes sides that halve to 2, not ", shorter);
+    channels.push_back(width * std::min<int64_t>(8, int64_t{1} << channels.size()));
+  }
+  const size_t levels = channels.size();
+  for (size_t i = 0; i < levels; i++) {
+    const bool normed = i > 0 && i + 1 < levels;
+    auto layer = std::make_shared<nn::Sequential>();
+    const Conv2dOptions options = normed ? halve : with_leaky_relu(halve, slope);
+    layer->append(std::make_shared<nn::Conv2d>(i == 0 ? in_channels : channels[i - 1], channels[i], kernel, options,
+                                               random, !normed));
+    if (normed) layer->append(norm(channels[i], kernels::Activation::leaky_relu));
+    down_.push_back(child("down" + std::to_string(i), layer));
+  }
+  for (size_t i = 0; i < levels; i++) {  // from level i to the one outside of it
+    auto layer = std::make_shared<nn::Sequential>();
+    const int64_t in = channels[i] * (i + 1 < levels ? 2 : 1), out = i == 0 ? out_channels : channels[i - 1];
+    layer->append(std::make_shared<nn::ConvTranspose2d>(in, out, kernel, halve, random, i == 0));
+    if (i > 0) layer->append(norm(out, kernels::Activation::relu));
+    if (i > 0 && i + 2 >= levels) layer->append(std::make_shared<nn::Dropout>(0.5, random));
+    if (i == 0) layer->append(nn::tanh());
+    up_.push_back(child("up" + std::to_string(i), layer));
+  }
+  nn::init_dcgan(*this, random);
+}
+
+Tensor UNet::forward(const Tensor& x) {
+  std::vector<Tensor> maps;
+  for (const auto& layer : down_) maps.push_back((*layer)(maps.empty() ? x : maps.back()));
+  Tensor y = maps.back();
+  for (size_t i = up_.size(); i-- > 0;) {
+    if (i + 1 < up_.size()) y = concat(std::vector<Tensor>{y, maps[i]}, 3);
+    y = (*up_[i])(y);
+  }
+  return y;
+}
+
+std::shared_ptr<nn::Sequential> patch_discriminator(int64_t channels, int64_t width, int64_t field, Random& random) {
+  auto net = std::make_shared<nn::Sequential>();
+  const auto layer = [&](int64_t in, int64_t out, int64_t window, Conv2dOptions options, bool normed) {
+    net->append(std::make_shared<nn::Conv2d>(in, out, window, normed ? options : with_leaky_relu(options, slope),
+                                             random, !normed));
+    if (normed) net->append(norm(out, kernels::Activation::leaky_relu));
+  };
+  constexpr Conv2dOptions keep{.stride = 1, .padding = 1};  // of a 4x4 kernel: one less
+  if (field == 1) {
+    layer(channels, width, 1, project, false);
+    layer(width, 2 * width, 1, project, true);
+    net->append(std::make_shared<nn::Conv2d>(2 * width, 1, 1, project, random));
+  } else {
+    const int halvings = field == 16 ? 1 : field == 34 ? 2 : field == 70 ? 3 : 0;
+    check<UsageError>(halvings > 0, "--field ", field, " is not known; there are: 1, 16, 34, 70");
+    int64_t in = channels, out = width;
+    for (int i = 0; i < halvings; i++, in = out, out = std::min(8 * width, 2 * out))
+      layer(in, out, kernel, halve, i > 0);
+    layer(in, out, kernel, keep, true);
+    net->append(std::make_shared<nn::Conv2d>(out, 1, kernel, keep, random));
+  }
+  nn::init_dcgan(*net, random);
+  return net;
+}
+
+}  // namespace forger::gan

@@ -1,0 +1,28 @@
+// The two networks of pix2pix (Isola, Zhu, Zhou, Efros 2017, arXiv:1611.07004, appendix A).
+#pragma once
+#include <memory>
+#include <vector>
+
+#include "gan/networks/shapes.h"
+
+namespace forger::gan {
+
+// U-Net: an encoder of 4x4 stride-2 convolutions down to maps whose shorter side is 2, width * {1, 2, 4, 8, 8, ...}
+// channels, and a decoder back, each map of which sees the encoder's of its size, too. Batch norm but in the first and
+// the innermost; LeakyReLU 0.2 on the way down, ReLU on the way up, tanh at the end; dropout of one half, which is the
+// network's noise, behind the two innermost layers of the decoder.
+class UNet : public nn::Module {
+ public:
+  // `size`: sides that can be halved so often. `random` draws the weights, and dropout from then on.
+  UNet(int64_t in_channels, int64_t out_channels, int64_t width, Extent size, Random& random);
+  Tensor forward(const Tensor& x) override;  // (N, H, W, in) -> (N, H, W, out)
+
+ private:
+  std::vector<std::shared_ptr<nn::Sequential>> down_, up_;  // outermost first
+};
+
+// PatchGAN: scores (N, h, w, 1), each of a patch of `field` pixels: 1, 16, 34 or 70 (UsageError otherwise).
+// Convolutions of 4x4 (of 1x1 for the field of 1), batch norm but in the first, LeakyReLU 0.2.
+std::shared_ptr<nn::Sequential> patch_discriminator(int64_t channels, int64_t width, int64_t field, Random& random);
+
+}  // namespace forger::gan

@@ -1,0 +1,86 @@
+// pix2pix: Isola, Zhu, Zhou, Efros, "Image-to-image translation with conditional adversarial networks", CVPR 2017,
+// arXiv:1611.07004. From a source to its target, known in pairs: a U-Net whose noise is dropout, a PatchGAN that sees
+// source and target together, lambda = 100.
+//
+//   repeat: (s, t) = a batch of pairs
+//     D: one Adam step on its terms for real (s, t) and fake (s, G(s))
+//     G: one Adam step on its term for (s, G(s)), plus lambda E |t - G(s)|
+//   --mode close: no D, the distance alone      --mode gan: no distance
+#include "gan/adversary.h"
+#include "gan/networks/unet.h"
+#include "gan/recipe.h"
+
+namespace forger::gan {
+namespace {
+
+class Pix2pix : public Recipe {
+ public:
+  Pix2pix(const Settings& settings, const Columns& columns)
+      : Recipe(settings), mode_(settings.text("mode")), lambda_(settings.number("lambda")) {
+    check<UsageError>(mode_ == "gan+close" || mode_ == "gan" || mode_ == "close", "--mode '", mode_,
+                      "' is not known; there are: gan+close, gan, close");
+    const Shape &source = need_column(settings, columns, "source").sample,
+                &target = need_column(settings, columns, "target").sample;
+    require_images("pix2pix", target);
+    const int64_t width = settings.integer("width");
+    g_ = network("g", std::make_shared<UNet>(source[2], target[2], width, Extent{target[0], target[1]}, random_),
+                 /*averaged=*/true);
+    player_g_ = player("g", {"g"}, settings);
+    if (mode_ == "close") return;
+    d_ = network("d", patch_discriminator(source[2] + target[2], width, settings.integer("field"), random_));
+    game_ = Adversary(player("d", {"d"}, settings), settings, random_);
+  }
+
+  Readings step(const NextBatch& next) override {
+    const Batch pair = next();
+    const Tensor &source = pair["source"], &target = pair["target"];
+    const Critic d = [&](const Tensor& x) { return (*d_)(concat(std::vector<Tensor>{source, x}, 3)); };
+    Shared fake([&] { return (*g_)(source); });
+    if (mode_ == "close") return player_g_->minimise({[&] { return distance(fake(), target); }});
+    return game_.update(d, target, fake) + player_g_->minimise({[&] {
+      const Tensor fooled = game_.fool(d, fake());
+      if (mode_ == "gan") return Losses(fooled);
+      return Losses{{"adversarial", fooled}, {"close", distance(fake(), target)}};
+    }});
+  }
+
+  std::vector<View> views() override {
+    return {{.name = "translate",
+             .given = {"source", "target"},
+             .make =
+                 [this](const Batch& from) {
+                   return Batch()
+                       .add("target", (*g_)(from["source"]))
+                       .add("source", from["source"])
+                       .add("truth", from["target"]);
+                 },
+             .like = "target"}};
+  }
+
+ private:
+  Tensor distance(const Tensor& made, const Tensor& target) const { return lambda_ * l1_loss(made, target); }
+
+  std::string mode_;
+  double lambda_;
+  std::shared_ptr<UNet> g_;
+  std::shared_ptr<nn::Sequential> d_;
+  std::shared_ptr<Player> player_g_;
+  Adversary game_;
+};
+
+const RegisterRecipe registered{{
+    .name = "pix2pix",
+    .title = "Image-to-image translation with conditional adversarial networks",
+    .citation = "Isola, Zhu, Zhou, Efros 2017, arXiv:1611.07004",
+    .data = "pairs of images of 16 to 256 pixels",
+    .needs = {"source", "target"},
+    .settings = {loss_setting("non-saturating"),
+                 {"data", "edges:fashion-mnist", "pairs"},
+                 {"mode", "gan+close", "what G minimises: gan+close, gan, or close (the distance alone)"},
+                 {"lambda", 100.0, "weight of the distance", 0, 1e6},
+                 {"field", int64_t{16}, "pixels of a patch that D judges: 1, 16, 34 or 70", 1, 70}},
+    .make = make_recipe<Pix2pix>,
+}};
+
+}  // namespace
+}  // namespace forger::gan
