@@ -57,7 +57,9 @@ trap finish EXIT
 trap 'echo "gpu_check: interrupted; the table so far is in $file" >&2; exit 130' INT TERM HUP
 
 data=fashion-mnist
-[[ ! -e $here/data/t10k-images-idx3-ubyte.gz ]] || data=idx:$here/data/t10k-images-idx3-ubyte.gz
+[[ ! -e $here/data/t10k-images-idx3-ubyte.gz ]] ||
+  data=idx:$here/data/t10k-images-idx3-ubyte.gz,$here/data/t10k-labels-idx1-ubyte.gz
+declare -A data_of # by recipe
 # cuBLAS and cuDNN: where the loader looks, else the toolkit's, else those that come with a PyTorch.
 for folder in /usr/local/cuda/lib64 "$(timeout -k 2 20 "$python" -c 'import glob, sysconfig
 print(":".join(glob.glob(sysconfig.get_paths()["purelib"] + "/nvidia/*/lib")))' 2>/dev/null)"; do
@@ -223,8 +225,8 @@ check_tests() {
 train() {  # RECIPE NAME WORDS...
   local log=$scratch/$1-$2 recipe=$1 name=$2
   shift 2
-  attempt "train $recipe, 20 steps, $name" 90 "$build/forger" train "$recipe" --data "$data" --size 32 --width 32 \
-    --steps 20 --checkpoint-every 20 --preview-every 0 --json --out "$scratch/run-$recipe-$name" "$@"
+  attempt "train $recipe, 20 steps, $name" 90 "$build/forger" train "$recipe" --data "${data_of[$recipe]}" --size 32 \
+    --width 32 --steps 20 --checkpoint-every 20 --preview-every 0 --json --out "$scratch/run-$recipe-$name" "$@"
 }
 
 check_recipe() {  # RECIPE
@@ -285,8 +287,9 @@ check_sanitizer() {
   fi
   for tool in memcheck racecheck synccheck; do
     for recipe in "${recipes[@]}"; do
-      sanitize "$tool" "two steps of $recipe" "$build/forger" train "$recipe" --device cuda --data "$data" --size 16 \
-        --width 4 --latent 8 --batch 2 --steps 2 --previews 1 --out "$scratch/$tool-$recipe" &
+      while [[ $(jobs -rp | wc -l) -ge $((2 * at_once)) ]]; do wait -n; done
+      sanitize "$tool" "two steps of $recipe" "$build/forger" train "$recipe" --device cuda --size 16 --width 4 --latent 8 \
+        --batch 2 --steps 2 --previews 1 --data "${data_of[$recipe]}" --out "$scratch/$tool-$recipe" &
     done
     for program in "$build/test_all" "$build/test_core"; do
       [[ ! -x $program ]] || sanitize "$tool" "every op" "$program" "cuda: a run repeats bit for bit*" &
@@ -381,6 +384,13 @@ check_tests
 part 75
 within 20 "$build/forger" list || true
 mapfile -t recipes < <(sed -n '/^Recipes/,/^$/s/^  \([a-z0-9-]\{1,\}\)  .*/\1/p' "$log")
+# What takes no images of this kind takes what is made of them, such as edges:SET.
+mapfile -t fitting < <(sed -n '/^Recipes/,/^$/s/^ *takes .*: \(.*\)/\1/p' "$log")
+for i in "${!recipes[@]}"; do
+  data_of[${recipes[i]}]=$data
+  [[ -z ${fitting[i]-} || " ${fitting[i]}," == *" ${data%%:*},"* ]] ||
+    data_of[${recipes[i]}]=${fitting[i]%%,*}:$data
+done
 [[ ${#recipes[@]} -gt 0 ]] || row "recipes" "forger list names none: $(reason)" failed
 for recipe in "${recipes[@]}"; do check_recipe "$recipe"; done
 part 75
