@@ -288,8 +288,8 @@ check_sanitizer() {
   for tool in memcheck racecheck synccheck; do
     for recipe in "${recipes[@]}"; do
       while [[ $(jobs -rp | wc -l) -ge $((2 * at_once)) ]]; do wait -n; done
-      sanitize "$tool" "two steps of $recipe" "$build/forger" train "$recipe" --device cuda --size 16 --width 4 --latent 8 \
-        --batch 2 --steps 2 --previews 1 --data "${data_of[$recipe]}" --out "$scratch/$tool-$recipe" &
+      sanitize "$tool" "two steps of $recipe" "$build/forger" train "$recipe" --device cuda --size 16 --width 4 \
+        --latent 8 --batch 2 --steps 2 --previews 1 --data "${data_of[$recipe]}" --out "$scratch/$tool-$recipe" &
     done
     for program in "$build/test_all" "$build/test_core"; do
       [[ ! -x $program ]] || sanitize "$tool" "every op" "$program" "cuda: a run repeats bit for bit*" &
