@@ -262,7 +262,7 @@ sanitize() {
   echo "gpu_check: $name ..." >&2
   within 75 "$sanitizer" --tool "$tool" --error-exitcode 99 "$@" || code=$?
   summary=$(grep -aE '^=+ .*SUMMARY' "$log" | tail -n 1 | sed 's/^=* *//')
-  found=$(grep -aE -m 1 '^=+ +(Invalid|Error:|Race|.*hazard|Barrier|Misaligned|Program hit)' "$log" | sed 's/^=* *//')
+  found=$(grep -aE -m 1 '^=+ +(Invalid|Error:|Race |Potential|Barrier|Misaligned|Program hit)' "$log" | sed 's/^=* *//')
   if [[ $outcome == left ]]; then
     summary="no time left" verdict=missing
   elif [[ -n $found ]]; then # however it ended

@@ -19,7 +19,7 @@ struct Machine {
     program("bin/nvidia-smi", "echo 'NVIDIA Imaginary, 580.1, 81559 MiB'");
     program("bin/compute-sanitizer",
             "while [ \"${1#-}\" != \"$1\" ]; do shift 2; done\n"
-            "\"$@\" >/dev/null && echo '========= ERROR SUMMARY: 0 errors'");
+            "\"$@\" >/dev/null && echo '========= RACECHECK SUMMARY: 0 hazards displayed (0 errors, 0 warnings)'");
     program("bin/python3", "exit 1");
     program(
         "build/forger",
@@ -71,7 +71,8 @@ TEST_CASE("gpu_check: a machine where all is well gives a table without a failur
         "(at "
         "most 0.05) | ok |",
         "| wgan-gp: 20 steps by graph | the bytes of 20 eager steps | ok |",
-        "| compute-sanitizer racecheck: two steps of sngan | ERROR SUMMARY: 0 errors | ok |",
+        "| compute-sanitizer racecheck: two steps of sngan | RACECHECK SUMMARY: 0 hazards displayed (0 errors, 0 "
+        "warnings) | ok |",
         "| steps beside PyTorch | python3 has no torch with CUDA: Forger's alone | missing |",
         "| bench_train dcgan 64 3 64 256 50 --device cuda --graph --math tf32 | 1.234 ms/step | - |",
         "| bench_kernels tf32: roofline | bandwidth 3000.0 GB/s (copy of 256 MB), peak 50000.0 GFLOP/s | - |",
@@ -149,6 +150,16 @@ TEST_CASE("gpu_check: what says nothing has failed", "[gpu_check]") {
   INFO(machine.table());
   CHECK(has(machine.table(), "| dcgan: losses, cuda against cpu | largest relative difference in step 1: - (at most"));
   CHECK(has(machine.table(), "| dcgan: 20 steps by graph | not the bytes of 20 eager steps: "));
+}
+
+TEST_CASE("gpu_check: what a sanitizer found counts, though it did not come to its end", "[gpu_check]") {
+  const Machine machine;
+  machine.program("bin/compute-sanitizer", "echo '========= Invalid __global__ write of size 4 bytes'; sleep 30");
+  machine.program("build/test_all", "case $1 in --list*) echo 'cuda: sound';; esac");
+  machine.check("GPU_CHECK_SECONDS=9");
+  INFO(machine.table());
+  CHECK(has(machine.table(),
+            "| compute-sanitizer memcheck: two steps of cgan | Invalid __global__ write of size 4 bytes | failed |"));
 }
 
 TEST_CASE("gpu_check: a test that is skipped, and one whose exit code is any", "[gpu_check]") {
