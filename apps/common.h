@@ -67,8 +67,8 @@ void make(gan::Recipe& recipe, const gan::View& view, const gan::Batch& from,
           const std::function<void(const Tensor& samples)>& take);
 Tensor make_all(gan::Recipe& recipe, const gan::View& view, const gan::Batch& from);
 
-// "label=Coat": every row of what was drawn gets that word of the column. UsageError when nothing of that name is drawn,
-// or there is no such word; it lists what there is.
+// "label=Coat": every row of what was drawn gets that word of the column. UsageError when nothing of that name is
+// drawn, or there is no such word; it lists what there is.
 void set_words(gan::Batch& drawn, const std::vector<std::string>& assignments, const gan::Settings& settings);
 
 // The text of a JSON value, whatever bytes its names and strings have (file names may be no UTF-8: core/utf8.h).

@@ -102,10 +102,10 @@ DataSetPtr open_data(const std::string& spec, const DataOptions& options = {}, S
 // Rows first ... first + rows - 1, of these columns; of all where none are named.
 Batch read_rows(const DataSet& data, int64_t first, int64_t rows, const std::vector<std::string>& columns = {});
 
-bool is_data_name(const std::string& word);          // "fashion-mnist": a folder of that name is "./fashion-mnist"
+bool is_data_name(const std::string& word);  // "fashion-mnist": a folder of that name is "./fashion-mnist"
 // The spec with f(path) in place of each path in it; of a spec within a spec, too.
 std::string map_paths(const std::string& spec, const DataSource::OnPath& f);
-std::string absolute_spec(const std::string& spec);  // every path in it made absolute
+std::string absolute_spec(const std::string& spec);          // every path in it made absolute
 std::vector<std::string> paths_in(const std::string& spec);  // as they stand in it
 
 // Batches of a data set in an order that is a pure function of (seed, epoch): its whole state is the number of rows

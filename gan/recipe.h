@@ -70,6 +70,10 @@ class Recipe {
   // Adam over the parameters of these networks, by the settings lr_NAME, beta1 and beta2; `rate` names another lr.
   std::shared_ptr<Player> player(const std::string& name, const std::vector<std::string>& of, const Settings& settings,
                                  const std::string& rate = "");
+  // z ~ N(0, I): (n, size), there.
+  Tensor noise(int64_t n, int64_t size, Random& random) const {
+    return random.normal({n, size}, 0, 1, DType::f32, device_);
+  }
   // State besides weights: replay pools, old copies. Written in place.
   Tensor memory(const std::string& name, const Tensor& value);
 

@@ -49,7 +49,8 @@ class ConditionalGan : public Recipe {
 
   Readings step(const NextBatch& next) override {
     const Batch batch = next();
-    const Tensor &x = batch["image"], &label = batch["label"], c = one_hot(label), z = noise(x.size(0), random_);
+    const Tensor &x = batch["image"], &label = batch["label"], c = one_hot(label),
+                 z = noise(x.size(0), latent_, random_);
     const Critic d = [&](const Tensor& sample) { return d_->score(sample, c); };
     Shared fake([&] { return generate(z, c); });
     Terms more;
@@ -77,7 +78,6 @@ class ConditionalGan : public Recipe {
   }
 
  private:
-  Tensor noise(int64_t n, Random& random) const { return random.normal({n, latent_}, 0, 1, DType::f32, device_); }
   Tensor one_hot(const Tensor& label) const { return gather(eye_, label); }
   Tensor generate(const Tensor& z, const Tensor& c) { return (*g_)(concat(std::vector<Tensor>{z, c}, 1)); }
   // Rows of another class each, all others being as likely: the largest of uniform numbers, its own pushed below them.
@@ -86,7 +86,7 @@ class ConditionalGan : public Recipe {
     return one_hot(argmax(random_.uniform(c.shape(), 0, 1, DType::f32, device_) - 2 * c));
   }
   Batch drawn(int64_t n, Random& random) const {
-    Batch batch = Batch().add("z", noise(n, random));
+    Batch batch = Batch().add("z", noise(n, latent_, random));
     const Tensor label({n}, DType::i64), where = random.uniform({n});
     for (int64_t i = 0; i < n; i++)
       label.data<int64_t>()[i] =

@@ -26,7 +26,7 @@ Readings Unconditional::step(const NextBatch& next) {
   Shared fake([&] { return (*g_)(z); });
   for (int64_t i = 0; i < n_critic_; i++) {
     const Tensor real = next()[column_];
-    z = noise(real.size(0), random_);
+    z = noise(real.size(0), latent_, random_);
     if (n_critic_ == 1) {
       readings = game_.update(d, real, fake);
     } else {
@@ -37,13 +37,13 @@ Readings Unconditional::step(const NextBatch& next) {
       readings = game_.update(d, real, apart);
     }
   }
-  if (n_critic_ > 1) z = noise(batch_, random_);
+  if (n_critic_ > 1) z = noise(batch_, latent_, random_);
   return std::move(readings) + player_g_->minimise({[&] { return game_.fool(d, fake()); }});
 }
 
 std::vector<View> Unconditional::views() {
   return {{.name = "sample",
-           .draw = [this](int64_t n, Random& random) { return Batch().add("z", noise(n, random)); },
+           .draw = [this](int64_t n, Random& random) { return Batch().add("z", noise(n, latent_, random)); },
            .make = [this](const Batch& from) { return Batch().add(column_, (*g_)(from["z"])); },
            .like = column_},
           {.name = "judge", .given = {column_}, .make = [this](const Batch& from) {

@@ -24,8 +24,6 @@ class Unconditional : public Recipe {
   std::vector<View> views() override;  // "sample" and "judge"
 
  private:
-  Tensor noise(int64_t n, Random& random) const { return random.normal({n, latent_}, 0, 1, DType::f32, device_); }
-
   std::string column_;
   int64_t latent_, batch_, n_critic_;
   std::shared_ptr<nn::Module> g_, d_;

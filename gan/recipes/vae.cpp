@@ -34,13 +34,13 @@ class Vae : public Recipe {
   }
 
   Readings step(const NextBatch& next) override {
-    const Tensor x = next()["image"], e = noise(x.size(0), random_);
+    const Tensor x = next()["image"], e = noise(x.size(0), latent_, random_);
     return player_->minimise({[&] { return bound(x, e); }});
   }
 
   std::vector<View> views() override {
     return {{.name = "sample",
-             .draw = [this](int64_t n, Random& random) { return Batch().add("z", noise(n, random)); },
+             .draw = [this](int64_t n, Random& random) { return Batch().add("z", noise(n, latent_, random)); },
              .make = [this](const Batch& from) { return Batch().add("image", (*g_)(from["z"])); },
              .like = "image"},
             {.name = "reconstruct",
@@ -73,8 +73,6 @@ class Vae : public Recipe {
     const Tensor kl = (-0.5 / (images * dimensions_)) * sum(1 + log_variance - square(mean) - exp(log_variance));
     return {{"reconstruction", reconstruction}, {"kl", kl_weight_ * kl}};
   }
-
-  Tensor noise(int64_t n, Random& random) const { return random.normal({n, latent_}, 0, 1, DType::f32, device_); }
 
   int64_t latent_;
   double sigma_, kl_weight_, dimensions_ = 0;
