@@ -4,6 +4,7 @@
 #include <functional>
 #include <memory>
 
+#include "gan/craft/replay.h"
 #include "gan/objectives.h"
 #include "gan/player.h"
 #include "gan/settings.h"
@@ -17,8 +18,10 @@ using Critic = std::function<Tensor(const Tensor& x)>;
 class Adversary {
  public:
   Adversary() = default;
-  // Settings: "loss"; and "penalty" with its weight "lambda", where the recipe has them. Penalties draw from `random`.
-  Adversary(std::shared_ptr<Player> player, const Settings& settings, Random& random);
+  // Settings: "loss"; "replay"; and "penalty" with its weight "lambda", where the recipe has them. Penalties and replay
+  // draw from `random`. Without a pool of its own (Recipe::replay), as where D judges a sample by a condition that a
+  // pool would not keep, --replay is a UsageError.
+  Adversary(std::shared_ptr<Player> player, const Settings& settings, Random& random, Replay replay = {});
 
   // D's step: its terms for real samples, for fake ones (which get no gradient), its penalty, and what else a system
   // has it learn, one after the other.
@@ -36,6 +39,7 @@ class Adversary {
   bool penalty_ = false;
   double lambda_ = 0;
   Random* random_ = nullptr;
+  Replay replay_;
 };
 
 // The settings of an Adversary: the objective by default, and the gradient penalty's weight where there is one.

@@ -43,7 +43,8 @@ class DataSet {
   // Hex digest (FNV-1a 64) of the contents, or of file names and sizes for folders: recorded in config.toml.
   virtual std::string hash() const = 0;
   // Sets that stand side by side without belonging together, each to be drawn in an order of its own; none for a set
-  // that is one.
+  // that is one. Columns of the domain "a" are "a.image", ... here, and row i is a row of each. In the test subset they
+  // may be known to belong together: "a.truth" is then what a.image is in the other domain.
   virtual std::vector<Domain> domains() const { return {}; }
 
   // ---- of the first column, and of the column "label" ----
@@ -98,6 +99,10 @@ struct RegisterDataSource {
 const std::vector<DataSource>& data_sources();  // sorted by name
 // UsageError for an unknown spec (lists what there is), DataError when the files are missing or broken.
 DataSetPtr open_data(const std::string& spec, const DataOptions& options = {}, Subset subset = Subset::train);
+
+// The images of one column ("target"; of a domain, "b.image") as a set of their own, {"image"} and {"label"} where they
+// have labels. UsageError when there is no such column, or it holds no images.
+DataSetPtr images_of(const DataSetPtr& data, const std::string& column);
 
 // Rows first ... first + rows - 1, of these columns; of all where none are named.
 Batch read_rows(const DataSet& data, int64_t first, int64_t rows, const std::vector<std::string>& columns = {});

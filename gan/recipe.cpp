@@ -19,12 +19,30 @@ std::vector<RecipeEntry>& registry() {
 Recipe::Recipe(const Settings& settings)
     : random_(static_cast<uint64_t>(settings.integer("seed"))), device_(find_device(settings.text("device"))) {}
 
+// Evaluation mode, whatever happens in it.
+class Recipe::Evaluating {
+ public:
+  explicit Evaluating(const Recipe& recipe) : recipe_(recipe) { set_training(false); }
+  ~Evaluating() { set_training(true); }
+  Evaluating(const Evaluating&) = delete;
+  Evaluating& operator=(const Evaluating&) = delete;
+
+ private:
+  void set_training(bool on) {
+    for (const Network& network : recipe_.networks_) network.module->train(on);
+  }
+  const Recipe& recipe_;
+  NoGrad no_grad_;
+};
+
 Batch Recipe::make(const View& view, const Batch& from) {
-  const NoGrad no_grad;
-  for (const Network& network : networks_) network.module->eval();
-  Batch made = view.make(to(from, device_));
-  for (const Network& network : networks_) network.module->train();
-  return made;
+  const Evaluating evaluating(*this);
+  return view.make(to(from, device_));
+}
+
+Readings Recipe::measure(const Batch& held_out) {
+  const Evaluating evaluating(*this);
+  return test(to(held_out, device_));
 }
 
 std::shared_ptr<Player> Recipe::player(const std::string& name, const std::vector<std::string>& of,
@@ -46,6 +64,14 @@ std::shared_ptr<Player> Recipe::player(const std::string& name, const std::vecto
 Tensor Recipe::memory(const std::string& name, const Tensor& value) {
   memories_.push_back({name, to(value, device_)});
   return memories_.back().tensor;
+}
+
+Replay Recipe::replay(const std::string& name, const Settings& settings, const Shape& sample) {
+  const int64_t batch = settings.integer("batch"), rounds = (settings.integer("replay") + batch - 1) / batch;
+  if (rounds == 0) return {};
+  std::vector<int64_t> pool{rounds, batch};
+  pool.insert(pool.end(), sample.begin(), sample.end());
+  return {memory(name + "_replay", zeros(Shape(pool))), memory(name + "_replay_rounds", zeros({}))};
 }
 
 const View* find_view(const std::vector<View>& views, const std::string& name) {

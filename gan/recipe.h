@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "gan/batch.h"
+#include "gan/craft/replay.h"
 #include "gan/player.h"
 #include "gan/settings.h"
 
@@ -28,6 +29,8 @@ struct View {
   std::function<Batch(const Batch& from)> make = {};
   // Its first result should be distributed as this column of the data: what scores compare. Empty: nothing is scored.
   std::string like = {};
+  // A column that is shown beside what was made, where the data has it: the truth.
+  std::string beside = {};
 };
 
 class Recipe {
@@ -40,9 +43,15 @@ class Recipe {
   virtual Readings step(const NextBatch& next) = 0;
   // The first one that draws is what `forger sample` shows.
   virtual std::vector<View> views() = 0;
+  // The numbers that show that this system works, each beside its baseline, of a batch that it was not trained on: "l1"
+  // and "l1_identity". Means over the batch; called in evaluation mode, nothing recorded. None where scores of the
+  // views say it all.
+  virtual Readings test(const Batch& /*held_out*/) { return {}; }
 
-  // What a view makes of a batch, which may lie anywhere: in evaluation mode, nothing recorded.
+  // What a view makes of a batch, and what `test` says of one, which may lie anywhere: in evaluation mode, nothing
+  // recorded.
   Batch make(const View& view, const Batch& from);
+  Readings measure(const Batch& held_out);
 
   // What was registered, in that order: what is checkpointed, resumed, moved and averaged.
   struct Network {
@@ -76,11 +85,15 @@ class Recipe {
   }
   // State besides weights: replay pools, old copies. Written in place.
   Tensor memory(const std::string& name, const Tensor& value);
+  // Memory for an Adversary's past fakes of that shape, as many as the setting "replay" asks for and whole batches of
+  // them; none where it is 0.
+  Replay replay(const std::string& name, const Settings& settings, const Shape& sample);
 
   Random random_;
   Device device_;  // networks live there, batches come from there
 
  private:
+  class Evaluating;
   std::vector<Network> networks_;
   std::vector<std::shared_ptr<Player>> players_;
   nn::NamedTensors memories_;

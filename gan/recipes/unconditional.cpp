@@ -16,7 +16,7 @@ Unconditional::Unconditional(const Settings& settings, const Column& column, Bui
   d_ = network("d", networks.discriminator);
   player_g_ = player("g", {"g"}, settings);
   player_d_ = player("d", {"d"}, settings);
-  game_ = Adversary(player_d_, settings, random_);
+  game_ = Adversary(player_d_, settings, random_, replay("d", settings, column.sample));
 }
 
 Readings Unconditional::step(const NextBatch& next) {
