@@ -78,14 +78,17 @@ gan::Trained load(const Use& use) {
 }
 
 void make(gan::Recipe& recipe, const gan::View& view, const gan::Batch& from,
-          const std::function<void(const Tensor& samples)>& take) {
-  for (int64_t i = 0; i < from.rows(); i += made_at_once)
-    take(recipe.make(view, rows_of(from, i, std::min(i + made_at_once, from.rows()))).tensors.front().tensor);
+          const std::function<void(const gan::Batch& rows, const gan::Batch& made)>& take) {
+  for (int64_t i = 0; i < from.rows(); i += made_at_once) {
+    const gan::Batch rows = rows_of(from, i, std::min(i + made_at_once, from.rows()));
+    take(rows, recipe.make(view, rows));
+  }
 }
 
 Tensor make_all(gan::Recipe& recipe, const gan::View& view, const gan::Batch& from) {
   std::vector<Tensor> parts;
-  make(recipe, view, from, [&](const Tensor& samples) { parts.push_back(samples); });
+  make(recipe, view, from,
+       [&](const gan::Batch&, const gan::Batch& made) { parts.push_back(made.tensors.front().tensor); });
   return concat(parts, 0);
 }
 

@@ -26,6 +26,8 @@ struct Command {
 
 Command train_command(CLI::App& root);        // train.cpp
 Command sample_command(CLI::App& root);       // sample.cpp
+Command show_command(CLI::App& root);         // show.cpp
+Command translate_command(CLI::App& root);    // translate.cpp
 Command interpolate_command(CLI::App& root);  // interpolate.cpp
 Command evaluate_command(CLI::App& root);     // evaluate.cpp
 Command fid_command(CLI::App& root);          // fid.cpp
@@ -64,7 +66,7 @@ inline Random sampling_random(int64_t seed) { return Random(static_cast<uint64_t
 // What a view makes, in pieces of so many rows: memory stays bounded for any --count.
 constexpr int64_t made_at_once = 64;
 void make(gan::Recipe& recipe, const gan::View& view, const gan::Batch& from,
-          const std::function<void(const Tensor& samples)>& take);
+          const std::function<void(const gan::Batch& rows, const gan::Batch& made)>& take);
 Tensor make_all(gan::Recipe& recipe, const gan::View& view, const gan::Batch& from);
 
 // "label=Coat": every row of what was drawn gets that word of the column. UsageError when nothing of that name is

@@ -28,7 +28,8 @@ class Adversary {
   // Readings: the player's, "penalty" where there is one, and with the wasserstein objective the critic's estimate of
   // the distance, "wasserstein".
   Readings update(const Critic& d, const Tensor& real, Shared& fake, const Terms& more = {});
-  // D's term for other samples that it is not to take for real.
+  // D's terms for other scores, of what it is to take for real and of what it is not.
+  Tensor accept(const Tensor& scores) const { return objective_->d_real(scores); }
   Tensor refuse(const Tensor& scores) const { return objective_->d_fake(scores); }
   // The generator's term.
   Tensor fool(const Critic& d, const Tensor& fake) const { return objective_->generator(d(fake)); }

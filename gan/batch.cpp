@@ -91,6 +91,16 @@ Batch rows_of(const Batch& batch, int64_t first, int64_t last) {
   return rows;
 }
 
+Batch joined(const std::vector<Batch>& parts) {
+  Batch all;
+  for (size_t k = 0; k < parts.front().tensors.size(); k++) {
+    std::vector<Tensor> tensors;
+    for (const Batch& part : parts) tensors.push_back(to(part.tensors[k].tensor, Device::cpu));
+    all.add(parts.front().tensors[k].name, concat(tensors, 0));
+  }
+  return all;
+}
+
 Tensor empty_rows(const Column& column, int64_t rows) {
   std::vector<int64_t> sizes{rows};
   sizes.insert(sizes.end(), column.sample.begin(), column.sample.end());

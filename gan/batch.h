@@ -37,6 +37,8 @@ struct Batch {
 Batch to(const Batch& batch, Device device);
 // Rows first ... last - 1 of every tensor; waits for the device.
 Batch rows_of(const Batch& batch, int64_t first, int64_t last);
+// Batches of the same names and floating-point tensors, one after the other, in the host's memory.
+Batch joined(const std::vector<Batch>& parts);
 // A tensor of `rows` rows of a column, with arbitrary contents, in the host's memory.
 Tensor empty_rows(const Column& column, int64_t rows);
 

@@ -74,15 +74,50 @@ Replay Recipe::replay(const std::string& name, const Settings& settings, const S
   return {memory(name + "_replay", zeros(Shape(pool))), memory(name + "_replay_rounds", zeros({}))};
 }
 
+std::vector<std::string> columns_of(const View& view) {
+  std::vector<std::string> columns = view.given;
+  if (!view.beside.empty()) columns.push_back(view.beside);
+  return columns;
+}
+
+Batch shown(const View& view, const Batch& from, const Batch& made) {
+  Batch all;
+  const auto add = [&](const std::string& name, const Tensor& tensor) {
+    if (tensor.dtype() != DType::i64) all.add(name, tensor);
+  };
+  for (const std::string& given : view.given) add(given, from[given]);
+  for (const auto& [name, tensor] : made.tensors) add("made " + name, tensor);
+  if (from.has(view.beside)) add("beside", from[view.beside]);
+  return all;
+}
+
 const View* find_view(const std::vector<View>& views, const std::string& name) {
   const auto found = std::ranges::find(views, name, &View::name);
   return found == views.end() ? nullptr : &*found;
 }
 
+namespace {
+
+std::string names_of(const std::vector<View>& views) {
+  std::string names;
+  for (const View& view : views) names += (names.empty() ? "" : ", ") + view.name;
+  return names;
+}
+
+}  // namespace
+
+View view_of(Recipe& recipe, const std::string& name) {
+  const std::vector<View> views = recipe.views();
+  const View* view = find_view(views, name);
+  check<UsageError>(view != nullptr, "this system has no view '", name, "'; there are: ", names_of(views));
+  return *view;
+}
+
 View sampling_view(Recipe& recipe) {
-  for (View& view : recipe.views())
-    if (view.draw) return view;
-  throw UsageError("this system makes nothing from noise alone: it has no samples");
+  const std::vector<View> views = recipe.views();
+  for (const View& view : views)
+    if (view.draw && view.given.empty()) return view;
+  throw UsageError("this system makes nothing from noise alone; forger show has its views: " + names_of(views));
 }
 
 namespace {

@@ -41,7 +41,7 @@ class Recipe {
   // same order. It reads nothing from the device and decides nothing by values, so that it can be recorded and
   // replayed.
   virtual Readings step(const NextBatch& next) = 0;
-  // The first one that draws is what `forger sample` shows.
+  // The first one that draws and is given nothing is what `forger sample` shows.
   virtual std::vector<View> views() = 0;
   // The numbers that show that this system works, each beside its baseline, of a batch that it was not trained on: "l1"
   // and "l1_identity". Means over the batch; called in evaluation mode, nothing recorded. None where scores of the
@@ -99,9 +99,14 @@ class Recipe {
   nn::NamedTensors memories_;
 };
 
+// The columns of the data that a view is given, and the one beside.
+std::vector<std::string> columns_of(const View& view);
+// What a picture of it holds, side by side: what it was given, what it made, what stands beside.
+Batch shown(const View& view, const Batch& from, const Batch& made);
 // The view of that name; null when there is none.
 const View* find_view(const std::vector<View>& views, const std::string& name);
-// The first one that draws. UsageError when the recipe has none.
+View view_of(Recipe& recipe, const std::string& name);  // UsageError lists those there are
+// The first one that draws and needs nothing else. UsageError when the recipe has none.
 View sampling_view(Recipe& recipe);
 
 struct RecipeEntry {

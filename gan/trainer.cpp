@@ -94,7 +94,7 @@ struct Trainer::Impl {
         const int64_t rows = view.draw ? count : std::min(count, held_out->count());
         check<UsageError>(rows <= held_out->count(), "--previews ", count,
                           " is more than the data holds out: ", held_out->count());
-        for (const nn::Named& column : read_rows(*held_out, 0, rows, view.given).tensors)
+        for (const nn::Named& column : read_rows(*held_out, 0, rows, columns_of(view)).tensors)
           from.add(column.name, column.tensor);
       }
       if (previews.empty() && view.draw)
@@ -175,7 +175,8 @@ struct Trainer::Impl {
     }
     const auto step = static_cast<int64_t>(counters.step);
     std::vector<Image> pictures;
-    for (const Batch& each : made) pictures.push_back(picture(each));
+    for (size_t i = 0; i < made.size(); i++)
+      pictures.push_back(picture(shown(previews[i].view, previews[i].from, made[i])));
     write_png(folder.own(folder.sample(step)), stacked(pictures));
     note(text("step ", step, ": samples ", folder.sample(step)));
     if (!preview_reals.defined()) return;

@@ -72,13 +72,16 @@ std::shared_ptr<nn::Sequential> dcgan_encoder(int64_t outputs, int64_t width, in
   return body_and_head(outputs, {outputs}, width, channels, size, batch_norm, random, dtype);
 }
 
-ConditionalDiscriminator::ConditionalDiscriminator(Condition condition, int64_t classes, int64_t width,
+ConditionalDiscriminator::ConditionalDiscriminator(Condition condition, bool two_scores, int64_t classes, int64_t width,
                                                    int64_t channels, Extent size, Random& random)
-    : condition_(condition) {
+    : condition_(condition), two_scores_(two_scores) {
   const int64_t features = body_channels(width, size);
-  const bool as_channels = condition == Condition::concat;
-  body_ = child("body", body(width, channels + (as_channels ? classes : 0), size, true, random, DType::f32));
+  const bool concat = condition == Condition::concat;
+  const int64_t planes = concat && !two_scores ? classes : 0;
+  body_ = child("body", body(width, channels + planes, size, true, random, DType::f32));
   score_ = child("score", conv(features, 1, smallest(size), project, random, DType::f32));
+  if (two_scores && concat)
+    match_ = child("match", conv(features + classes, 1, smallest(size), project, random, DType::f32));
   if (condition == Condition::projection)
     classes_ = child("classes", std::make_shared<nn::Linear>(classes, features, random, false));
   if (condition == Condition::acgan)
@@ -86,18 +89,36 @@ ConditionalDiscriminator::ConditionalDiscriminator(Condition condition, int64_t 
   nn::init_dcgan(*this, random);
 }
 
+namespace {
+
+// Numbers of samples (N) from a map of one pixel.
+Tensor per_sample(const Tensor& map) { return reshape(map, {map.size(0)}); }
+
+// x (N, H, W, C) with c (N, K) at each pixel: (N, H, W, C + K).
+Tensor with_planes(const Tensor& x, const Tensor& c) {
+  const int64_t n = x.size(0), k = c.size(1);
+  return concat(std::vector<Tensor>{x, broadcast_to(reshape(c, {n, 1, 1, k}), {n, x.size(1), x.size(2), k})}, 3);
+}
+
+}  // namespace
+
 Tensor ConditionalDiscriminator::forward(const Tensor& x) { return (*body_)(x); }
 
+Tensor ConditionalDiscriminator::projected(const Tensor& map, const Tensor& c) {
+  return sum(sum(map, {1, 2}) * (*classes_)(c), {1});
+}
+
 Tensor ConditionalDiscriminator::score(const Tensor& x, const Tensor& c) {
-  const int64_t n = x.size(0);
-  const auto unconditional = [&](const Tensor& map) { return reshape((*score_)(map), {n}); };
-  if (condition_ == Condition::acgan) return unconditional(forward(x));
-  if (condition_ == Condition::concat) {
-    const Tensor planes = broadcast_to(reshape(c, {n, 1, 1, c.size(1)}), {n, x.size(1), x.size(2), c.size(1)});
-    return unconditional(forward(concat(std::vector<Tensor>{x, planes}, 3)));
-  }
+  const bool unconditional = two_scores_ || condition_ == Condition::acgan;
+  if (!unconditional && condition_ == Condition::concat) return per_sample((*score_)(forward(with_planes(x, c))));
+  const Tensor map = forward(x), score = per_sample((*score_)(map));
+  return unconditional ? score : score + projected(map, c);
+}
+
+Tensor ConditionalDiscriminator::match(const Tensor& x, const Tensor& c) {
+  check<Error>(two_scores_, "this discriminator has one score");
   const Tensor map = forward(x);
-  return unconditional(map) + sum(sum(map, {1, 2}) * (*classes_)(c), {1});
+  return match_ ? per_sample((*match_)(with_planes(map, c))) : projected(map, c);
 }
 
 Tensor ConditionalDiscriminator::logits(const Tensor& x) { return (*classes_)(mean(forward(x), {1, 2})); }

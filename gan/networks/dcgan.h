@@ -21,24 +21,28 @@ std::shared_ptr<nn::Sequential> dcgan_discriminator(int64_t width, int64_t chann
 std::shared_ptr<nn::Sequential> dcgan_encoder(int64_t outputs, int64_t width, int64_t channels, Extent size,
                                               bool batch_norm, Random& random, DType dtype = DType::f32);
 
-// DCGAN's discriminator of images and classes; c (N, classes) are one-hot rows.
+// DCGAN's discriminator of images and classes; c (N, classes) are one-hot rows, f(x) the smallest map.
 //   concat      c is repeated over the image as further channels        (Mirza, Osindero 2014, arXiv:1411.1784)
-//   projection  D(x, c) = D(x) + (V c) f(x), f the features summed over the smallest map
-//                                                                       (Miyato, Koyama 2018, arXiv:1802.05637)
+//   projection  D(x, c) = D(x) + (V c) f(x), f summed over its pixels   (Miyato, Koyama 2018, arXiv:1802.05637)
 //   acgan       D(x), and a second head that says the class             (Odena et al. 2017, arXiv:1610.09585)
+// With two scores D(x) says whether a sample is real, whatever its class, and match(x, c) whether it is of its class:
+// c joins f(x), as further channels or projected.
 enum class Condition : uint8_t { concat, projection, acgan };
 class ConditionalDiscriminator : public nn::Module {
  public:
-  ConditionalDiscriminator(Condition condition, int64_t classes, int64_t width, int64_t channels, Extent size,
-                           Random& random);
+  ConditionalDiscriminator(Condition condition, bool two_scores, int64_t classes, int64_t width, int64_t channels,
+                           Extent size, Random& random);
   Tensor score(const Tensor& x, const Tensor& c);  // (N)
+  Tensor match(const Tensor& x, const Tensor& c);  // (N), of two scores
   Tensor logits(const Tensor& x);                  // acgan: (N, classes)
-  Tensor forward(const Tensor& x) override;        // the smallest map
+  Tensor forward(const Tensor& x) override;        // f(x)
 
  private:
+  Tensor projected(const Tensor& map, const Tensor& c);  // (V c) f(x)
   Condition condition_;
+  bool two_scores_;
   std::shared_ptr<nn::Sequential> body_;
-  std::shared_ptr<nn::Conv2d> score_;
+  std::shared_ptr<nn::Conv2d> score_, match_;
   std::shared_ptr<nn::Linear> classes_;
 };
 

@@ -37,20 +37,28 @@ UNet::UNet(int64_t in_channels, int64_t out_channels, int64_t width, Extent size
     const int64_t in = channels[i] * (i + 1 < levels ? 2 : 1), out = i == 0 ? out_channels : channels[i - 1];
     layer->append(std::make_shared<nn::ConvTranspose2d>(in, out, kernel, halve, random, i == 0));
     if (i > 0) layer->append(norm(out, kernels::Activation::relu));
-    if (i > 0 && i + 2 >= levels) layer->append(std::make_shared<nn::Dropout>(0.5, random));
+    const int64_t shrunk = int64_t{1} << i;
+    const bool drops = i > 0 && i + 2 >= levels;
+    dropped_.push_back(drops ? Shape{size.height / shrunk, size.width / shrunk, out} : Shape{0});
+    noise_ += dropped_.back().numel();
     if (i == 0) layer->append(nn::tanh());
     up_.push_back(child("up" + std::to_string(i), layer));
   }
   nn::init_dcgan(*this, random);
 }
 
-Tensor UNet::forward(const Tensor& x) {
+Tensor UNet::forward(const Tensor& x, const Tensor& z) {
   std::vector<Tensor> maps;
   for (const auto& layer : down_) maps.push_back((*layer)(maps.empty() ? x : maps.back()));
   Tensor y = maps.back();
+  int64_t used = 0;  // of the noise
   for (size_t i = up_.size(); i-- > 0;) {
     if (i + 1 < up_.size()) y = concat(std::vector<Tensor>{y, maps[i]}, 3);
     y = (*up_[i])(y);
+    if (!z.defined() || dropped_[i].numel() == 0) continue;
+    const Tensor part = reshape(slice(z, 1, used, used + dropped_[i].numel()), y.shape());
+    y = y * (2 * greater(part, full_like(part, 0.5)));
+    used += dropped_[i].numel();
   }
   return y;
 }

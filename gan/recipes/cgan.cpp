@@ -7,6 +7,9 @@
 //     D: one Adam step on its terms for real (x, c), fake (G(z, c), c) and mismatched (x, c')
 //     G: one Adam step on its term for (G(z, c), c)
 //   acgan: D(x) alone; D learns to name the class of real and of fake samples, G to make samples that are named right
+//   --scores two: D(x) says whether a sample is real; a second score, whether it is of its class, learns from real (x,
+//   c)
+//     and (x, c') alone; G minimises its terms of both
 #include "core/autograd.h"
 #include "gan/adversary.h"
 #include "gan/networks/dcgan.h"
@@ -28,6 +31,18 @@ Tensor identity(int64_t n) {
   return eye;
 }
 
+// Whether there are two scores; that needs pictures under a wrong class.
+bool find_scores(const Settings& settings, Condition condition) {
+  const std::string& scores = settings.text("scores");
+  check<UsageError>(scores == "one" || scores == "two", "--scores '", scores, "' is not known; there are: one, two");
+  if (scores == "one") return false;
+  check<UsageError>(condition != Condition::acgan, "--scores two: acgan's second head is a classifier already");
+  check<UsageError>(
+      settings.flag("mismatched"),
+      "--scores two: whether a class matches is learnt from those that do not, so --no-mismatched cannot be");
+  return true;
+}
+
 class ConditionalGan : public Recipe {
  public:
   ConditionalGan(const Settings& settings, const Columns& columns)
@@ -35,6 +50,7 @@ class ConditionalGan : public Recipe {
         latent_(settings.integer("latent")),
         classes_(std::ssize(need_column(settings, columns, "label").words)),
         condition_(find_condition(settings.text("condition"))),
+        two_scores_(find_scores(settings, condition_)),
         mismatched_(settings.flag("mismatched") && condition_ != Condition::acgan),
         eye_(to(identity(classes_), device_)) {
     const Column& image = need_column(settings, columns, "image");
@@ -42,7 +58,8 @@ class ConditionalGan : public Recipe {
     const int64_t width = settings.integer("width"), channels = image.sample[2];
     const Extent size{image.sample[0], image.sample[1]};
     g_ = network("g", dcgan_generator(latent_ + classes_, width, channels, size, random_), /*averaged=*/true);
-    d_ = network("d", std::make_shared<ConditionalDiscriminator>(condition_, classes_, width, channels, size, random_));
+    d_ = network("d", std::make_shared<ConditionalDiscriminator>(condition_, two_scores_, classes_, width, channels,
+                                                                 size, random_));
     player_g_ = player("g", {"g"}, settings);
     game_ = Adversary(player("d", {"d"}, settings), settings, random_);
   }
@@ -52,19 +69,27 @@ class ConditionalGan : public Recipe {
     const Tensor &x = batch["image"], &label = batch["label"], c = one_hot(label),
                  z = noise(x.size(0), latent_, random_);
     const Critic d = [&](const Tensor& sample) { return d_->score(sample, c); };
+    const Critic match = [&](const Tensor& sample) { return d_->match(sample, c); };
     Shared fake([&] { return generate(z, c); });
     Terms more;
+    if (two_scores_) more.push_back([&] { return Losses{{"matched", game_.accept(match(x))}}; });
     if (mismatched_) {
       const Tensor wrong = another(c);
-      more.push_back([&, wrong] { return Losses{{"mismatched", game_.refuse(d_->score(x, wrong))}}; });
+      more.push_back([&, wrong] {
+        return Losses{{"mismatched", game_.refuse(two_scores_ ? d_->match(x, wrong) : d_->score(x, wrong))}};
+      });
     }
     if (condition_ == Condition::acgan) {
       more.push_back([&] { return Losses{{"class_real", cross_entropy(d_->logits(x), label)}}; });
       more.push_back([&] { return Losses{{"class_fake", cross_entropy(d_->logits(fake().detach()), label)}}; });
     }
-    return game_.update(d, x, fake, more) + player_g_->minimise({[&] {
-      if (condition_ != Condition::acgan) return Losses(game_.fool(d, fake()));
-      return Losses{{"", game_.fool(d, fake())}, {"class", cross_entropy(d_->logits(fake()), label)}};
+    Readings readings = game_.update(d, x, fake, more);
+    return std::move(readings) + player_g_->minimise({[&] {
+      const Tensor fooled = game_.fool(d, fake());
+      if (two_scores_) return Losses{{"", fooled}, {"match", game_.fool(match, fake())}};
+      if (condition_ == Condition::acgan)
+        return Losses{{"", fooled}, {"class", cross_entropy(d_->logits(fake()), label)}};
+      return Losses(fooled);
     }});
   }
 
@@ -96,7 +121,7 @@ class ConditionalGan : public Recipe {
 
   int64_t latent_, classes_;
   Condition condition_;
-  bool mismatched_;
+  bool two_scores_, mismatched_;
   Tensor eye_;
   std::shared_ptr<nn::Sequential> g_;
   std::shared_ptr<ConditionalDiscriminator> d_;
@@ -112,6 +137,7 @@ const RegisterRecipe registered{{
     .needs = {"image", "label"},
     .settings = {loss_setting("non-saturating"),
                  {"condition", "projection", "how D sees the class: concat, projection, or acgan (it names the class)"},
+                 {"scores", "one", "of D: one of image and class, or two: is it real, and is it of its class"},
                  {"mismatched", true, "real pictures under a wrong class are negatives, too (not acgan)"}},
     .make = make_recipe<ConditionalGan>,
 }};

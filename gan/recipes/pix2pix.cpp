@@ -1,12 +1,13 @@
 // pix2pix: Isola, Zhu, Zhou, Efros, "Image-to-image translation with conditional adversarial networks", CVPR 2017,
-// arXiv:1611.07004. From a source to its target, known in pairs: a U-Net whose noise is dropout, a PatchGAN that sees
+// arXiv:1611.07004. From a source to its target, known in pairs: a U-Net whose noise z is dropout, a PatchGAN that sees
 // source and target together, lambda = 100.
 //
-//   repeat: (s, t) = a batch of pairs
-//     D: one Adam step on its terms for real (s, t) and fake (s, G(s))
-//     G: one Adam step on its term for (s, G(s)), plus lambda E |t - G(s)|
+//   repeat: (s, t) = a batch of pairs, z ~ U(0, 1)
+//     D: one Adam step on its terms for real (s, t) and fake (s, G(s, z))
+//     G: one Adam step on its term for (s, G(s, z)), plus lambda E |t - G(s, z)|
 //   --mode close: no D, the distance alone      --mode gan: no distance
 #include "gan/adversary.h"
+#include "gan/fidelity.h"
 #include "gan/networks/unet.h"
 #include "gan/recipe.h"
 
@@ -33,32 +34,37 @@ class Pix2pix : public Recipe {
 
   Readings step(const NextBatch& next) override {
     const Batch pair = next();
-    const Tensor &source = pair["source"], &target = pair["target"];
+    const Tensor &source = pair["source"], &target = pair["target"], z = dropout(source.size(0), random_);
+    Shared fake([&] { return g_->forward(source, z); });
+    const auto distance = [&] { return lambda_ * l1_loss(fake(), target); };
+    if (mode_ == "close") return player_g_->minimise({[&] { return distance(); }});
     const Critic d = [&](const Tensor& x) { return (*d_)(concat(std::vector<Tensor>{source, x}, 3)); };
-    Shared fake([&] { return (*g_)(source); });
-    if (mode_ == "close") return player_g_->minimise({[&] { return distance(fake(), target); }});
-    return game_.update(d, target, fake) + player_g_->minimise({[&] {
+    Readings readings = game_.update(d, target, fake);
+    return std::move(readings) + player_g_->minimise({[&] {
       const Tensor fooled = game_.fool(d, fake());
       if (mode_ == "gan") return Losses(fooled);
-      return Losses{{"adversarial", fooled}, {"close", distance(fake(), target)}};
+      return Losses{{"adversarial", fooled}, {"close", distance()}};
     }});
   }
 
   std::vector<View> views() override {
     return {{.name = "translate",
-             .given = {"source", "target"},
-             .make =
-                 [this](const Batch& from) {
-                   return Batch()
-                       .add("target", (*g_)(from["source"]))
-                       .add("source", from["source"])
-                       .add("truth", from["target"]);
-                 },
-             .like = "target"}};
+             .given = {"source"},
+             .draw = [this](int64_t n, Random& random) { return Batch().add("z", dropout(n, random)); },
+             .make = [this](const Batch& from) { return Batch().add("target", g_->forward(from["source"], from["z"])); },
+             .like = "target",
+             .beside = "target"}};
+  }
+
+  Readings test(const Batch& held_out) override {
+    const Tensor& source = held_out["source"];
+    return fidelity((*g_)(source), source, held_out["target"]);
   }
 
  private:
-  Tensor distance(const Tensor& made, const Tensor& target) const { return lambda_ * l1_loss(made, target); }
+  Tensor dropout(int64_t n, Random& random) const {
+    return random.uniform({n, g_->noise()}, 0, 1, DType::f32, device_);
+  }
 
   std::string mode_;
   double lambda_;

@@ -10,6 +10,7 @@
 #include <cmath>
 #include <numbers>
 
+#include "gan/fidelity.h"
 #include "gan/networks/dcgan.h"
 #include "gan/recipe.h"
 
@@ -35,7 +36,10 @@ class Vae : public Recipe {
 
   Readings step(const NextBatch& next) override {
     const Tensor x = next()["image"], e = noise(x.size(0), latent_, random_);
-    return player_->minimise({[&] { return bound(x, e); }});
+    return player_->minimise({[&] {
+      const auto [reconstruction, kl] = costs(x, e);
+      return Losses{{"reconstruction", reconstruction}, {"kl", kl_weight_ * kl}};
+    }});
   }
 
   std::vector<View> views() override {
@@ -48,9 +52,22 @@ class Vae : public Recipe {
              .make =
                  [this](const Batch& from) {
                    const Tensor& x = from["image"];
-                   return Batch().add("image", (*g_)(code(x).mean)).add("original", x);
+                   return Batch().add("image", (*g_)(code(x).mean));
                  },
              .like = "image"}};
+  }
+
+  // In nats per image: what reconstruction and code cost, and the bound; and the reconstructions' PSNR beside that of
+  // the batch's mean.
+  Readings test(const Batch& held_out) override {
+    const Tensor& x = held_out["image"];
+    Random own(0);  // the same codes at any time
+    const auto [reconstruction, kl] = costs(x, noise(x.size(0), latent_, own));
+    return {{"reconstruction", dimensions_ * reconstruction},
+            {"kl", dimensions_ * kl},
+            {"elbo", -dimensions_ * (reconstruction + kl)},
+            {"psnr", psnr((*g_)(code(x).mean), x)},
+            {"psnr_mean", psnr(broadcast_to(mean(x, {0}, /*keepdim=*/true), x.shape()), x)}};
   }
 
  private:
@@ -63,15 +80,17 @@ class Vae : public Recipe {
     return {both[0], both[1]};
   }
 
-  // The negative bound with one sample of z for each image.
-  Losses bound(const Tensor& x, const Tensor& e) {
+  // The negative bound with one sample of z for each image, in nats per dimension.
+  struct Costs {
+    Tensor reconstruction, kl;
+  };
+  Costs costs(const Tensor& x, const Tensor& e) {
     const auto [mean, log_variance] = code(x);
     const Tensor again = (*g_)(mean + exp(0.5 * log_variance) * e);
     const double constant = std::log(sigma_) + 0.5 * std::log(2 * std::numbers::pi);
     const double images = static_cast<double>(x.size(0));
-    const Tensor reconstruction = affine(mse_loss(again, x), 0.5 / (sigma_ * sigma_), constant);
-    const Tensor kl = (-0.5 / (images * dimensions_)) * sum(1 + log_variance - square(mean) - exp(log_variance));
-    return {{"reconstruction", reconstruction}, {"kl", kl_weight_ * kl}};
+    return {.reconstruction = affine(mse_loss(again, x), 0.5 / (sigma_ * sigma_), constant),
+            .kl = (-0.5 / (images * dimensions_)) * sum(1 + log_variance - square(mean) - exp(log_variance))};
   }
 
   int64_t latent_;

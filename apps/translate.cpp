@@ -1,0 +1,122 @@
+// forger translate: a folder of pictures through a view that makes pictures from pictures; what comes out has the
+// name of what went in, as PNG.
+#include <filesystem>
+#include <iostream>
+#include <set>
+
+#include "apps/common.h"
+#include "apps/terminal.h"
+#include "gan/data/images.h"
+#include "gan/data/picture_folder.h"
+#include "gan/picture_file.h"
+
+namespace forger::apps {
+namespace {
+
+namespace fs = std::filesystem;
+
+struct TranslateOptions {
+  Use use;
+  std::string view, in, out;
+  bool force = false;
+};
+
+bool is_image(const gan::Columns& columns, const std::string& name) {
+  const gan::Column* column = gan::find_column(columns, name);
+  return column != nullptr && column->sample.rank() == 3;
+}
+
+bool translates(const gan::View& view, const gan::Columns& columns) {
+  return view.given.size() == 1 && is_image(columns, view.given.front()) && is_image(columns, view.like);
+}
+
+gan::View chosen_view(gan::Recipe& recipe, const std::string& name, const gan::Columns& columns) {
+  std::string names;
+  for (const gan::View& view : recipe.views()) {
+    if (!translates(view, columns)) continue;
+    if (name.empty() || view.name == name) return view;
+    names += (names.empty() ? "" : ", ") + view.name;
+  }
+  check<UsageError>(!names.empty(), "this system makes no pictures from pictures");
+  throw UsageError(text("--view '", name, "' makes no pictures from pictures; there are: ", names));
+}
+
+struct Work {
+  std::string from, into;
+};
+
+// What becomes what: all of it is known, and nothing in the way, before the first picture is written.
+std::vector<Work> plan(const TranslateOptions& options) {
+  check<UsageError>(fs::is_directory(options.in), "--in: no folder '", options.in, "'");
+  check<UsageError>(!gan::lies_in(options.in, options.out) && !gan::lies_in(options.out, options.in), "--out '",
+                    options.out, "' and --in are one folder, or one lies in the other: name another");
+  const gan::PictureFolder found = gan::scan_pictures(options.in);
+  check<UsageError>(!found.files.empty(), "--in: no picture in '", options.in, "' (PNG, JPEG, WebP, GIF, BMP)",
+                    found.about_left_out());
+  std::vector<Work> all;
+  std::set<fs::path> taken;
+  for (const std::string& file : found.files) {
+    const fs::path into = (options.out / fs::path(file).lexically_relative(options.in)).replace_extension(".png");
+    check<UsageError>(taken.insert(into).second, "two pictures in '", options.in, "' would become ", into.string(),
+                      ": give them names that differ in more than their ending");
+    check<UsageError>(options.force || !fs::exists(into), "'", into.string(),
+                      "' is there already: name another folder, or replace what is there with --force");
+    all.push_back({file, into.string()});
+  }
+  return all;
+}
+
+int translate(const TranslateOptions& options) {
+  const std::vector<Work> work = plan(options);
+  gan::Trained trained = load(options.use);
+  check_not_data("--out", options.out, trained.settings);
+  const gan::Columns columns = gan::read_columns(trained.settings.text("columns"));
+  const gan::View view = chosen_view(*trained.recipe, options.view, columns);
+  const std::string& given = view.given.front();
+  const Shape sample = gan::find_column(columns, given)->sample;
+  gan::DataOptions fit = gan::data_options(trained.settings);
+  fit.height = sample[0], fit.width = sample[1];
+
+  Terminal terminal;
+  Random random = sampling_random(options.use.seed);
+  const auto total = std::ssize(work);
+  for (int64_t first = 0; first < total; first += made_at_once) {
+    const int64_t rows = std::min(made_at_once, total - first);
+    terminal.work("translating " + options.in, first, total);
+    gan::Batch from;
+    if (view.draw) from = view.draw(rows, random);
+    const Tensor pictures({rows, sample[0], sample[1], sample[2]}, DType::f32);
+    for (int64_t i = 0; i < rows; i++) {
+      const gan::Image image = gan::read_image(work[static_cast<size_t>(first + i)].from, static_cast<int>(sample[2]));
+      gan::to_sample(gan::fit_picture(image, fit), pictures.data<float>() + i * sample.numel());
+    }
+    const Tensor made = to(trained.recipe->make(view, from.add(given, pictures)).tensors.front().tensor, Device::cpu);
+    for (int64_t i = 0; i < rows; i++) {
+      const std::string& into = work[static_cast<size_t>(first + i)].into;
+      fs::create_directories(fs::path(into).parent_path());
+      gan::write_png(into, gan::grid(slice(made, 0, i, i + 1), 1));
+    }
+  }
+  terminal.finish();
+  std::cout << options.out << ": " << total << (total == 1 ? " picture, " : " pictures, ") << view.name << '\n';
+  return exit_done;
+}
+
+}  // namespace
+
+Command translate_command(CLI::App& root) {
+  const auto options = std::make_shared<TranslateOptions>();
+  CLI::App* app = root.add_subcommand("translate", "A folder of pictures through a trained translator");
+  add_use(*app, options->use, "Another seed, other noise");
+  app->add_option("--in", options->in, "The pictures; sub-folders are searched, too")->option_text("DIR")->required();
+  app->add_option("--out", options->out, "Where they go, under the same names")->option_text("DIR")->required();
+  app->add_option("--view", options->view, "Which translation; the first one when left out (forger show RUN)");
+  app->add_flag("--force", options->force, "Replace pictures of these names that --out holds");
+  app->footer(
+      "Examples:\n"
+      "  forger translate runs/pix2pix --in sketches --out drawn\n"
+      "  forger translate runs/cyclegan --in photos --out back --view b-to-a");
+  return {app, [options] { return translate(*options); }};
+}
+
+}  // namespace forger::apps
