@@ -77,18 +77,10 @@ gan::Trained load(const Use& use) {
   return trained;
 }
 
-void make(gan::Recipe& recipe, const gan::View& view, const gan::Batch& from,
-          const std::function<void(const gan::Batch& rows, const gan::Batch& made)>& take) {
-  for (int64_t i = 0; i < from.rows(); i += made_at_once) {
-    const gan::Batch rows = rows_of(from, i, std::min(i + made_at_once, from.rows()));
-    take(rows, recipe.make(view, rows));
-  }
-}
-
 Tensor make_all(gan::Recipe& recipe, const gan::View& view, const gan::Batch& from) {
   std::vector<Tensor> parts;
-  make(recipe, view, from,
-       [&](const gan::Batch&, const gan::Batch& made) { parts.push_back(made.tensors.front().tensor); });
+  make_in_parts(recipe, view, from,
+                [&](const gan::Batch&, const gan::Batch& made) { parts.push_back(made.tensors.front().tensor); });
   return concat(parts, 0);
 }
 

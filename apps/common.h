@@ -63,10 +63,7 @@ gan::Trained load(const Use& use);                 // says on standard error wha
 // Samples are drawn from their own stream, so that `--seed 0` does not replay the first latents of a training run.
 inline Random sampling_random(int64_t seed) { return Random(static_cast<uint64_t>(seed), /*stream=*/0x73616d706c65); }
 
-// What a view makes, in pieces of so many rows: memory stays bounded for any --count.
-constexpr int64_t made_at_once = 64;
-void make(gan::Recipe& recipe, const gan::View& view, const gan::Batch& from,
-          const std::function<void(const gan::Batch& rows, const gan::Batch& made)>& take);
+// All that a view makes first.
 Tensor make_all(gan::Recipe& recipe, const gan::View& view, const gan::Batch& from);
 
 // "label=Coat": every row of what was drawn gets that word of the column. UsageError when nothing of that name is

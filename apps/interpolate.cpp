@@ -80,8 +80,8 @@ int interpolate(const WalkOptions& options) {
     return exit_done;
   }
   NumberedPictures frames(options.frames, "frame", options.force);
-  make(*trained.recipe, view, path,
-       [&](const gan::Batch&, const gan::Batch& made) { frames.add(made.tensors.front().tensor); });
+  make_in_parts(*trained.recipe, view, path,
+                [&](const gan::Batch&, const gan::Batch& made) { frames.add(made.tensors.front().tensor); });
   std::cout << options.frames << ": " << frames.count() << " frames\n";
   return exit_done;
 }

@@ -30,7 +30,7 @@ int sample(const SampleOptions& options) {
   const gan::View view = gan::sampling_view(*trained.recipe);
   gan::Batch drawn = view.draw(options.count, random);
   set_words(drawn, options.words, trained.settings);
-  make(*trained.recipe, view, drawn, [&](const gan::Batch&, const gan::Batch& made) {
+  make_in_parts(*trained.recipe, view, drawn, [&](const gan::Batch&, const gan::Batch& made) {
     const Tensor& samples = made.tensors.front().tensor;
     if (each) each->add(samples);
     if (wants_grid) picture.add(samples);

@@ -58,8 +58,8 @@ int show(const ShowOptions& options) {
   if (!view.given.empty()) add_rows(from, view, options, trained.settings);
   set_words(from, options.words, trained.settings);
   std::vector<gan::Batch> parts;
-  make(*trained.recipe, view, from,
-       [&](const gan::Batch& rows, const gan::Batch& made) { parts.push_back(gan::shown(view, rows, made)); });
+  make_in_parts(*trained.recipe, view, from,
+                [&](const gan::Batch& rows, const gan::Batch& made) { parts.push_back(gan::shown(view, rows, made)); });
   write_picture(options.out, gan::picture(gan::joined(parts), options.columns));
   return exit_done;
 }

@@ -77,6 +77,7 @@ int translate(const TranslateOptions& options) {
   gan::DataOptions fit = gan::data_options(trained.settings);
   fit.height = sample[0], fit.width = sample[1];
 
+  constexpr int64_t made_at_once = 64;
   Terminal terminal;
   Random random = sampling_random(options.use.seed);
   const auto total = std::ssize(work);

@@ -18,11 +18,11 @@ Tensor psnr(const Tensor& made, const Tensor& truth) {
   return mean((-10 / std::log(10)) * log(clamp(0.25 * error, least / 4, 1)));
 }
 
-Readings fidelity(const Tensor& made, const Tensor& given, const Tensor& truth, const std::string& suffix) {
-  return {{"l1" + suffix, l1_loss(made, truth)},
-          {"l1_identity" + suffix, l1_loss(as_channels_of(given, truth), truth)},
-          {"psnr" + suffix, psnr(made, truth)},
-          {"psnr_identity" + suffix, psnr(given, truth)}};
+Readings fidelity(const Tensor& made, const Tensor& given, const Tensor& truth, const std::string& of) {
+  return {{of + "l1", l1_loss(made, truth)},
+          {of + "l1_identity", l1_loss(as_channels_of(given, truth), truth)},
+          {of + "psnr", psnr(made, truth)},
+          {of + "psnr_identity", psnr(given, truth)}};
 }
 
 }  // namespace forger::gan

@@ -74,6 +74,15 @@ Replay Recipe::replay(const std::string& name, const Settings& settings, const S
   return {memory(name + "_replay", zeros(Shape(pool))), memory(name + "_replay_rounds", zeros({}))};
 }
 
+void make_in_parts(Recipe& recipe, const View& view, const Batch& from,
+                   const std::function<void(const Batch& rows, const Batch& made)>& take) {
+  constexpr int64_t at_once = 64;
+  for (int64_t i = 0; i < from.rows(); i += at_once) {
+    const Batch rows = rows_of(from, i, std::min(i + at_once, from.rows()));
+    take(rows, recipe.make(view, rows));
+  }
+}
+
 std::vector<std::string> columns_of(const View& view) {
   std::vector<std::string> columns = view.given;
   if (!view.beside.empty()) columns.push_back(view.beside);

@@ -99,6 +99,9 @@ class Recipe {
   nn::NamedTensors memories_;
 };
 
+// What a view makes of each 64 rows in turn, so that memory stays bounded for any number of them.
+void make_in_parts(Recipe& recipe, const View& view, const Batch& from,
+                   const std::function<void(const Batch& rows, const Batch& made)>& take);
 // The columns of the data that a view is given, and the one beside.
 std::vector<std::string> columns_of(const View& view);
 // What a picture of it holds, side by side: what it was given, what it made, what stands beside.

@@ -3,7 +3,7 @@
 //   metrics.csv --parse--> columns --families--> charts: inline SVG, axes with round ticks
 //        loss_d, loss_g -> "loss"                 light band: least and greatest value of each of <= 600 stretches
 //        grad_norm_d, ..-> "grad_norm"            line: mean of each stretch, smoothed over time
-//   scores.csv, evaluation.json, modes.png, sanity.svg: where the run was evaluated
+//   scores.csv, tests.csv, evaluation.json, modes.png, sanity.svg: where the run was evaluated
 //   samples/step-*.png --at most 12, first and last among them--> base64
 //
 // Colours are CSS variables with a light and a dark set. The script only moves the slider and reads out a chart under
@@ -451,6 +451,8 @@ std::string scores(const RunFolder& folder) {
   const Metrics scores = parse_metrics(read_file(folder.scores()));
   constexpr size_t first_id = 1000;
   std::string html = evaluation(folder);
+  if (const Metrics tests = parse_metrics(read_file(folder.tests())); tests.rows() > 0)
+    html = "<div class='charts'>" + charts(tests, 2 * first_id) + "</div>" + html;
   if (scores.rows() > 0)
     html = "<div class='charts'>" + charts(scores, first_id) + "</div>" + table(best_and_final(scores)) + html;
   return html.empty() ? "" : "<h2>Scores</h2>" + html;

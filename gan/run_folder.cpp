@@ -132,7 +132,7 @@ std::optional<std::string> RunFolder::foreign_file() const {
   std::set<std::string> mine;
   for (const std::string& name : owned()) mine.insert((path_ / name).string());
   for (const std::string& file :
-       {config(), metrics(), scores(), evaluation(), modes(), sanity(), report(), log(), files()}) {
+       {config(), metrics(), scores(), tests(), evaluation(), modes(), sanity(), report(), log(), files()}) {
     const bool ours = mine.contains(file) || (file == files() && !mine.empty());
     if (is_there(file) && !ours) return file;
   }

@@ -24,6 +24,7 @@ class RunFolder {
   std::string config() const { return path_ / "config.toml"; }
   std::string metrics() const { return path_ / "metrics.csv"; }
   std::string scores() const { return path_ / "scores.csv"; }
+  std::string tests() const { return path_ / "tests.csv"; }
   std::string evaluation() const { return path_ / "evaluation.json"; }  // what `forger evaluate` found
   std::string modes() const { return path_ / "modes.png"; }
   std::string sanity() const { return path_ / "sanity.svg"; }
@@ -97,8 +98,8 @@ class RunClaim {
   std::optional<FileLock> lock_;  // goes first
 };
 
-// metrics.csv, a row per step, and scores.csv, a row per evaluation. Every row is flushed, so that a killed run loses
-// at most the row being written.
+// metrics.csv, a row per step, scores.csv, a row per evaluation, and tests.csv, a row per test. Every row is flushed,
+// so that a killed run loses at most the row being written.
 class MetricsFile {
  public:
   // Cuts an existing file back to its rows of steps 1..last_step (a killed run has rows past its newest checkpoint) and

@@ -4,14 +4,16 @@
 #include <cmath>
 #include <deque>
 #include <filesystem>
+#include <optional>
 
 #include "core/device.h"
 #include "core/utf8.h"
 #include "gan/data/picture_folder.h"
-#include "gan/image.h"
+#include "gan/previews.h"
 #include "gan/report.h"
 #include "gan/state.h"
 #include "gan/stepper.h"
+#include "gan/test.h"
 #include "gan/trained.h"
 #include "gan/watch.h"
 
@@ -22,7 +24,6 @@ namespace fs = std::filesystem;
 using Clock = std::chrono::steady_clock;
 
 const std::string best_suffix = "_best";  // of a score's column in scores.csv: the best one so far
-constexpr uint64_t preview_stream = 2;    // of the run's seed; stream 0 is the training's, the loader has its own
 
 // Images per second over the last few seconds.
 class Speedometer {
@@ -46,23 +47,18 @@ struct Trainer::Impl {
   RunClaim claim;
   RunFolder folder;
   Observer observer;
-  DataSetPtr data;
+  DataSetPtr data, held_out_;
   State state;
   int64_t steps;
   nn::Schedule schedule;
   Counters counters{};
   std::unique_ptr<Loader> loader;
   std::unique_ptr<Stepper> stepper;
-  std::unique_ptr<MetricsFile> metrics, scores;
+  std::unique_ptr<MetricsFile> metrics, scores, tests;
   Evaluate evaluate;
   std::map<std::string, double> best;  // so far, by score
   std::ofstream log;
-  struct Preview {
-    View view;
-    Batch from;  // always the same
-  };
-  std::vector<Preview> previews;
-  Tensor preview_reals;            // beside the first one
+  std::optional<Previews> previews;
   std::vector<double> base_rates;  // one per player
   FailureWatch watch;
   double seconds_before = 0;  // of earlier sessions
@@ -79,28 +75,15 @@ struct Trainer::Impl {
         schedule(nn::find_schedule(settings.text("schedule"))) {
     for (const auto& player : state.recipe().players()) base_rates.push_back(player->optimizer().lr);
     // Read here, before a run folder is made: an unreadable picture among the first is refused in time.
-    prepare_previews(settings.integer("previews"));
+    previews.emplace(state.recipe(), settings, *data, [this]() -> const DataSet& { return held_out(); });
+    check<UsageError>(settings.integer("test_every") == 0 || !test_scalars(state.recipe(), held_out(), 1).empty(),
+                      "--test-every: ", settings.text("recipe"),
+                      " has no tests of its own; --evaluate-every scores it");
   }
 
-  void prepare_previews(int64_t count) {
-    Random noise(static_cast<uint64_t>(settings.integer("seed")), preview_stream);
-    DataSetPtr held_out;
-    for (View& view : state.recipe().views()) {
-      if (view.like.empty()) continue;
-      Batch from;
-      if (view.draw) from = view.draw(count, noise);
-      if (!view.given.empty()) {
-        if (!held_out) held_out = open_data(settings.text("data"), data_options(settings), Subset::test);
-        const int64_t rows = view.draw ? count : std::min(count, held_out->count());
-        check<UsageError>(rows <= held_out->count(), "--previews ", count,
-                          " is more than the data holds out: ", held_out->count());
-        for (const nn::Named& column : read_rows(*held_out, 0, rows, columns_of(view)).tensors)
-          from.add(column.name, column.tensor);
-      }
-      if (previews.empty() && view.draw)
-        preview_reals = read_rows(*data, 0, std::min(count, data->count()), {view.like}).tensors.front().tensor;
-      previews.push_back({view, from});
-    }
+  const DataSet& held_out() {
+    if (!held_out_) held_out_ = open_data(settings.text("data"), data_options(settings), Subset::test);
+    return *held_out_;
   }
 
   // Opens what is written to: called once nothing can be refused any more.
@@ -118,6 +101,8 @@ struct Trainer::Impl {
     seconds_before = metrics->seconds();
     log.open(folder.own(folder.log()), std::ios::app);
     for (const std::string& line : notes) note(line);
+    if (settings.integer("test_every") > 0)
+      tests = std::make_unique<MetricsFile>(folder.own(folder.tests()), static_cast<int64_t>(counters.step));
     if (settings.integer("evaluate_every") == 0) return;
     constexpr int digits = 17;  // the best score is read back on resume
     scores = std::make_unique<MetricsFile>(folder.own(folder.scores()), static_cast<int64_t>(counters.step), digits);
@@ -167,21 +152,30 @@ struct Trainer::Impl {
 
   void preview() {
     check_in_place();
-    if (previews.empty()) return;
-    std::vector<Batch> made;
+    if (previews->empty()) return;
+    Previews::Made made;
     {
       const WithAverages averages(state);
-      for (const Preview& preview : previews) made.push_back(state.recipe().make(preview.view, preview.from));
+      made = previews->make(state.recipe());
     }
     const auto step = static_cast<int64_t>(counters.step);
-    std::vector<Image> pictures;
-    for (size_t i = 0; i < made.size(); i++)
-      pictures.push_back(picture(shown(previews[i].view, previews[i].from, made[i])));
-    write_png(folder.own(folder.sample(step)), stacked(pictures));
+    write_png(folder.own(folder.sample(step)), made.picture);
     note(text("step ", step, ": samples ", folder.sample(step)));
-    if (!preview_reals.defined()) return;
-    const Tensor& fakes = made.front().tensors.front().tensor;
-    if (const auto warning = watch.look_at_samples(fakes, preview_reals)) warn(text("step ", step, ": ", *warning));
+    if (const auto warning = watch.look_at_samples(made.first, previews->reals()))
+      warn(text("step ", step, ": ", *warning));
+  }
+
+  void test(double seconds) {
+    const WithAverages averages(state);
+    std::vector<std::pair<std::string, double>> row;
+    std::string line;
+    for (const auto& [name, value] : test_scalars(state.recipe(), held_out(), settings.integer("test_count"))) {
+      row.emplace_back(name, value);
+      line += text(line.empty() ? "" : ", ", name, ' ', value);
+    }
+    const auto step = static_cast<int64_t>(counters.step);
+    tests->append(step, seconds, row);
+    note(text("step ", step, ": ", line));
   }
 
   void evaluation(double seconds) {
@@ -219,9 +213,12 @@ struct Trainer::Impl {
     Speedometer speed;
     if (counters.step == 0) checkpoint();  // from here on there is always one to resume
     try {
-      // An evaluation that was interrupted is made up for: an interrupted run has the rows of one that was not.
-      const bool missing = scores && scores->last_step() < static_cast<int64_t>(counters.step);
-      if (evaluate && missing && (complete() || due("evaluate_every"))) evaluation(seconds_before);
+      // What was interrupted is made up for: an interrupted run has the rows of one that was not.
+      const auto missing = [&](const std::unique_ptr<MetricsFile>& file, const char* every) {
+        return file && file->last_step() < static_cast<int64_t>(counters.step) && (complete() || due(every));
+      };
+      if (missing(tests, "test_every")) test(seconds_before);
+      if (evaluate && missing(scores, "evaluate_every")) evaluation(seconds_before);
       Progress progress;
       while (!complete()) {
         if (asked.stop) throw Interrupted();
@@ -268,6 +265,7 @@ struct Trainer::Impl {
       if (const auto warning = watch.look(progress.scalars)) warn(text("step ", counters.step, ": ", *warning));
     }
     if (last || due("preview_every")) preview();
+    if (tests && (last || due("test_every"))) test(progress.seconds);
     if (evaluate && scores && (last || due("evaluate_every"))) evaluation(progress.seconds);
     if (last || due("checkpoint_every")) checkpoint();
   }

@@ -3,6 +3,7 @@
 //   config.toml      every setting, the version, what the data was
 //   metrics.csv      step,seconds,<the recipe's scalars>: a row per step
 //   scores.csv       step,seconds,fcd,fcd_best,...: a row per evaluation, where --evaluate-every asks for them
+//   tests.csv        step,seconds,psnr,...: a row per test, where --test-every asks for them
 //   samples/         step-000500.png: fixed noise through the averaged generator
 //   checkpoints/     step-000500.safetensors: weights, moments, averages, buffers, random counters, data cursor;
 //                    best.safetensors: that of the best evaluation

@@ -1,0 +1,49 @@
+#include "gan/previews.h"
+
+#include <algorithm>
+
+namespace forger::gan {
+namespace {
+
+constexpr uint64_t preview_stream = 2;  // of the run's seed; stream 0 is the training's, the loader has its own
+
+}  // namespace
+
+Previews::Previews(Recipe& recipe, const Settings& settings, const DataSet& data,
+                   const std::function<const DataSet&()>& held_out) {
+  Random noise(static_cast<uint64_t>(settings.integer("seed")), preview_stream);
+  const int64_t count = settings.integer("previews");
+  for (const View& view : recipe.views()) {
+    if (view.like.empty()) continue;
+    Batch from;
+    if (view.draw) from = view.draw(count, noise);
+    if (!view.given.empty()) {
+      const int64_t there = held_out().count(), rows = view.draw ? count : std::min(count, there);
+      check<UsageError>(rows <= there, "--previews ", count, " is more than the data holds out: ", there);
+      const Batch given = read_rows(held_out(), 0, rows, columns_of(view));
+      for (const auto& [name, tensor] : given.tensors) from.add(name, tensor);
+    }
+    if (previews_.empty())
+      reals_ = read_rows(data, 0, std::min(count, data.count()), {view.like}).tensors.front().tensor;
+    previews_.push_back({view, from});
+  }
+}
+
+Previews::Made Previews::make(Recipe& recipe) const {
+  std::vector<Image> pictures;
+  Made made;
+  for (const auto& [view, from] : previews_) {
+    std::vector<Batch> parts;
+    std::vector<Tensor> first;
+    make_in_parts(recipe, view, from, [&](const Batch& rows, const Batch& each) {
+      parts.push_back(shown(view, rows, each));
+      first.push_back(to(each.tensors.front().tensor, Device::cpu));
+    });
+    pictures.push_back(picture(joined(parts)));
+    if (!made.first.defined()) made.first = concat(first, 0);
+  }
+  made.picture = stacked(pictures);
+  return made;
+}
+
+}  // namespace forger::gan
