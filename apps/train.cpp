@@ -26,11 +26,6 @@ struct TrainOptions {
   std::map<std::string, CLI::Option*> flags;  // by key, of the settings of all recipes
 };
 
-std::string flag_of(std::string key) {
-  std::replace(key.begin(), key.end(), '_', '-');
-  return "--" + key;
-}
-
 std::string type_name(const gan::Value& value) {
   constexpr const char* names[] = {"", "N", "X", "TEXT"};
   return names[value.index()];
@@ -43,7 +38,7 @@ std::string shown(const gan::Value& value) {
 
 void add_flag(CLI::App& app, TrainOptions& options, const gan::Setting& setting) {
   if (setting.key == "recipe" || options.flags.count(setting.key)) return;
-  const std::string flag = flag_of(setting.key);
+  const std::string flag = gan::flag_of(setting.key);
   CLI::Option* option = std::holds_alternative<bool>(setting.value)
                             ? app.add_flag(flag + ",!--no-" + flag.substr(2))
                             : app.add_option(flag)->type_name(type_name(setting.value));
@@ -81,7 +76,7 @@ gan::Changes changes_on_resume(const TrainOptions& options) {
   check<UsageError>(options.out.empty() && options.config.empty() && options.assignments.empty() && !options.force,
                     rule, "--out, --config, --set or --force");
   for (const auto& [key, option] : options.flags)
-    check<UsageError>(may_change.contains(key) || option->count() == 0, rule, flag_of(key));
+    check<UsageError>(may_change.contains(key) || option->count() == 0, rule, gan::flag_of(key));
   gan::Settings parsed = gan::common_settings();
   const auto given = [&](const char* key) {
     const CLI::Option* option = options.flags.at(key);

@@ -1,5 +1,4 @@
-// The files of a run folder by name, what may be removed of them, and the reading back of what a resumed run needs. See
-// gan/trainer.h for the list.
+// The files of a run folder by name, and what may be removed of them. See gan/trainer.h for the list.
 //
 // What a run wrote is kept in files.txt, a name per line: that, and nothing else, is removed when it is replaced.
 #pragma once
@@ -97,32 +96,5 @@ class RunClaim {
   MadeFolders made_;
   std::optional<FileLock> lock_;  // goes first
 };
-
-// metrics.csv, a row per step, scores.csv, a row per evaluation, and tests.csv, a row per test. Every row is flushed,
-// so that a killed run loses at most the row being written.
-class MetricsFile {
- public:
-  // Cuts an existing file back to its rows of steps 1..last_step (a killed run has rows past its newest checkpoint) and
-  // appends. DataError when it cannot be written.
-  // Values are written with so many significant digits; 17 keep every bit.
-  MetricsFile(const std::string& path, int64_t last_step, int digits = 9);
-  void append(int64_t step, double seconds, const std::vector<std::pair<std::string, double>>& values);
-  int64_t last_step() const { return last_step_; }  // of the last row; 0 when there is none
-  double seconds() const { return seconds_; }       // training time at the last row kept
-  // The last row kept, by column; empty when there is none.
-  const std::map<std::string, double>& last() const { return last_; }
-
- private:
-  std::string path_;
-  std::ofstream out_;
-  int64_t last_step_ = 0;
-  double seconds_ = 0;
-  int digits_;
-  std::map<std::string, double> last_;
-  bool empty_ = true;  // no header yet
-};
-
-// Whether metrics.csv tells of a step: a run without checkpoints that has one has lost them.
-bool has_rows(const std::string& path);
 
 }  // namespace forger::gan

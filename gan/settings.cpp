@@ -30,12 +30,6 @@ const char* type_name(const Value& value) {
   return names[value.index()];
 }
 
-// The name of a setting as a person meets it: --n-critic on the command line, "config.toml:3: n_critic" in a file.
-std::string flag_of(std::string key) {
-  std::replace(key.begin(), key.end(), '_', '-');
-  return "--" + key;
-}
-
 std::string shortest(double x) {
   char digits[32];
   std::string out(digits, std::to_chars(std::begin(digits), std::end(digits), x).ptr);
@@ -181,6 +175,11 @@ int64_t Settings::integer(const std::string& key) const { return value_of<int64_
 double Settings::number(const std::string& key) const { return value_of<double>(find(key)); }
 const std::string& Settings::text(const std::string& key) const { return value_of<std::string>(find(key)); }
 bool Settings::has(const std::string& key) const { return lookup(table_, key) != nullptr; }
+
+std::string flag_of(std::string key) {
+  std::replace(key.begin(), key.end(), '_', '-');
+  return "--" + key;
+}
 
 Settings common_settings() {
   Settings settings;

@@ -47,6 +47,9 @@ class Settings {
   std::vector<Setting> table_;
 };
 
+// The name of a setting as a person meets it: "--n-critic".
+std::string flag_of(std::string key);
+
 // What every recipe has: data, size, width, latent, steps, batch, seed, learning rates and their schedule, n_critic,
 // ema, device, threads, fused, and how often to save what.
 Settings common_settings();

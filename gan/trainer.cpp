@@ -9,6 +9,7 @@
 #include "core/device.h"
 #include "core/utf8.h"
 #include "gan/data/picture_folder.h"
+#include "gan/metrics_file.h"
 #include "gan/previews.h"
 #include "gan/report.h"
 #include "gan/state.h"

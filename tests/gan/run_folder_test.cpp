@@ -4,6 +4,7 @@
 #include <fstream>
 
 #include "core/error.h"
+#include "gan/metrics_file.h"
 #include "tests/catch.h"
 #include "tests/gan/scratch.h"
 
