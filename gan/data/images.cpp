@@ -97,7 +97,7 @@ std::string about_classes(const DataSet& data) {
   for (int64_t i = 0; i < data.count(); i++) counts[static_cast<size_t>(data.label(i))]++;
   constexpr int64_t named = 12;
   std::ostringstream out;
-  out << "in " << data.classes() << " classes (";
+  out << "in " << data.classes() << (data.classes() == 1 ? " class (" : " classes (");
   for (int64_t c = 0; c < std::min(named, data.classes()); c++)
     out << (c > 0 ? ", " : "") << data.class_name(c) << ' ' << counts[static_cast<size_t>(c)];
   if (data.classes() > named) out << " and " << data.classes() - named << " more";

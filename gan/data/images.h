@@ -33,6 +33,9 @@ struct ImageArray {
 Columns image_columns(const Shape& image, const std::vector<std::string>& class_names);
 DataSetPtr image_set(ImageArray images, const DataOptions& options);
 
+// These rows of a set, in this order.
+DataSetPtr rows_of(const DataSetPtr& data, std::vector<int64_t> rows);
+
 // DataSource::map_paths of "prefix:PATH" and of PATH alone.
 std::string prefixed_path(const std::string& spec, const DataSource::OnPath& f);
 // "in 3 classes (cats 1200, dogs 1100, owls 4)", the first few by name; "without classes".

@@ -1,4 +1,4 @@
-// One column of a set as a set of images.
+// Parts of a set: one of its columns as a set of images, some of its rows.
 #include <utility>
 
 #include "gan/data/images.h"
@@ -39,7 +39,34 @@ class Selected : public DataSet {
   std::vector<int> cells_;  // where each of the set's columns goes: 0 image, 1 label, -1 nowhere
 };
 
+class Rows : public DataSet {
+ public:
+  Rows(DataSetPtr data, std::vector<int64_t> rows) : data_(std::move(data)), rows_(std::move(rows)) {}
+  int64_t count() const override { return std::ssize(rows_); }
+  const Columns& columns() const override { return data_->columns(); }
+  void read_row(int64_t i, std::span<void* const> cells) const override {
+    data_->read_row(rows_[static_cast<size_t>(i)], cells);
+  }
+  std::string name() const override { return data_->name(); }
+  std::string about() const override { return text(count(), " of ", data_->about()); }
+  std::vector<Broken> broken() const override { return data_->broken(); }
+  std::string hash() const override {
+    Fnv fnv;
+    fnv.add(data_->hash());
+    for (const int64_t row : rows_) fnv.add(row);
+    return fnv.hex();
+  }
+
+ private:
+  DataSetPtr data_;
+  std::vector<int64_t> rows_;
+};
+
 }  // namespace
+
+DataSetPtr rows_of(const DataSetPtr& data, std::vector<int64_t> rows) {
+  return std::make_shared<Rows>(data, std::move(rows));
+}
 
 DataSetPtr images_of(const DataSetPtr& data, const std::string& column) {
   for (const Domain& domain : data->domains())

@@ -15,32 +15,6 @@
 namespace forger::gan {
 namespace {
 
-// Some rows of a set.
-class Part : public DataSet {
- public:
-  Part(DataSetPtr data, std::vector<int64_t> rows, std::string which)
-      : data_(std::move(data)), rows_(std::move(rows)), which_(std::move(which)) {}
-  int64_t count() const override { return std::ssize(rows_); }
-  const Columns& columns() const override { return data_->columns(); }
-  void read_row(int64_t i, std::span<void* const> cells) const override {
-    data_->read_row(rows_[static_cast<size_t>(i)], cells);
-  }
-  std::string name() const override { return data_->name(); }
-  std::string about() const override { return text(count(), " rows, ", which_, ", of ", data_->about()); }
-  std::vector<Broken> broken() const override { return data_->broken(); }
-  std::string hash() const override {
-    Fnv fnv;
-    fnv.add(data_->hash());
-    for (const int64_t row : rows_) fnv.add(row);
-    return fnv.hex();
-  }
-
- private:
-  DataSetPtr data_;
-  std::vector<int64_t> rows_;
-  std::string which_;
-};
-
 // Columns of two sets under "a." and "b.". Row i is a row of each.
 class SideBySide : public DataSet {
  public:
@@ -182,7 +156,7 @@ DataSetPtr open(const std::string& spec, const DataOptions& options, Subset subs
   if (subset == Subset::test) return std::make_shared<KnownPairs>(spec, pairs);
   check<UsageError>(pairs->count() >= 2, "unpaired: ", a, " has one row, and two halves are made of it");
   const auto domain = [&](const char* column, int64_t first) {
-    return std::make_shared<Part>(images_of(pairs, column), half(pairs->count(), first), "a half");
+    return rows_of(images_of(pairs, column), half(pairs->count(), first));
   };
   return std::make_shared<SideBySide>(spec, domain("source", 0), domain("target", 1));
 }
