@@ -63,7 +63,8 @@ Table parse_config(const std::string& toml_text) {
     for (const auto& [key, node] : file) {
       by_line[key.source().begin.line] = {std::string(key.str()), written(node)};
     }
-    for (auto& [line, row] : by_line) rows.push_back(std::move(row));
+    for (auto& [line, row] : by_line)
+      if (row.first != "columns") rows.push_back(std::move(row));  // for programs, and long where there are many words
   } catch (const toml::parse_error&) {
     // A file that a person broke: the report goes without.
   }
