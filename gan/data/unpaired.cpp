@@ -163,7 +163,9 @@ DataSetPtr open(const std::string& spec, const DataOptions& options, Subset subs
 
 std::string map_sets(const std::string& spec, const DataSource::OnPath& f) {
   const auto [a, b] = sets_in(spec);
-  return prefix + map_paths(a, f) + (b.empty() ? "" : ":" + map_paths(b, f));
+  std::string mapped = prefix + map_paths(a, f);  // a's paths before b's
+  if (!b.empty()) mapped += ":" + map_paths(b, f);
+  return mapped;
 }
 
 const RegisterDataSource registered{{
