@@ -187,6 +187,86 @@ TEST_CASE("sets: where one spec ends and the next begins") {
   CHECK(usage_error("swap:" + numbered(scratch, 3)).find("only pairs can be swapped") != std::string::npos);
 }
 
+namespace {
+
+// A picture whose left half is of one level and whose right half is of another.
+void write_halves(const std::string& path, int64_t height, int64_t width, int left, int right) {
+  std::filesystem::create_directories(std::filesystem::path(path).parent_path());
+  Image image{height, width, 3, {}};
+  for (int64_t i = 0; i < height * width; i++)
+    image.pixels.insert(image.pixels.end(), 3, static_cast<uint8_t>(i % width < width / 2 ? left : right));
+  write_png(path, image);
+}
+
+std::string data_error(const std::string& spec, const DataOptions& options = {}) {
+  return error_of<DataError>([&] { open_data(spec, options); });
+}
+
+}  // namespace
+
+TEST_CASE("sets: pairs of pictures side by side") {
+  const test::Scratch scratch;
+  const std::string folder = scratch.path() + "/facades";
+  for (int i = 0; i < 3; i++) write_halves(folder + "/train/" + std::to_string(i) + ".png", 8, 16, 10 * i, 10 * i + 5);
+  write_halves(folder + "/val/9.png", 8, 16, 90, 95);
+  const DataSetPtr pairs = open_data("pairs:" + folder, 4);
+  CHECK(pairs->count() == 3);
+  CHECK(names_of(pairs->columns()) == "source and target");
+  CHECK(pairs->columns()[1].sample == Shape{4, 4, 3});
+  const Batch rows = read_rows(*pairs, 0, 3);
+  for (int64_t i = 0; i < 3; i++) {
+    for (const double x : slice(rows["source"], 0, i, i + 1).to_vector())
+      CHECK(std::llround((x + 1) * 127.5) == 10 * i);  // nothing of the other half
+    for (const double x : slice(rows["target"], 0, i, i + 1).to_vector())
+      CHECK(std::llround((x + 1) * 127.5) == 10 * i + 5);
+  }
+  CHECK(open_data("pairs:" + folder, {}, Subset::test)->count() == 1);
+  CHECK(open_data("pairs:" + folder)->columns()[0].sample == Shape{8, 8, 3});  // as they are
+  const Batch swapped = read_rows(*open_data("swap:pairs:" + folder, 4), 0, 1);
+  CHECK(number_of(swapped["source"], 0) == 5);
+  CHECK(data_error("pairs:" + scratch.path() + "/nowhere").find("no folder") != std::string::npos);
+}
+
+TEST_CASE("sets: pairs of pictures in two folders, by their names") {
+  const test::Scratch scratch;
+  const std::string a = scratch.path() + "/a", b = scratch.path() + "/b", spec = "pairs:" + a + ":" + b;
+  for (int i = 0; i < 3; i++) {
+    write_halves(a + "/deeper/" + std::to_string(i) + ".png", 8, 8, i, i);
+    write_halves(b + "/deeper/" + std::to_string(i) + ".png", 16, 16, 100 + i, 100 + i);
+  }
+  std::filesystem::rename(b + "/deeper/1.png", b + "/deeper/1.PNG");
+  const DataSetPtr pairs = open_data(spec, 8);
+  REQUIRE(pairs->count() == 3);
+  const Batch rows = read_rows(*pairs, 0, 3);
+  CHECK(numbers_of(rows["source"]) == std::vector<int64_t>{0, 1, 2});
+  CHECK(numbers_of(rows["target"]) == std::vector<int64_t>{100, 101, 102});
+  CHECK(open_data(spec)->columns()[1].sample == Shape{8, 8, 3});  // targets as the sources are
+  CHECK(paths_in(spec) == std::vector<std::string>{a, b});
+
+  scratch.write("b/deeper/2.png", "broken");
+  DataOptions checked(8);
+  checked.check = true;
+  CHECK(data_error(spec, checked).find("1 of 3 pictures") == 0);
+  checked.skip_broken = true;
+  CHECK(open_data(spec, checked)->count() == 2);
+  DataOptions again(8);
+  again.leave_out = {"deeper/2.png"};
+  CHECK(open_data(spec, again)->count() == 2);
+
+  write_halves(a + "/deeper/lonely.png", 8, 8, 0, 0);
+  const std::string alone = data_error(spec, DataOptions(8));
+  CHECK(alone.find("1 of 4 pictures in '" + a + "' have no partner") != std::string::npos);
+  CHECK(alone.find("deeper/lonely.png") != std::string::npos);
+  std::filesystem::rename(a + "/deeper/lonely.png", b + "/deeper/other.png");
+  CHECK(data_error(spec, DataOptions(8)).find("deeper/other.png") != std::string::npos);
+  std::filesystem::remove(b + "/deeper/other.png");
+  write_halves(a + "/deeper/0.jpg", 8, 8, 0, 0);
+  CHECK(data_error(spec, DataOptions(8)).find("two pictures called deeper/0") != std::string::npos);
+  CHECK(
+      data_error("pairs:" + a + ":" + scratch.path() + "/nowhere").find("no folder '" + scratch.path() + "/nowhere'") !=
+      std::string::npos);
+}
+
 TEST_CASE("sets: what transforms do") {
   Picture image(2, 2, 1);
   image.values = {0.0f, 0.25f, 0.5f, 1.0f};
