@@ -1,5 +1,5 @@
-// forger evaluate: scores of a trained generator, as a table for people or JSON for programs. In the run's folder it
-// leaves evaluation.json, modes.png (the real images that D is least and most sure of) and sanity.svg, for the report.
+// forger evaluate: scores of what each view of a trained system makes, and the system's own tests, as a table for people
+// or JSON for programs. In the run's folder it leaves evaluation.json, modes.png (the real images that D is least and most sure of) and sanity.svg, for the report.
 #include <unistd.h>
 
 #include <cerrno>
@@ -14,8 +14,9 @@
 #include "core/file.h"
 #include "gan/report.h"
 #include "gan/run_folder.h"
-#include "metrics/evaluate.h"
+#include "gan/test.h"
 #include "metrics/sanity.h"
+#include "metrics/system.h"
 
 namespace forger::apps {
 namespace {
@@ -24,19 +25,19 @@ using nlohmann::ordered_json;
 
 struct EvaluateOptions {
   Use use;
-  std::string metrics, convention = "tf", split = "test", inception;
+  std::string view, metrics, convention = "tf", split = "test", inception;
   int64_t count = 10'000;
   bool all_conventions = false, sanity = false, json = false;
 };
 
-// By metric; where several conventions looked the first one's, with the values of all under "conventions".
-ordered_json by_metric(const std::vector<metrics::Score>& scores) {
+// By key; where several conventions looked the first one's, with the values of all under "conventions".
+ordered_json by_key(const std::vector<metrics::Score>& scores) {
   ordered_json out = ordered_json::object();
   for (const metrics::Score& score : scores) {
-    if (!out.contains(score.metric)) {
-      out[score.metric] = as_json(score);
+    if (!out.contains(score.key())) {
+      out[score.key()] = as_json(score);
     } else {
-      ordered_json& first = out[score.metric];
+      ordered_json& first = out[score.key()];
       if (!first.contains("conventions")) first["conventions"] = {{first["convention"], first["value"]}};
       first["conventions"][score.convention] = score.value();
     }
@@ -44,11 +45,30 @@ ordered_json by_metric(const std::vector<metrics::Score>& scores) {
   return out;
 }
 
-void print_text(const std::vector<metrics::Score>& scores) {
-  constexpr size_t column = 14, longest_bar = 40;
+// {"psnr": 21.3, "psnr_identity": 6.1}
+ordered_json by_name(const gan::Scalars& tests) {
+  ordered_json out = ordered_json::object();
+  for (const auto& [name, value] : tests) out[name] = value;
+  return out;
+}
+
+size_t column_for(const std::vector<metrics::Score>& scores) {
+  size_t column = 14;
+  for (const metrics::Score& score : scores) column = std::max(column, score.key().size() + 2);
+  return column;
+}
+
+void print_line(const std::string& name, size_t column, const std::string& line) {
+  std::cout << name << std::string(column - name.size(), ' ') << line << '\n';
+}
+
+void print_text(const std::vector<metrics::Score>& scores, const gan::Scalars& tests,
+                const std::vector<std::string>& seen_by) {
+  constexpr size_t longest_bar = 40;
+  const size_t column = column_for(scores);
   const std::string indent(column, ' ');
   for (const metrics::Score& score : scores) {
-    std::cout << score.metric << std::string(column - score.metric.size(), ' ') << metrics::line_of(score) << '\n';
+    print_line(score.key(), column, metrics::line_of(score));
     if (!score.remark.empty()) std::cout << indent << score.remark << '\n';
     double most = 0;
     for (const auto& [name, share] : score.classes) most = std::max(most, share);
@@ -59,11 +79,10 @@ void print_text(const std::vector<metrics::Score>& scores) {
       std::cout << indent << percent << std::string(bar, '#') << (bar > 0 ? " " : "") << name << '\n';
     }
   }
-}
-
-std::string default_metrics(const EvaluateOptions& options, const gan::DataSet& data) {
-  if (!options.inception.empty()) return "fid,is,kid,pr,dc";
-  return data.classes() > 1 ? "fcd,cs,kcd,pr,dc,modes,collapse" : "parzen,collapse";
+  std::string line;
+  for (const auto& [name, value] : tests) line += text(line.empty() ? "" : "  ", name, ' ', value);
+  if (!tests.empty()) print_line("test", column, line);
+  for (const std::string& network : seen_by) print_line("seen by", column, network);
 }
 
 int evaluate(const EvaluateOptions& options) {
@@ -81,8 +100,7 @@ int evaluate(const EvaluateOptions& options) {
                         test = gan::data_of(trained.settings, gan::Subset::test);
 
   metrics::Request request;
-  request.metrics =
-      metrics::parse_metrics(options.metrics.empty() ? default_metrics(options, *train) : options.metrics);
+  if (!options.metrics.empty()) request.metrics = metrics::parse_metrics(options.metrics);
   request.count = options.count;
   request.seed = static_cast<uint64_t>(options.use.seed);
   request.split = options.split == "test" ? gan::Subset::test : gan::Subset::train;
@@ -93,34 +111,43 @@ int evaluate(const EvaluateOptions& options) {
       if (c != request.conventions.front()) request.conventions.push_back(c);
   }
   const auto announce = [&](const std::string& what, int64_t done, int64_t total) { terminal.work(what, done, total); };
-  metrics::Evaluation evaluation(train, test, request, announce);
-  const std::vector<metrics::Score> scores = evaluation.scores(*trained.recipe, run);
-  ordered_json out = by_metric(scores);
+  metrics::SystemEvaluation evaluation(*trained.recipe, train, test, request, options.view, announce);
+  metrics::Evaluation* first = evaluation.first();
+  check<UsageError>(first != nullptr || !options.sanity,
+                    "--sanity damages the images that a view should make, and no view is scored");
+  const std::vector<metrics::Score> scores = evaluation.scores(run);
+  const gan::Scalars tests = gan::test_scalars(*trained.recipe, *test, options.count);
+  check<UsageError>(!scores.empty() || !tests.empty(),
+                    evaluation.left_out().empty() ? "this system makes nothing that can be scored, and tests nothing"
+                                                  : evaluation.left_out().front());
+  for (const std::string& line : evaluation.left_out()) std::cerr << "note: " << line << std::endl;
+  const ordered_json by_view = by_key(scores);
   if (options.json) {
+    ordered_json out = by_view;
+    if (!tests.empty()) out["test"] = by_name(tests);
     std::cout << written(out) << '\n';
   } else {
-    print_text(scores);
-    for (const std::string& line : evaluation.lookers()) std::cout << "seen by       " << line << '\n';
+    print_text(scores, tests, evaluation.lookers());
   }
 
   if (!kept) return exit_done;
   const gan::RunFolder folder(run);
-  write_file(
-      folder.own(folder.evaluation()),
-      written(ordered_json{{"step", trained.step}, {"scores", out}, {"seen_by", evaluation.lookers()}}, 2) + "\n");
-  if (out.contains("modes")) {
+  ordered_json found{{"step", trained.step}, {"scores", by_view}, {"seen_by", evaluation.lookers()}};
+  if (!tests.empty()) found["test"] = by_name(tests);
+  write_file(folder.own(folder.evaluation()), written(found, 2) + "\n");
+  if (first != nullptr && by_view.contains("modes")) {
     constexpr int64_t each_way = 20, columns = 10;
-    const Tensor extremes = evaluation.extreme_reals(*trained.recipe, each_way);
+    const Tensor extremes = first->extreme_reals(*trained.recipe, each_way);
     if (extremes.defined()) gan::write_png(folder.own(folder.modes()), gan::picture(extremes, columns));
   }
   if (options.sanity) {
     const auto curves = metrics::sanity_curves(
-        evaluation.judge(), train, test, options.count,
+        first->judge(), first->train(), first->test(), options.count,
         [&](int64_t done, int64_t total) { terminal.work("damaging real images", done, total); });
     write_file(folder.own(folder.sanity()), metrics::draw(curves));
   }
   gan::write_report(run);
-  if (!options.json) std::cout << "report        " << run << "/report.html\n";
+  if (!options.json) print_line("report", column_for(scores), run + "/report.html");
   return exit_done;
 }
 
@@ -128,12 +155,14 @@ int evaluate(const EvaluateOptions& options) {
 
 Command evaluate_command(CLI::App& root) {
   const auto options = std::make_shared<EvaluateOptions>();
-  CLI::App* app = root.add_subcommand("evaluate", "Scores of a trained generator");
+  CLI::App* app = root.add_subcommand("evaluate", "Scores of what a trained system makes, and its own tests");
   add_use(*app, options->use, "Another seed, other samples");
   add_data(*app, options->use.place);
+  app->add_option("--view", options->view, "Score this view alone (forger show lists them)")->option_text("VIEW");
   app->add_option("--metrics", options->metrics,
                   "Comma-separated, of those of forger list; what the data allows when left out");
-  app->add_option("--count", options->count, "Samples; as many real images, where there are")
+  app->add_option("--count", options->count,
+                  "Samples, or held-out rows that a view starts from; as many real images, where there are")
       ->capture_default_str()
       ->check(CLI::Range(2, 10'000'000));
   app->add_option("--split", options->split, "Real images to compare with: test or train")
@@ -146,7 +175,7 @@ Command evaluate_command(CLI::App& root) {
       ->capture_default_str();
   app->add_flag("--report-all-conventions", options->all_conventions, "Inception's scores under all four");
   app->add_flag("--sanity", options->sanity, "Also damage real images step by step and draw how fcd answers");
-  app->add_flag("--json", options->json, "An object by metric on standard output");
+  app->add_flag("--json", options->json, "An object by metric, VIEW.metric after the first view, on standard output");
   app->footer(
       "Without Inception's weights a small classifier, trained on the data set's own labels and kept in the cache "
       "folder,\n"

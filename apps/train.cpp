@@ -12,7 +12,7 @@
 #include "apps/terminal.h"
 #include "gan/report.h"
 #include "gan/state.h"
-#include "metrics/evaluate.h"
+#include "metrics/system.h"
 
 namespace forger::apps {
 namespace {
@@ -123,20 +123,22 @@ void print_json(const Outcome& outcome) {
   std::cout << written(out) << '\n';
 }
 
-// Scores the samples of a run as it trains. Whatever cannot be had is refused here, and the judge trained, before the
-// first step.
-gan::Evaluate evaluator(const gan::Settings& settings, const gan::DataSetPtr& data,
+// Scores what the first view of a run's system makes, as it trains. Whatever cannot be had is refused here, and the
+// judge trained, before the first step.
+gan::Evaluate evaluator(gan::Recipe& recipe, const gan::Settings& settings, const gan::DataSetPtr& data,
                         const metrics::Announcer& announce) {
   metrics::Request request;
   request.metrics = metrics::parse_metrics(settings.text("evaluate"));
   request.count = settings.integer("evaluate_count");
   request.inception = settings.text("inception");
-  const auto evaluation = std::make_shared<metrics::Evaluation>(data, gan::data_of(settings, gan::Subset::test),
-                                                                std::move(request), announce);
+  const std::vector<gan::View> views = metrics::scored_views(recipe);
+  check<UsageError>(!views.empty(), "--evaluate-every: ", settings.text("recipe"), " makes nothing that can be scored");
+  const auto evaluation = std::make_shared<metrics::SystemEvaluation>(
+      recipe, data, gan::data_of(settings, gan::Subset::test), request, views.front().name, announce);
   evaluation->prepare();
-  return [evaluation](gan::Recipe& recipe) {
+  return [evaluation] {
     std::vector<gan::TrainingScore> scores;
-    for (const metrics::Score& score : evaluation->scores(recipe, "this run")) {
+    for (const metrics::Score& score : evaluation->scores("this run")) {
       const bool pair = score.metric == "pr" || score.metric == "dc";  // both numbers are scores
       for (size_t i = 0; i < (pair ? 2 : 1); i++)
         scores.push_back({pair ? score.values[i].first : score.metric, score.values[i].second,
@@ -147,9 +149,9 @@ gan::Evaluate evaluator(const gan::Settings& settings, const gan::DataSetPtr& da
 }
 
 gan::Trainer trainer_for(const TrainOptions& options, const gan::Observer& observer) {
-  const gan::MakeEvaluate make_evaluate = [work = observer.on_work](const gan::Settings& settings,
+  const gan::MakeEvaluate make_evaluate = [work = observer.on_work](gan::Recipe& recipe, const gan::Settings& settings,
                                                                     const gan::DataSetPtr& data) {
-    return evaluator(settings, data, work);
+    return evaluator(recipe, settings, data, work);
   };
   if (!options.resume.empty()) {
     const gan::Changes changes = changes_on_resume(options);

@@ -106,6 +106,8 @@ DataSetPtr images_of(const DataSetPtr& data, const std::string& column);
 
 // Rows first ... first + rows - 1, of these columns; of all where none are named.
 Batch read_rows(const DataSet& data, int64_t first, int64_t rows, const std::vector<std::string>& columns = {});
+// These rows, in this order.
+Batch read_rows(const DataSet& data, std::span<const int64_t> rows, const std::vector<std::string>& columns = {});
 
 bool is_data_name(const std::string& word);  // "fashion-mnist": a folder of that name is "./fashion-mnist"
 // The spec with f(path) in place of each path in it; of a spec within a spec, too.

@@ -89,7 +89,8 @@ struct Trainer::Impl {
 
   // Opens what is written to: called once nothing can be refused any more.
   void open(const std::vector<std::string>& notes, const MakeEvaluate& make_evaluate, bool replace = false) {
-    if (make_evaluate && settings.integer("evaluate_every") > 0) evaluate = make_evaluate(settings, data);
+    if (make_evaluate && settings.integer("evaluate_every") > 0)
+      evaluate = make_evaluate(state.recipe(), settings, data);
     if (replace) folder.clear();
     folder.create();
     folder.remove_temporaries();
@@ -184,7 +185,7 @@ struct Trainer::Impl {
     std::vector<TrainingScore> found;
     try {
       const WithAverages averages(state);
-      found = evaluate(state.recipe());
+      found = evaluate();
     } catch (const Error& error) {  // scores are not worth a run
       warn(text("step ", step, ": not scored: ", error.what()));
     }

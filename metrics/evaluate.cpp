@@ -73,6 +73,8 @@ const std::vector<MetricEntry>& metric_entries() {
       {"parzen", "log-likelihood of real images under a Parzen window, in nats", false, false},
       {"memorisation", "p-value: are samples nearer to training than to held-out images?", false, false},
       {"modes", "classes that never come, by the built-in judge; class histogram, confidence", true, false, true},
+      {"asked", "share of samples in which the built-in judge finds the class that was asked for", false, false, true,
+       true},
       {"collapse", "pairwise distance of samples over that of real images; support by birthday paradox", false, false},
   };
   return entries;
@@ -100,6 +102,18 @@ std::vector<std::string> parse_metrics(const std::string& names) {
   throw UsageError("no metric is named; there are: " + known);
 }
 
+std::vector<std::string> usual_metrics(const gan::DataSet& images, const Request& request) {
+  if (!request.inception.empty()) return parse_metrics("fid,is,kid,pr,dc");
+  if (images.classes() < 2) return parse_metrics("parzen,collapse");
+  return parse_metrics(request.asked ? "fcd,cs,kcd,pr,dc,modes,asked,collapse" : "fcd,cs,kcd,pr,dc,modes,collapse");
+}
+
+void check_request(const Request& request) {
+  check<UsageError>(!request.conventions.empty(), "no convention is named");
+  check<UsageError>(request.count >= least_images, "scores need at least ", least_images, " samples, got ",
+                    request.count);
+}
+
 // ---- an evaluation --------------------------------------------------------------------------------------------------
 
 struct Evaluation::Impl {
@@ -125,15 +139,15 @@ struct Evaluation::Impl {
                         "without them 'fcd', 'cs' and 'kcd' take the built-in judge");
       check<UsageError>(!entry.needs_labels || train->classes() > 1, "the metric '", metric,
                         "' needs the built-in judge, and ", data, " has no labels for it to learn");
+      check<UsageError>(!entry.needs_asked || request.asked, "the metric '", metric,
+                        "' needs a system that is told which class to make: cgan");
       check<UsageError>((metric != "pr" && metric != "dc") || can_see(), "the metric '", metric,
                         "' needs features: ", data,
                         " has no labels for the built-in judge to learn; give --inception FILE");
       check<UsageError>(metric != "memorisation" || has_split, "the metric 'memorisation' needs images that training ",
                         "has not seen, and ", data, " has no test set: a folder needs train/ and test/");
     }
-    check<UsageError>(!request.conventions.empty(), "no convention is named");
-    check<UsageError>(request.count >= least_images, "scores need at least ", least_images, " samples, got ",
-                      request.count);
+    check_request(request);
     if (!request.inception.empty()) network = std::make_shared<const Inception>(request.inception);
     const bool use_train = request.split == gan::Subset::train || !has_split;
     if (use_train) request.split = gan::Subset::train;
@@ -312,6 +326,20 @@ struct Evaluation::Impl {
     return s;
   }
 
+  Score asked() {
+    check<UsageError>(static_cast<bool>(fakes->label), fakes->name, ": no class was asked for");
+    const Viewer& v = viewer("judge");
+    const std::vector<double> found = argmax(seen_fakes(viewer("judge")).logits).to_vector();
+    int64_t right = 0;
+    for (int64_t i = 0; i < fakes->count; i++)
+      right += static_cast<int64_t>(found[static_cast<size_t>(i)]) == fakes->label(i);
+    Score s = score("asked", &v, 0, fakes->count);
+    s.values = {{"asked", static_cast<double>(right) / static_cast<double>(fakes->count)},
+                {"real", judge()->accuracy()}};
+    s.remark = "beside the share of real test images that the judge names rightly";
+    return s;
+  }
+
   Score variety() {
     const bool pixels = !can_see();
     const int64_t n = std::min({most_pairs, reals.count, fakes->count});
@@ -346,6 +374,7 @@ struct Evaluation::Impl {
       if (metric == "parzen") all.push_back(likelihood());
       if (metric == "memorisation") all.push_back(memory());
       if (metric == "modes") all.push_back(modes());
+      if (metric == "asked") all.push_back(asked());
       if (metric == "collapse") all.push_back(variety());
     }
     return all;
@@ -358,6 +387,9 @@ Evaluation::~Evaluation() = default;
 Evaluation::Evaluation(Evaluation&&) noexcept = default;
 
 const Judge& Evaluation::judge() { return *impl_->judge(); }
+
+const gan::DataSetPtr& Evaluation::train() const { return impl_->train; }
+const gan::DataSetPtr& Evaluation::test() const { return impl_->test; }
 
 void Evaluation::prepare() { impl_->prepare(); }
 
@@ -373,10 +405,11 @@ std::vector<Score> Evaluation::scores(const Pictures& fakes) {
   return impl_->scores();
 }
 
-std::vector<Score> Evaluation::scores(gan::Recipe& recipe, const std::string& name) {
-  const int64_t count = impl_->request.count;
-  return scores(pictures_of(recipe, count, impl_->request.seed, text(thousands(count), " samples of ", name),
-                            impl_->ticker("sampling " + name)));
+std::vector<Score> Evaluation::scores(gan::Recipe& recipe, const gan::View& view, const gan::DataSet& held_out,
+                                      const std::string& name) {
+  const int64_t count = view.given.empty() ? impl_->request.count : std::min(impl_->request.count, held_out.count());
+  return scores(pictures_of(recipe, view, held_out, count, impl_->request.seed,
+                            text(thousands(count), " samples of ", name), impl_->ticker("sampling " + name)));
 }
 
 Tensor Evaluation::extreme_reals(gan::Recipe& recipe, int64_t count) {

@@ -23,6 +23,8 @@ struct Score {
   std::string weights = {};           // hash of the network that looked; empty: none did
   std::string split = {};             // of the real images: "test"
   std::string remark = {};            // a warning, or what else to know
+  std::string view = {};              // of a system with several; empty: the first one's
+  std::string key() const { return view.empty() ? metric : view + "." + metric; }  // "fid", "reconstruct.fid"
   double value() const { return values.front().second; }
 };
 
@@ -32,10 +34,14 @@ struct MetricEntry {
   bool lower_is_better;       // of the score
   bool needs_inception;       // a file of weights
   bool needs_labels = false;  // the built-in judge, and nothing else, can look
+  bool needs_asked = false;   // samples of which a class was asked for
 };
 const std::vector<MetricEntry>& metric_entries();
 const MetricEntry& find_metric(const std::string& name);           // UsageError with the nearest one
 std::vector<std::string> parse_metrics(const std::string& names);  // "fid,kid": UsageError for an unknown one
+struct Request;
+// What these images allow where nothing is asked for by name.
+std::vector<std::string> usual_metrics(const gan::DataSet& images, const Request& request);
 
 struct Request {
   std::vector<std::string> metrics;
@@ -45,7 +51,10 @@ struct Request {
   std::string inception = {};             // a file of weights; empty: only the built-in judge looks
   std::vector<Convention> conventions = {Convention::tf};
   std::string cache = {};  // folder of trained judges; empty: cache_folder()
+  bool asked = false;      // the samples are of classes that were asked for: their labels
 };
+// UsageError for what no data could answer: fewer samples than scores need, no convention.
+void check_request(const Request& request);
 
 // Told of long work: what is being done, and how far. May be empty.
 using Announcer = std::function<void(const std::string& what, int64_t done, int64_t total)>;
@@ -59,8 +68,10 @@ class Evaluation {
   Evaluation(Evaluation&&) noexcept;
 
   // A score for each metric asked for, in that order; one for each convention where Inception looks.
-  std::vector<Score> scores(gan::Recipe& recipe, const std::string& name);
   std::vector<Score> scores(const Pictures& fakes);
+  // Of what a view makes, `count` samples or as many as there are rows of `held_out` for it to start from.
+  std::vector<Score> scores(gan::Recipe& recipe, const gan::View& view, const gan::DataSet& held_out,
+                            const std::string& name);
 
   // The `count` real images that the discriminator doubts most, the least likely first, then as many that it is surest
   // of, the surest last, (2*count, H, W, C): modes that the generator misses are among the latter, where nothing ever
@@ -75,6 +86,9 @@ class Evaluation {
 
   // The judge of this data, trained when first asked for. UsageError when it has no labels.
   const Judge& judge();
+  // The two subsets.
+  const gan::DataSetPtr& train() const;
+  const gan::DataSetPtr& test() const;
 
  private:
   struct Impl;

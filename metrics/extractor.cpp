@@ -32,6 +32,17 @@ Pictures pictures_of(std::shared_ptr<const Album> album, int64_t count, const st
   return {.name = name, .count = count, .read = [album](int64_t i) { return album->at(i); }};
 }
 
+// `n` of the numbers 0 ... count - 1: all of them in order, or drawn without replacement.
+std::vector<int64_t> choice(int64_t n, int64_t count, uint64_t seed) {
+  std::vector<int64_t> rows(static_cast<size_t>(count));
+  if (n < count)
+    rows = Random(seed).permutation(count);
+  else
+    std::iota(rows.begin(), rows.end(), int64_t{0});
+  rows.resize(static_cast<size_t>(n));
+  return rows;
+}
+
 class InceptionExtractor : public Extractor {
  public:
   InceptionExtractor(std::shared_ptr<const Inception> network, Convention convention)
@@ -73,10 +84,7 @@ Pictures Pictures::at(std::vector<int64_t> rows) const {
 
 Pictures Pictures::some(int64_t n, uint64_t seed) const {
   check<DataError>(n <= count, name, " has ", count, " images, ", n, " were asked for");
-  if (n == count) return *this;
-  std::vector<int64_t> order = Random(seed).permutation(count);
-  order.resize(static_cast<size_t>(n));
-  return at(std::move(order));
+  return n == count ? *this : at(choice(n, count, seed));
 }
 
 Pictures Pictures::range(int64_t begin, int64_t end) const {
@@ -130,18 +138,50 @@ Pictures pictures_of(const Tensor& images, const std::string& name) {
   return pictures_of(album, images.size(0), name);
 }
 
-Pictures pictures_of(gan::Recipe& recipe, int64_t count, uint64_t seed, const std::string& name, const Ticker& ticker) {
+namespace {
+
+// `held_out` may be null for a view that is given nothing.
+Pictures made_by(gan::Recipe& recipe, const gan::View& view, const gan::DataSet* held_out, int64_t count, uint64_t seed,
+                 const std::string& name, const Ticker& ticker) {
   constexpr int64_t at_once = 64;
   constexpr uint64_t stream = 0x6a7564676564;  // "judged": not the latents that training or `forger sample` draws
   Random random(seed, stream);
-  const gan::View view = gan::sampling_view(recipe);
   auto album = std::make_shared<Album>();
-  for (int64_t done = 0; done < count;
-       done += at_once) {  // whole batches: the first samples do not depend on the count
-    append(*album, recipe.make(view, view.draw(at_once, random)).tensors.front().tensor);
+  std::vector<int64_t> rows, asked;
+  if (held_out != nullptr) {
+    count = std::min(count, held_out->count());
+    rows = choice(count, held_out->count(), seed);
+  }
+  for (int64_t done = 0; done < count; done += at_once) {
+    gan::Batch from;  // drawn in whole batches: the first samples do not depend on the count
+    if (view.draw) from = view.draw(at_once, random);
+    if (held_out != nullptr) {
+      const auto part = std::span(rows)
+                            .subspan(static_cast<size_t>(done))
+                            .first(static_cast<size_t>(std::min(at_once, count - done)));
+      if (view.draw) from = gan::rows_of(from, 0, std::ssize(part));
+      for (const auto& [column, tensor] : gan::read_rows(*held_out, part, view.given).tensors) from.add(column, tensor);
+    }
+    append(*album, recipe.make(view, from).tensors.front().tensor);
+    if (from.has("label"))
+      for (const double label : to(from["label"], Device::cpu).to_vector())
+        asked.push_back(static_cast<int64_t>(label));
     if (ticker) ticker(std::min(done + at_once, count), count);
   }
-  return pictures_of(album, count, name);
+  Pictures pictures = pictures_of(album, count, name);
+  if (!asked.empty()) pictures.label = [asked = std::move(asked)](int64_t i) { return asked[static_cast<size_t>(i)]; };
+  return pictures;
+}
+
+}  // namespace
+
+Pictures pictures_of(gan::Recipe& recipe, const gan::View& view, const gan::DataSet& held_out, int64_t count,
+                     uint64_t seed, const std::string& name, const Ticker& ticker) {
+  return made_by(recipe, view, view.given.empty() ? nullptr : &held_out, count, seed, name, ticker);
+}
+
+Pictures pictures_of(gan::Recipe& recipe, int64_t count, uint64_t seed, const std::string& name, const Ticker& ticker) {
+  return made_by(recipe, gan::sampling_view(recipe), nullptr, count, seed, name, ticker);
 }
 
 Tensor as_tensor(const Pictures& pictures, int64_t begin, int64_t end) {

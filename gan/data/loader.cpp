@@ -91,6 +91,13 @@ Batch read_rows(const DataSet& data, int64_t first, int64_t rows, const std::vec
   return batch;
 }
 
+Batch read_rows(const DataSet& data, std::span<const int64_t> rows, const std::vector<std::string>& columns) {
+  Batch batch;
+  const Rows tensors(data, std::ssize(rows), "", columns, batch);
+  for (int64_t i = 0; i < std::ssize(rows); i++) tensors.read(rows[static_cast<size_t>(i)], i);
+  return batch;
+}
+
 struct Loader::Ready {
   Batch batch;
   std::exception_ptr error;

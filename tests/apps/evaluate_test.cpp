@@ -92,6 +92,85 @@ TEST_CASE("evaluate: JSON by metric, files for the report, the same scores again
   CHECK(contains(text, " left\n"));
 }
 
+TEST_CASE("evaluate: every view that is like a column of the data, and the system's own tests", "[evaluate]") {
+  const Scratch scratch;
+  const std::string data = "folder-gray:" + labelled_folder(scratch), vae = scratch / "vae";
+  REQUIRE(program::forger(tiny_training("vae", data, vae)).code == 0);
+  const auto scores = [&](const Words& words) {
+    const Result result = program::forger(words);
+    INFO(result.err);
+    REQUIRE(result.code == 0);
+    return json::parse(result.out);
+  };
+  const auto names = [](const json& found) {
+    Words keys;
+    for (const auto& [key, value] : found.items()) keys.push_back(key);
+    return keys;
+  };
+  const json both = scores({"evaluate", vae, "--metrics", "fcd,pr", "--count", "1000", "--json"});
+  CHECK(names(both) == Words{"fcd", "pr", "reconstruct.fcd", "reconstruct.pr", "test"});
+  CHECK(both.at("fcd").at("n_fake") == 1000);
+  CHECK(both.at("reconstruct.fcd").at("n_fake") == 80);  // as many as are held out
+  CHECK(both.at("reconstruct.fcd").at("value") != both.at("fcd").at("value"));
+  CHECK(names(both.at("test")) == Words{"elbo", "kl", "psnr", "psnr_mean", "reconstruction"});
+  CHECK(both.at("test").at("psnr").is_number());
+  const json kept = json::parse(read_file(vae + "/evaluation.json"));
+  CHECK(kept.at("test") == both.at("test"));
+  CHECK(names(kept.at("scores")) == Words{"fcd", "pr", "reconstruct.fcd", "reconstruct.pr"});
+  CHECK(contains(read_file(vae + "/report.html"), "reconstruct.fcd"));
+  // A view alone has the same name and the same scores.
+  const json one = scores({"evaluate", vae, "--view", "reconstruct", "--metrics", "fcd", "--count", "1000", "--json"});
+  CHECK(names(one) == Words{"reconstruct.fcd", "test"});
+  CHECK(one.at("reconstruct.fcd").at("value") == both.at("reconstruct.fcd").at("value"));
+  const std::string text = program::forger({"evaluate", vae, "--metrics", "fcd", "--count", "60"}).out;
+  CHECK(contains(text, "\nreconstruct.fcd  "));
+  CHECK(contains(text, "\ntest             reconstruction "));
+
+  CHECK(contains(one_error({"evaluate", vae, "--view", "judge"}, 2), "there are: sample, reconstruct"));
+  CHECK(contains(one_error({"evaluate", vae, "--metrics", "fcd,asked"}, 2), "told which class to make"));
+
+  // Domains are compared each with its own images; a system of pairs with the column of its targets.
+  const std::string cycle = scratch / "cycle", pairs = scratch / "pairs";
+  REQUIRE(program::forger(tiny_training("cyclegan", "unpaired:negative:" + data, cycle, {"--steps", "1"})).code == 0);
+  const json ways = scores({"evaluate", cycle, "--metrics", "fcd", "--json"});
+  CHECK(names(ways).front() == "b-to-a.fcd");
+  CHECK(ways.at("fcd").at("weights") != ways.at("b-to-a.fcd").at("weights"));  // negatives have a judge of their own
+  REQUIRE(program::forger(tiny_training("pix2pix", "negative:" + data, pairs, {"--steps", "1"})).code == 0);
+  CHECK(scores({"evaluate", pairs, "--metrics", "fcd", "--json"}).at("test").contains("psnr_identity"));
+  // A training is scored by its first view, whichever that is.
+  const Words scored{"--steps", "2", "--evaluate-every", "2", "--evaluate", "fcd", "--evaluate-count", "40", "--force"};
+  const Result trained = program::forger(tiny_training("pix2pix", "negative:" + data, pairs, scored));
+  INFO(trained.err);
+  REQUIRE(trained.code == 0);
+  CHECK(lines(read_file(pairs + "/scores.csv")).size() == 2);
+}
+
+TEST_CASE("evaluate: points cannot be scored; a system of unlabelled images is, without the judge", "[evaluate]") {
+  const Scratch scratch;
+  const std::string points = scratch / "points", plain = scratch / "plain";
+  REQUIRE(program::forger(tiny_training("gan", "ring8", points, {"--steps", "1"})).code == 0);
+  CHECK(contains(one_error({"evaluate", points}, 2), "the view sample is not scored: ring8 has no images"));
+  REQUIRE(program::forger(tiny_training("vae", tiny_data(scratch), plain, {"--steps", "1"})).code == 0);
+  const Result result = program::forger({"evaluate", plain, "--count", "40", "--json"});
+  INFO(result.err);
+  REQUIRE(result.code == 0);
+  CHECK(json::parse(result.out).contains("reconstruct.parzen"));
+  CHECK(contains(one_error({"evaluate", plain, "--metrics", "fcd"}, 2), "no labels"));
+}
+
+TEST_CASE("evaluate: whether a conditional system makes the class that it is asked for", "[evaluate]") {
+  const Scratch scratch;
+  const std::string data = "folder-gray:" + labelled_folder(scratch), run = scratch / "run";
+  REQUIRE(program::forger(tiny_training("cgan", data, run)).code == 0);
+  const Result result = program::forger({"evaluate", run, "--count", "200", "--json"});
+  INFO(result.err);
+  REQUIRE(result.code == 0);
+  const json asked = json::parse(result.out).at("asked");
+  CHECK(asked.at("values").at("real") == 1);
+  CHECK(asked.at("value").get<double>() > 0.2);  // untrained, it is right by chance
+  CHECK(asked.at("value").get<double>() < 0.8);
+}
+
 TEST_CASE("evaluate, fid, stats and neighbours refuse in one line", "[evaluate]") {
   const Scratch scratch;
   const std::string folder = labelled_folder(scratch), data = "folder-gray:" + folder, run = scratch / "run";

@@ -84,6 +84,24 @@ TEST_CASE("every metric of the judge tells fresh real images from damaged, copie
   CHECK(named(find(good, "collapse"), "support") > 100);
 }
 
+TEST_CASE("the share of samples that are of the class asked for, by the judge") {
+  const Scratch cache;
+  const gan::DataSetPtr train = bars(400, 1), held_out = bars(240, 2), fresh = bars(200, 3);
+  Request request = request_for("asked", cache);
+  CHECK(contains(message_of<UsageError>([&] { Evaluation(train, held_out, request); }), "told which class to make"));
+  request.asked = true;
+  Evaluation evaluation(train, held_out, request);
+  Pictures fakes = pictures_of(fresh, "fresh");
+  const Score right = evaluation.scores(fakes).front();
+  CHECK(right.value() > 0.97);
+  CHECK(named(right, "real") == evaluation.judge().accuracy());
+  CHECK(right.fakes == 200);
+  fakes.label = [](int64_t) { return 0; };
+  CHECK(std::abs(evaluation.scores(fakes).front().value() - 67.0 / 200) < 0.03);  // of three classes in turn
+  fakes.label = {};
+  CHECK(contains(message_of<UsageError>([&] { evaluation.scores(fakes); }), "no class was asked for"));
+}
+
 TEST_CASE("Inception looks where its weights are given, under every convention asked for") {
   const Scratch scratch;
   const gan::DataSetPtr train = bars(8, 1), held_out = bars(8, 2);

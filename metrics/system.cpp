@@ -1,0 +1,82 @@
+#include "metrics/system.h"
+
+#include <algorithm>
+
+namespace forger::metrics {
+namespace {
+
+// Whether the samples of a view are of classes that it draws.
+bool draws_classes(const gan::View& view) {
+  Random random(0);
+  return view.draw && view.draw(1, random).has("label");
+}
+
+std::string names_of(const std::vector<gan::View>& views) {
+  std::string names;
+  for (const gan::View& view : views) names += (names.empty() ? "" : ", ") + view.name;
+  return names.empty() ? "none" : names;
+}
+
+}  // namespace
+
+std::vector<gan::View> scored_views(gan::Recipe& recipe) {
+  std::vector<gan::View> views = recipe.views();
+  std::erase_if(views, [](const gan::View& view) { return view.like.empty(); });
+  return views;
+}
+
+SystemEvaluation::SystemEvaluation(gan::Recipe& recipe, const gan::DataSetPtr& train, gan::DataSetPtr test,
+                                   const Request& request, const std::string& only, const Announcer& announce)
+    : recipe_(recipe), test_(std::move(test)) {
+  check_request(request);
+  const std::vector<gan::View> views = scored_views(recipe);
+  check<UsageError>(only.empty() || gan::find_view(views, only) != nullptr, "no view '", only,
+                    "' of this system can be scored; there are: ", names_of(views));
+  for (const gan::View& view : views) {
+    if (!only.empty() && view.name != only) continue;
+    try {
+      const gan::DataSetPtr reals = gan::images_of(train, view.like);
+      Scored scored{
+          .view = view, .prefix = &view == &views.front() ? "" : view.name, .request = request, .evaluation = {}};
+      scored.request.asked = draws_classes(view);
+      if (request.metrics.empty()) scored.request.metrics = usual_metrics(*reals, scored.request);
+      for (const Scored& other : scored_)
+        if (other.view.like == view.like && other.request.metrics == scored.request.metrics &&
+            other.request.asked == scored.request.asked)
+          scored.evaluation = other.evaluation;
+      if (!scored.evaluation)
+        scored.evaluation =
+            std::make_shared<Evaluation>(reals, gan::images_of(test_, view.like), scored.request, announce);
+      scored_.push_back(std::move(scored));
+    } catch (const UsageError& error) {
+      if (!request.metrics.empty() || !only.empty()) throw;
+      left_out_.push_back(text("the view ", view.name, " is not scored: ", error.what()));
+    }
+  }
+}
+
+std::vector<Score> SystemEvaluation::scores(const std::string& name) {
+  std::vector<Score> all;
+  for (const Scored& scored : scored_) {
+    const std::string of = scored.prefix.empty() ? name : text(name, " (", scored.prefix, ")");
+    for (Score& score : scored.evaluation->scores(recipe_, scored.view, *test_, of)) {
+      score.view = scored.prefix;
+      all.push_back(std::move(score));
+    }
+  }
+  return all;
+}
+
+void SystemEvaluation::prepare() {
+  for (const Scored& scored : scored_) scored.evaluation->prepare();
+}
+
+std::vector<std::string> SystemEvaluation::lookers() const {
+  std::vector<std::string> lines;
+  for (const Scored& scored : scored_)
+    for (const std::string& line : scored.evaluation->lookers())
+      if (std::ranges::find(lines, line) == lines.end()) lines.push_back(line);
+  return lines;
+}
+
+}  // namespace forger::metrics

@@ -1,0 +1,45 @@
+// Scores of a whole system: of each of its views (gan/recipe.h) that should be distributed as a column of the data.
+#pragma once
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "metrics/evaluate.h"
+
+namespace forger::metrics {
+
+// Those views; the first one is what the system is for.
+std::vector<gan::View> scored_views(gan::Recipe& recipe);
+
+class SystemEvaluation {
+ public:
+  // `train` and `test` hold the rows that the system was trained on and others. `view`: score that one alone. Without
+  // metrics in the request each view is scored by the usual ones of its images, and one that has none is left out, with
+  // a line in `left_out`. UsageError for a metric or a view that was asked for by name and cannot be had, DataError for
+  // weights that cannot be read: before any work. The recipe must outlive it.
+  SystemEvaluation(gan::Recipe& recipe, const gan::DataSetPtr& train, gan::DataSetPtr test, const Request& request,
+                   const std::string& view = "", const Announcer& announce = {});
+
+  std::vector<Score> scores(const std::string& name);
+  void prepare();  // what has to be learnt is learnt now
+
+  const std::vector<std::string>& left_out() const { return left_out_; }
+  // A line for people about each network that has looked so far.
+  std::vector<std::string> lookers() const;
+  // Of the first view that is scored; null when none is.
+  Evaluation* first() { return scored_.empty() ? nullptr : scored_.front().evaluation.get(); }
+
+ private:
+  struct Scored {
+    gan::View view;
+    std::string prefix;  // of its scores' names; none for the first view
+    Request request;
+    std::shared_ptr<Evaluation> evaluation;  // views that are like one column and asked the same share it
+  };
+  gan::Recipe& recipe_;
+  gan::DataSetPtr test_;
+  std::vector<Scored> scored_;
+  std::vector<std::string> left_out_;
+};
+
+}  // namespace forger::metrics
