@@ -52,7 +52,7 @@ class ConditionalGan : public Recipe {
         condition_(find_condition(settings.text("condition"))),
         two_scores_(find_scores(settings, condition_)),
         mismatched_(settings.flag("mismatched") && condition_ != Condition::acgan),
-        eye_(to(identity(classes_), device_)) {
+        eye_(to(cast(identity(classes_), dtype_), device_)) {
     const Column& image = need_column(settings, columns, "image");
     require_images("cgan", image.sample);
     const int64_t width = settings.integer("width"), channels = image.sample[2];
@@ -108,7 +108,7 @@ class ConditionalGan : public Recipe {
   // Rows of another class each, all others being as likely: the largest of uniform numbers, its own pushed below them.
   Tensor another(const Tensor& c) {
     const NoGrad no_grad;
-    return one_hot(argmax(random_.uniform(c.shape(), 0, 1, DType::f32, device_) - 2 * c));
+    return one_hot(argmax(uniform(c.size(0), classes_, random_) - 2 * c));
   }
   Batch drawn(int64_t n, Random& random) const {
     Batch batch = Batch().add("z", noise(n, latent_, random));
