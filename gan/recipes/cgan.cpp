@@ -31,6 +31,10 @@ Tensor identity(int64_t n) {
   return eye;
 }
 
+// Mean of -log p[class], c (N, classes) one-hot: the op that takes labels looks at them, and a step reads nothing from
+// the device.
+Tensor class_loss(const Tensor& logits, const Tensor& c) { return neg(mean(sum(c * log_softmax(logits), {1}))); }
+
 // Whether there are two scores; that needs pictures under a wrong class.
 bool find_scores(const Settings& settings, Condition condition) {
   const std::string& scores = settings.text("scores");
@@ -80,15 +84,14 @@ class ConditionalGan : public Recipe {
       });
     }
     if (condition_ == Condition::acgan) {
-      more.push_back([&] { return Losses{{"class_real", cross_entropy(d_->logits(x), label)}}; });
-      more.push_back([&] { return Losses{{"class_fake", cross_entropy(d_->logits(fake().detach()), label)}}; });
+      more.push_back([&] { return Losses{{"class_real", class_loss(d_->logits(x), c)}}; });
+      more.push_back([&] { return Losses{{"class_fake", class_loss(d_->logits(fake().detach()), c)}}; });
     }
     Readings readings = game_.update(d, x, fake, more);
     return std::move(readings) + player_g_->minimise({[&] {
       const Tensor fooled = game_.fool(d, fake());
       if (two_scores_) return Losses{{"", fooled}, {"match", game_.fool(match, fake())}};
-      if (condition_ == Condition::acgan)
-        return Losses{{"", fooled}, {"class", cross_entropy(d_->logits(fake()), label)}};
+      if (condition_ == Condition::acgan) return Losses{{"", fooled}, {"class", class_loss(d_->logits(fake()), c)}};
       return Losses(fooled);
     }});
   }
