@@ -1,6 +1,7 @@
-// The table of recipes: one row per recipe, and per variant whose step is another. Every check of
-// tests/gan/recipes_test.cpp, tests/gan/golden_test.cpp and tests/apps/recipes_test.cpp runs over every row; a recipe
-// without one fails the suite. A new row needs its function in tests/golden/make_golden.py, which writes its file.
+// The table of recipes: one row per recipe, and per variant whose step is another. Every row steps, names what a NaN
+// spoils and makes its views (tests/gan/recipes_test.cpp), equals PyTorch (tests/gan/golden_test.cpp: a new row needs
+// its function in tests/golden/make_golden.py, which writes its file), survives kills (tests/apps/recipes_test.cpp) and
+// trains on the CUDA kernels, replayed or not (tests/apps/simt_test.cpp). A recipe without a row fails the suite.
 #pragma once
 #include <algorithm>
 #include <string>
@@ -18,7 +19,7 @@ struct RecipeCase {
   gan::Columns columns;  // of what it is given here
   std::string data;      // and on the command line: a spec in which IMAGES stands for that of a set with classes
   std::vector<std::pair<std::string, std::string>> settings = {};  // what is special
-  bool simt = true;  // false: a step takes seconds there, and has no other ops than the other rows'
+  bool simt = true;  // false: a step takes seconds there; its ops are compared one by one (tests/op_cases.h)
 };
 
 constexpr int64_t case_rows = 5;  // of a batch
@@ -51,13 +52,13 @@ inline const std::vector<RecipeCase>& recipe_cases() {
   return table;
 }
 
-// Every row, those of one of the parts that run side by side.
+// Every row; of several parts that run side by side, those of one.
 template <class F>
 void for_each_recipe(const F& check, size_t part = 0, size_t parts = 1) {
   for (size_t i = part; i < recipe_cases().size(); i += parts) check(recipe_cases()[i]);
 }
 
-// A row's settings, as small as they can be: tests/golden/make_golden.py has the same numbers.
+// A row's settings, as small as they can be: tests/golden/recorder.py has the same numbers.
 inline gan::Settings settings_of(const RecipeCase& row) {
   gan::Settings settings = gan::settings_for(gan::find_recipe(row.recipe));
   for (const auto& [key, value] : {std::pair{"width", "2"}, {"latent", "6"}, {"n_critic", "1"}})

@@ -49,3 +49,27 @@ TEST_CASE("kill -9 and an interruption change nothing of any recipe: first part"
 TEST_CASE("kill -9 and an interruption change nothing of any recipe: second part", "[train]") {
   forger::test::for_each_recipe(check_survival, 1, 2);
 }
+
+TEST_CASE("a run in float64 begins with one in float32, and its checkpoint alone is sampled from", "[train]") {
+  const Scratch scratch;
+  const auto done = [](const Words& words) {
+    const Result result = program::forger(words);
+    INFO(result.err);
+    REQUIRE(result.code == 0);
+    return result;
+  };
+  const std::string data = tiny_data(scratch), narrow = scratch / "narrow", wide = scratch / "wide";
+  done(tiny_training("dcgan", data, narrow));
+  const Result begun = done(tiny_training("dcgan", data, wide, {"--dtype", "float64", "--init-from", narrow}));
+  CHECK(begun.err.find("begins with") != std::string::npos);
+  CHECK(begun.err.find("fresh:") == std::string::npos);
+  std::filesystem::copy(newest_checkpoint(wide), scratch / "alone.safetensors");
+  std::string pictures[2];
+  for (const std::string& from : {wide, scratch / "alone.safetensors"}) {
+    done({"sample", from, "--out", scratch / "x.png"});
+    std::string& picture = pictures[from == wide ? 0 : 1];
+    picture = read_file(scratch / "x.png");
+    CHECK(picture.starts_with("\x89PNG"));
+  }
+  CHECK((pictures[0] == pictures[1]));
+}
