@@ -74,7 +74,7 @@ std::vector<Tensor> run_backward(Node& node, const Tensor& gy, uint64_t needed, 
     auto variable = std::make_shared<Variable>();
     variable->creator = node.shared_from_this();
     variable->requires_grad = true;
-    in.y = Tensor(node.kept_output, gy.shape(), gy.dtype(), recording_on ? variable : nullptr);
+    in.y = Tensor(node.kept_output, gy.shape(), recording_on ? variable : nullptr);
   }
   const Scope running(current_op, node.op);
   std::vector<Tensor> grads = node.backward(in);
@@ -190,7 +190,7 @@ Tensor record(const char* op, Tensor output, std::span<const Tensor> inputs, Bac
   auto variable = std::make_shared<Variable>();
   variable->creator = std::move(node);
   variable->requires_grad = true;
-  return {output.storage(), output.shape(), output.dtype(), std::move(variable)};
+  return {output.storage(), output.shape(), std::move(variable)};
 }
 
 std::vector<Tensor> grad(std::span<const Tensor> outputs, std::span<const Tensor> inputs, GradOptions options,

@@ -191,20 +191,28 @@ ReservedMemory::ReservedMemory(Device device) : device_(device) { pool(device).r
 void ReservedMemory::stop() { pool(device_).stop_recording(); }
 ReservedMemory::~ReservedMemory() { pool(device_).dissolve(this); }
 
-Storage::Storage(Device device, size_t bytes)
-    : device_(device), bytes_(bytes), data_(pool(device).take(bytes, block_bytes_)) {
+Storage::Storage(Device device, size_t bytes, DType dtype)
+    : device_(device), dtype_(dtype), bytes_(bytes), data_(pool(device).take(bytes, block_bytes_)) {
   if (const size_t guard = guard_size(device)) std::memset(static_cast<char*>(data_) + bytes_, guard_pattern, guard);
 }
 
 void Storage::move_to(Device device) {
   if (device == device_) return;
-  Storage there(device, bytes_);
+  Storage there(device, bytes_, dtype_);
   kernels::runtime(device == Device::cpu ? device_ : device).copy(there.data_, data_, bytes_);
-  std::swap(device_, there.device_);
-  std::swap(block_bytes_, there.block_bytes_);
-  std::swap(data_, there.data_);
-  version++;
-  last_writer = "move";
+  exchange(there);
+}
+
+void Storage::exchange(Storage& other) {
+  std::swap(device_, other.device_);
+  std::swap(dtype_, other.dtype_);
+  std::swap(bytes_, other.bytes_);
+  std::swap(block_bytes_, other.block_bytes_);
+  std::swap(data_, other.data_);
+  for (Storage* const moved : {this, &other}) {
+    moved->version++;
+    moved->last_writer = "move";
+  }
 }
 
 Storage::~Storage() {

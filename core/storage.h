@@ -13,18 +13,28 @@
 
 namespace forger {
 
+// f32 and f64 carry arithmetic; i64 holds indices and labels only.
+enum class DType : uint8_t { f32, f64, i64 };
+size_t size_of(DType dtype);
+const char* name_of(DType dtype);  // "float32", "float64", "int64"
+
 class Storage {
  public:
-  Storage(Device device, size_t bytes);  // contents undefined; throws Error when the device has no memory left
+  // Contents undefined; throws Error when the device has no memory left.
+  Storage(Device device, size_t bytes, DType dtype = DType::f32);
   ~Storage();
   Storage(const Storage&) = delete;
   Storage& operator=(const Storage&) = delete;
 
   // Copies the contents to another device and stays there; every tensor that shares this memory follows.
   void move_to(Device device);
+  // Takes the contents of `other`, and their type, in exchange for its own; every tensor that shares this memory
+  // follows.
+  void exchange(Storage& other);
 
   void* data() const { return data_; }
   size_t bytes() const { return bytes_; }
+  DType dtype() const { return dtype_; }
   Device device() const { return device_; }
 
   // Counts writes in place. A gradient that saved this memory compares the count (core/autograd.h, Saved).
@@ -33,6 +43,7 @@ class Storage {
 
  private:
   Device device_;
+  DType dtype_;
   size_t bytes_;
   size_t block_bytes_;  // what the allocator handed out, >= bytes_
   void* data_;

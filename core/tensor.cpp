@@ -50,16 +50,15 @@ int normalize_axis(int axis, int rank, const char* op) {
 // ---- Tensor ----
 
 Tensor::Tensor(Shape shape, DType dtype, Device device)
-    : storage_(std::make_shared<Storage>(device, static_cast<size_t>(shape.numel()) * size_of(dtype))),
-      shape_(shape),
-      dtype_(dtype) {}
+    : storage_(std::make_shared<Storage>(device, static_cast<size_t>(shape.numel()) * size_of(dtype), dtype)),
+      shape_(shape) {}
 
-Tensor::Tensor(std::shared_ptr<Storage> storage, Shape shape, DType dtype, std::shared_ptr<Variable> variable)
-    : storage_(std::move(storage)), shape_(shape), dtype_(dtype), variable_(std::move(variable)) {}
+Tensor::Tensor(std::shared_ptr<Storage> storage, Shape shape, std::shared_ptr<Variable> variable)
+    : storage_(std::move(storage)), shape_(shape), variable_(std::move(variable)) {}
 
 void Tensor::check_dtype(DType asked) const {
   check<ShapeError>(defined(), "an undefined tensor has no elements");
-  check<ShapeError>(dtype_ == asked, "a ", name_of(dtype_), " tensor was read as ", name_of(asked));
+  check<ShapeError>(dtype() == asked, "a ", name_of(dtype()), " tensor was read as ", name_of(asked));
 }
 
 double Tensor::item() const {
@@ -70,7 +69,7 @@ double Tensor::item() const {
 std::vector<double> Tensor::to_vector() const {
   check<ShapeError>(defined(), "an undefined tensor has no elements");
   if (device() != Device::cpu) return to(*this, Device::cpu).to_vector();
-  if (dtype_ == DType::i64) {
+  if (dtype() == DType::i64) {
     const auto* p = data<int64_t>();
     return {p, p + numel()};
   }
@@ -94,7 +93,7 @@ Tensor Tensor::grad() const { return variable_ ? variable_->grad : Tensor(); }
 void Tensor::zero_grad() {
   if (variable_) variable_->grad = Tensor();
 }
-Tensor Tensor::detach() const { return {storage_, shape_, dtype_}; }
+Tensor Tensor::detach() const { return {storage_, shape_}; }
 
 // ---- creation ----
 

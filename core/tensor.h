@@ -1,4 +1,4 @@
-// Tensor: a cheap handle to {storage, shape, dtype, autograd state}. Always contiguous, row-major; images are NHWC.
+// Tensor: a cheap handle to {storage, shape, autograd state}. Always contiguous, row-major; images are NHWC.
 // Copies share memory. Arithmetic lives in core/ops.h, gradients in core/autograd.h.
 #pragma once
 #include <array>
@@ -15,10 +15,6 @@
 
 namespace forger {
 
-// f32 and f64 carry arithmetic; i64 holds indices and labels only.
-enum class DType : uint8_t { f32, f64, i64 };
-size_t size_of(DType dtype);
-const char* name_of(DType dtype);  // "float32", "float64", "int64"
 template <class T>
 constexpr DType dtype_of() {
   static_assert(std::is_same_v<T, float> || std::is_same_v<T, double> || std::is_same_v<T, int64_t>);
@@ -54,14 +50,14 @@ class Tensor {
  public:
   Tensor() = default;                                             // no storage: `defined()` is false
   Tensor(Shape shape, DType dtype, Device device = Device::cpu);  // contents undefined
-  Tensor(std::shared_ptr<Storage> storage, Shape shape, DType dtype, std::shared_ptr<Variable> variable = nullptr);
+  Tensor(std::shared_ptr<Storage> storage, Shape shape, std::shared_ptr<Variable> variable = nullptr);
 
   bool defined() const { return storage_ != nullptr; }
   const Shape& shape() const { return shape_; }
   int64_t size(int axis) const { return shape_[axis]; }
   int rank() const { return shape_.rank(); }
   int64_t numel() const { return shape_.numel(); }
-  DType dtype() const { return dtype_; }
+  DType dtype() const { return storage_ ? storage_->dtype() : DType::f32; }
   Device device() const { return storage_->device(); }
   const std::shared_ptr<Storage>& storage() const { return storage_; }
 
@@ -95,7 +91,6 @@ class Tensor {
   void check_dtype(DType asked) const;
   std::shared_ptr<Storage> storage_;
   Shape shape_;
-  DType dtype_ = DType::f32;
   std::shared_ptr<Variable> variable_;
 };
 

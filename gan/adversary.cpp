@@ -24,7 +24,7 @@ Adversary::Adversary(std::shared_ptr<Player> player, const Settings& settings, R
 
 Readings Adversary::update(const Critic& d, const Tensor& real, Shared& fake, const Terms& more) {
   Tensor between;  // where on the way from fake to real each sample's slope is looked at
-  if (penalty_) between = random_->uniform({real.size(0)}, 0, 1, DType::f32, real.device());
+  if (penalty_) between = random_->uniform({real.size(0)}, 0, 1, real.dtype(), real.device());
   replay_.draw(*random_);
   const auto shown = [&] { return replay_.shown(fake().detach()); };
   Terms terms{[&] { return Losses(objective_->d_real(d(real))); },

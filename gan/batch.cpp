@@ -76,6 +76,13 @@ Batch to(const Batch& batch, Device device) {
   return there;
 }
 
+Batch cast(const Batch& batch, DType dtype) {
+  Batch typed;
+  for (const auto& [name, tensor] : batch.tensors)
+    typed.add(name, tensor.dtype() == DType::i64 ? tensor : cast(tensor, dtype));
+  return typed;
+}
+
 Batch rows_of(const Batch& batch, int64_t first, int64_t last) {
   Batch rows;
   for (const auto& [name, tensor] : batch.tensors) {

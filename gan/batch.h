@@ -35,6 +35,7 @@ struct Batch {
   Batch& add(const std::string& name, Tensor tensor);
 };
 Batch to(const Batch& batch, Device device);
+Batch cast(const Batch& batch, DType dtype);  // its numbers; what counts words stays as it is
 // Rows first ... last - 1 of every tensor; waits for the device.
 Batch rows_of(const Batch& batch, int64_t first, int64_t last);
 // Batches of the same names and floating-point tensors, one after the other, in the host's memory.

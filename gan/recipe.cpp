@@ -14,10 +14,18 @@ std::vector<RecipeEntry>& registry() {
   return entries;
 }
 
+DType find_dtype(const std::string& name) {
+  for (const DType dtype : {DType::f32, DType::f64})
+    if (name == name_of(dtype)) return dtype;
+  throw UsageError(text("--dtype '", name, "' is not known; there are: float32, float64"));
+}
+
 }  // namespace
 
 Recipe::Recipe(const Settings& settings)
-    : random_(static_cast<uint64_t>(settings.integer("seed"))), device_(find_device(settings.text("device"))) {}
+    : random_(static_cast<uint64_t>(settings.integer("seed"))),
+      device_(find_device(settings.text("device"))),
+      dtype_(find_dtype(settings.text("dtype"))) {}
 
 // Evaluation mode, whatever happens in it.
 class Recipe::Evaluating {
@@ -37,12 +45,12 @@ class Recipe::Evaluating {
 
 Batch Recipe::make(const View& view, const Batch& from) {
   const Evaluating evaluating(*this);
-  return view.make(to(from, device_));
+  return cast(view.make(here(from)), DType::f32);
 }
 
 Readings Recipe::measure(const Batch& held_out) {
   const Evaluating evaluating(*this);
-  return test(to(held_out, device_));
+  return test(here(held_out));
 }
 
 std::shared_ptr<Player> Recipe::player(const std::string& name, const std::vector<std::string>& of,
@@ -62,7 +70,7 @@ std::shared_ptr<Player> Recipe::player(const std::string& name, const std::vecto
 }
 
 Tensor Recipe::memory(const std::string& name, const Tensor& value) {
-  memories_.push_back({name, to(value, device_)});
+  memories_.push_back({name, to(cast(value, dtype_), device_)});
   return memories_.back().tensor;
 }
 

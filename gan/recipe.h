@@ -17,7 +17,7 @@
 
 namespace forger::gan {
 
-using NextBatch = std::function<Batch()>;  // on the recipe's device
+using NextBatch = std::function<Batch()>;  // on the recipe's device, of its type
 
 // Something that a trained system makes: samples from noise, pictures from pictures, a verdict on them.
 struct View {
@@ -48,8 +48,8 @@ class Recipe {
   // views say it all.
   virtual Readings test(const Batch& /*held_out*/) { return {}; }
 
-  // What a view makes of a batch, and what `test` says of one, which may lie anywhere: in evaluation mode, nothing
-  // recorded.
+  // What a view makes of a batch, in float32, and what `test` says of one, which may lie anywhere and be of any type:
+  // in evaluation mode, nothing recorded.
   Batch make(const View& view, const Batch& from);
   Readings measure(const Batch& held_out);
 
@@ -65,13 +65,17 @@ class Recipe {
 
   Random& random() { return random_; }  // all randomness of training; its counter is checkpointed
   Device device() const { return device_; }
+  DType dtype() const { return dtype_; }
+  Batch here(const Batch& batch) const { return cast(to(batch, device_), dtype_); }  // as a step takes it
 
  protected:
   explicit Recipe(const Settings& settings);
 
-  // Networks are built on the CPU, so that their first weights are the same for every device, and moved from there.
+  // Networks are built on the CPU in float32, so that their first weights are the same for every device and type, and
+  // moved from there.
   template <class M>
   std::shared_ptr<M> network(const std::string& name, std::shared_ptr<M> module, bool averaged = false) {
+    module->to(dtype_);
     module->to(device_);
     networks_.push_back({name, module, averaged});
     return module;
@@ -79,9 +83,12 @@ class Recipe {
   // Adam over the parameters of these networks, by the settings lr_NAME, beta1 and beta2; `rate` names another lr.
   std::shared_ptr<Player> player(const std::string& name, const std::vector<std::string>& of, const Settings& settings,
                                  const std::string& rate = "");
-  // z ~ N(0, I): (n, size), there.
+  // z ~ N(0, I) and ~ U(0, 1): (n, size), there.
   Tensor noise(int64_t n, int64_t size, Random& random) const {
-    return random.normal({n, size}, 0, 1, DType::f32, device_);
+    return random.normal({n, size}, 0, 1, dtype_, device_);
+  }
+  Tensor uniform(int64_t n, int64_t size, Random& random) const {
+    return random.uniform({n, size}, 0, 1, dtype_, device_);
   }
   // State besides weights: replay pools, old copies. Written in place.
   Tensor memory(const std::string& name, const Tensor& value);
@@ -91,6 +98,7 @@ class Recipe {
 
   Random random_;
   Device device_;  // networks live there, batches come from there
+  DType dtype_;    // of both
 
  private:
   class Evaluating;

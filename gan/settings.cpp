@@ -194,7 +194,8 @@ Settings common_settings() {
                  {"fit", "crop", "pictures of another shape: crop (the middle), pad (with black) or stretch"},
                  {"skip_broken", false, "leave pictures out that cannot be read, and name them"}});
   group("networks", {{"width", int64_t{32}, "channels beside the image; cost grows with the square", 1, 4096},
-                     {"latent", int64_t{100}, "size of the latent vector z", 1, 65536}});
+                     {"latent", int64_t{100}, "size of the latent vector z", 1, 65536},
+                     {"dtype", "float32", "of weights and arithmetic: float32, or float64, for checks"}});
   group("optimisation",
         {{"steps", int64_t{3000}, "training steps: generator updates", 1, 1e9},
          {"batch", int64_t{64}, "samples in a batch", 1, 65536},

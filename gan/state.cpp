@@ -96,8 +96,8 @@ std::string State::begin_with(const nn::Checkpoint& checkpoint, const std::strin
   int64_t taken = 0, wanted = 0;
   const auto take = [&](const nn::Named& into, const std::string& name) {
     const Tensor* from = checkpoint.find(name);
-    const bool fits = from != nullptr && from->shape() == into.tensor.shape() && from->dtype() == into.tensor.dtype();
-    if (fits) copy_into(into.tensor, *from, "init-from");
+    const bool fits = from != nullptr && from->shape() == into.tensor.shape() && from->dtype() != DType::i64;
+    if (fits) copy_into(into.tensor, cast(*from, into.tensor.dtype()), "init-from");
     return fits;
   };
   const auto& networks = recipe_->networks();

@@ -6,10 +6,9 @@
 
 namespace forger::gan {
 
-Stepper::Stepper(Recipe& recipe, Loader& loader, Device device, bool graph)
-    : recipe_(recipe), loader_(loader), device_(device), graph_(graph) {}
+Stepper::Stepper(Recipe& recipe, Loader& loader, bool graph) : recipe_(recipe), loader_(loader), graph_(graph) {}
 
-Batch Stepper::next_batch() { return to(loader_.next(), device_); }
+Batch Stepper::next_batch() { return recipe_.here(loader_.next()); }
 
 Readings Stepper::step(bool checked) {
   if (!graph_) {
@@ -33,11 +32,11 @@ Readings Stepper::step(bool checked) {
   for (const auto& player : recipe_.players()) player->optimizer().upload_lr();
   if (!recorded_) record();
   for (const Batch& input : inputs_) {
-    const Batch batch = loader_.next();
+    const Batch batch = cast(loader_.next(), recipe_.dtype());
     for (size_t k = 0; k < input.tensors.size(); k++)
       copy_into(input.tensors[k].tensor, batch.tensors[k].tensor, "next batch");
   }
-  kernels::DeviceRuntime& runtime = kernels::runtime(device_);
+  kernels::DeviceRuntime& runtime = kernels::runtime(recipe_.device());
   runtime.set_random_offset(recipe_.random().block - first_block_);
   recorded_->replay();
   runtime.set_random_offset(0);
@@ -49,7 +48,8 @@ void Stepper::record() {
   const UncheckedUpdates unchecked;
   first_block_ = recipe_.random().block;
   size_t i = 0;
-  recorded_ = std::make_unique<RecordedOps>(device_, [&] { readings_ = recipe_.step([&] { return inputs_[i++]; }); });
+  recorded_ =
+      std::make_unique<RecordedOps>(recipe_.device(), [&] { readings_ = recipe_.step([&] { return inputs_[i++]; }); });
   blocks_ = recipe_.random().block - first_block_;
   recipe_.random().block = first_block_;
 }

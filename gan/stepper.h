@@ -13,7 +13,7 @@ namespace forger::gan {
 class Stepper {
  public:
   // A graph needs a device that records: step() throws DeviceError on the CPU.
-  Stepper(Recipe& recipe, Loader& loader, Device device, bool graph);
+  Stepper(Recipe& recipe, Loader& loader, bool graph);
 
   // One training step. Its batches are there before it begins, but for the first one's: data that cannot be read leaves
   // the networks between two steps. Readings hold until the next one. `checked`: losses are looked at before they are
@@ -27,7 +27,6 @@ class Stepper {
 
   Recipe& recipe_;
   Loader& loader_;
-  Device device_;
   bool graph_;
   size_t draws_ = 0;                       // batches of a step, known after the first
   std::vector<Batch> inputs_;              // of a recorded step: written in place before each replay

@@ -97,8 +97,7 @@ struct Trainer::Impl {
     write_config();
     loader = std::make_unique<Loader>(data, settings.integer("batch"), static_cast<uint64_t>(settings.integer("seed")),
                                       counters.drawn);
-    stepper = std::make_unique<Stepper>(state.recipe(), *loader, find_device(settings.text("device")),
-                                        settings.flag("graph"));
+    stepper = std::make_unique<Stepper>(state.recipe(), *loader, settings.flag("graph"));
     metrics = std::make_unique<MetricsFile>(folder.own(folder.metrics()), static_cast<int64_t>(counters.step));
     seconds_before = metrics->seconds();
     log.open(folder.own(folder.log()), std::ios::app);

@@ -4,6 +4,8 @@
 #include <algorithm>
 #include <map>
 
+#include "core/autograd.h"
+
 namespace forger::nn {
 
 // ---- registration ----
@@ -69,6 +71,14 @@ NamedTensors Module::state() const {
 
 void Module::to(Device device) {
   for (const auto& [name, tensor] : state()) tensor.storage()->move_to(device);
+}
+
+void Module::to(DType dtype) {
+  const NoGrad no_grad;
+  for (const auto& [name, tensor] : state()) {
+    if (tensor.dtype() == dtype || tensor.dtype() == DType::i64) continue;
+    tensor.storage()->exchange(*cast(tensor, dtype).storage());
+  }
 }
 
 void Module::visit(const std::function<void(const Module&)>& visitor) const {

@@ -38,7 +38,9 @@ class Module {
   NamedTensors buffers() const;     // running statistics, power-iteration vectors: state that no gradient reaches
   NamedTensors state() const;       // parameters, then buffers
 
-  void to(Device device);  // moves all of it, in place: handles elsewhere see the same parameters
+  // In place, handles elsewhere see the same parameters: moves all of it; turns its numbers into float32 or float64.
+  void to(Device device);
+  void to(DType dtype);
 
   // This module, then every module below it in the order of registration.
   void visit(const std::function<void(const Module&)>& visitor) const;

@@ -66,7 +66,7 @@ Tensor reshape(const Tensor& x, const Shape& shape) {
   check<ShapeError>(shape.numel() == x.numel(), "[reshape] ", x.shape(), " has ", x.numel(),
                     " elements, which do not fill ", shape);
   if (shape == x.shape()) return x;
-  return record("reshape", Tensor(x.storage(), shape, x.dtype()), {x},
+  return record("reshape", Tensor(x.storage(), shape), {x},
                 [from = x.shape()](const Incoming& in) { return Gradients{reshape(in.gy, from)}; });
 }
 

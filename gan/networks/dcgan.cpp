@@ -8,17 +8,17 @@ constexpr int64_t kernel = 4;
 }
 
 std::shared_ptr<nn::Sequential> dcgan_generator(int64_t latent, int64_t width, int64_t channels, Extent size,
-                                                Random& random, DType dtype) {
+                                                Random& random) {
   auto net = std::make_shared<nn::Sequential>();
   auto block = [&](int64_t in, int64_t out, Extent window, Conv2dOptions options) {
-    net->append(std::make_shared<nn::ConvTranspose2d>(in, out, window, options, random, false, dtype));
-    net->append(std::make_shared<nn::BatchNorm>(out, NormOptions{.activation = kernels::Activation::relu}, 0.1, dtype));
+    net->append(std::make_shared<nn::ConvTranspose2d>(in, out, window, options, random, false));
+    net->append(std::make_shared<nn::BatchNorm>(out, NormOptions{.activation = kernels::Activation::relu}));
   };
   net->append(nn::reshape_to({1, 1, latent}));
   int64_t multiple = halvings(size) / 2;
   block(latent, width * multiple, smallest(size), project);
   for (; multiple > 1; multiple /= 2) block(width * multiple, width * multiple / 2, kernel, halve);
-  net->append(std::make_shared<nn::ConvTranspose2d>(width, channels, kernel, halve, random, false, dtype));
+  net->append(std::make_shared<nn::ConvTranspose2d>(width, channels, kernel, halve, random, false));
   net->append(nn::tanh());
   nn::init_dcgan(*net, random);
   return net;
@@ -28,23 +28,21 @@ namespace {
 
 constexpr double slope = 0.2;
 
-std::shared_ptr<nn::Conv2d> conv(int64_t in, int64_t out, Extent window, Conv2dOptions options, Random& random,
-                                 DType dtype) {
-  return std::make_shared<nn::Conv2d>(in, out, window, options, random, false, dtype);
+std::shared_ptr<nn::Conv2d> conv(int64_t in, int64_t out, Extent window, Conv2dOptions options, Random& random) {
+  return std::make_shared<nn::Conv2d>(in, out, window, options, random, false);
 }
 
 // From the image to the smallest map, of body_channels().
-std::shared_ptr<nn::Sequential> body(int64_t width, int64_t channels, Extent size, bool batch_norm, Random& random,
-                                     DType dtype) {
+std::shared_ptr<nn::Sequential> body(int64_t width, int64_t channels, Extent size, bool batch_norm, Random& random) {
   auto net = std::make_shared<nn::Sequential>();
   const Conv2dOptions halve_leaky = with_leaky_relu(halve, slope);
-  net->append(conv(channels, width, kernel, halve_leaky, random, dtype));
+  net->append(conv(channels, width, kernel, halve_leaky, random));
   for (int64_t multiple = 1; multiple < halvings(size) / 2; multiple *= 2) {
     const Conv2dOptions options = batch_norm ? halve : halve_leaky;
-    net->append(conv(width * multiple, width * multiple * 2, kernel, options, random, dtype));
+    net->append(conv(width * multiple, width * multiple * 2, kernel, options, random));
     if (!batch_norm) continue;
     const NormOptions leaky{.activation = kernels::Activation::leaky_relu, .slope = slope};
-    net->append(std::make_shared<nn::BatchNorm>(width * multiple * 2, leaky, 0.1, dtype));
+    net->append(std::make_shared<nn::BatchNorm>(width * multiple * 2, leaky));
   }
   return net;
 }
@@ -52,9 +50,9 @@ std::shared_ptr<nn::Sequential> body(int64_t width, int64_t channels, Extent siz
 int64_t body_channels(int64_t width, Extent size) { return width * halvings(size) / 2; }
 
 std::shared_ptr<nn::Sequential> body_and_head(int64_t outputs, const Shape& end, int64_t width, int64_t channels,
-                                              Extent size, bool batch_norm, Random& random, DType dtype) {
-  auto net = body(width, channels, size, batch_norm, random, dtype);
-  net->append(conv(body_channels(width, size), outputs, smallest(size), project, random, dtype));
+                                              Extent size, bool batch_norm, Random& random) {
+  auto net = body(width, channels, size, batch_norm, random);
+  net->append(conv(body_channels(width, size), outputs, smallest(size), project, random));
   net->append(nn::reshape_to(end));
   nn::init_dcgan(*net, random);
   return net;
@@ -63,13 +61,13 @@ std::shared_ptr<nn::Sequential> body_and_head(int64_t outputs, const Shape& end,
 }  // namespace
 
 std::shared_ptr<nn::Sequential> dcgan_discriminator(int64_t width, int64_t channels, Extent size, bool batch_norm,
-                                                    Random& random, DType dtype) {
-  return body_and_head(1, {}, width, channels, size, batch_norm, random, dtype);
+                                                    Random& random) {
+  return body_and_head(1, {}, width, channels, size, batch_norm, random);
 }
 
 std::shared_ptr<nn::Sequential> dcgan_encoder(int64_t outputs, int64_t width, int64_t channels, Extent size,
-                                              bool batch_norm, Random& random, DType dtype) {
-  return body_and_head(outputs, {outputs}, width, channels, size, batch_norm, random, dtype);
+                                              bool batch_norm, Random& random) {
+  return body_and_head(outputs, {outputs}, width, channels, size, batch_norm, random);
 }
 
 ConditionalDiscriminator::ConditionalDiscriminator(Condition condition, bool two_scores, int64_t classes, int64_t width,
@@ -78,10 +76,9 @@ ConditionalDiscriminator::ConditionalDiscriminator(Condition condition, bool two
   const int64_t features = body_channels(width, size);
   const bool concat = condition == Condition::concat;
   const int64_t planes = concat && !two_scores ? classes : 0;
-  body_ = child("body", body(width, channels + planes, size, true, random, DType::f32));
-  score_ = child("score", conv(features, 1, smallest(size), project, random, DType::f32));
-  if (two_scores && concat)
-    match_ = child("match", conv(features + classes, 1, smallest(size), project, random, DType::f32));
+  body_ = child("body", body(width, channels + planes, size, true, random));
+  score_ = child("score", conv(features, 1, smallest(size), project, random));
+  if (two_scores && concat) match_ = child("match", conv(features + classes, 1, smallest(size), project, random));
   if (condition == Condition::projection)
     classes_ = child("classes", std::make_shared<nn::Linear>(classes, features, random, false));
   if (condition == Condition::acgan)

@@ -1,5 +1,5 @@
 // DCGAN (Radford et al. 2016, section 3 and figure 1). Channel counts are width * {1, 2, 4, ...}; convolutions are 4x4
-// without bias, N(0, 0.02). Every builder returns an initialised network; dtype f64 is for checks.
+// without bias, N(0, 0.02). Every builder returns an initialised network.
 #pragma once
 #include <memory>
 
@@ -10,16 +10,16 @@ namespace forger::gan {
 // Generator: z (N, latent) -> (N, H, W, channels) in [-1, 1]. A transposed convolution from 1x1 to the smallest map,
 // 4x4 of a square, then stride-2 ones; batch norm and ReLU after each but the last, tanh at the end.
 std::shared_ptr<nn::Sequential> dcgan_generator(int64_t latent, int64_t width, int64_t channels, Extent size,
-                                                Random& random, DType dtype = DType::f32);
+                                                Random& random);
 // Discriminator: (N, H, W, channels) -> logits (N). Stride-2 convolutions down to the smallest map, LeakyReLU 0.2,
 // batch norm between (none after the first), and a convolution of the whole map to 1x1. `batch_norm` off is the critic
 // of WGAN-GP: a norm over the batch would tie the samples' gradients together, and the penalty is per sample.
 std::shared_ptr<nn::Sequential> dcgan_discriminator(int64_t width, int64_t channels, Extent size, bool batch_norm,
-                                                    Random& random, DType dtype = DType::f32);
+                                                    Random& random);
 
 // The same body with `outputs` numbers at its end: (N, H, W, channels) -> (N, outputs).
 std::shared_ptr<nn::Sequential> dcgan_encoder(int64_t outputs, int64_t width, int64_t channels, Extent size,
-                                              bool batch_norm, Random& random, DType dtype = DType::f32);
+                                              bool batch_norm, Random& random);
 
 // DCGAN's discriminator of images and classes; c (N, classes) are one-hot rows, f(x) the smallest map.
 //   concat      c is repeated over the image as further channels        (Mirza, Osindero 2014, arXiv:1411.1784)

@@ -5,33 +5,28 @@ namespace {
 
 constexpr int hidden_layers = 2;
 
-std::shared_ptr<nn::Linear> linear(int64_t in, int64_t out, Random& random, DType dtype) {
-  return std::make_shared<nn::Linear>(in, out, random, true, dtype);
-}
-
 }  // namespace
 
-std::shared_ptr<nn::Sequential> mlp_generator(int64_t latent, int64_t width, const Shape& sample, Random& random,
-                                              DType dtype) {
+std::shared_ptr<nn::Sequential> mlp_generator(int64_t latent, int64_t width, const Shape& sample, Random& random) {
   auto net = std::make_shared<nn::Sequential>();
   for (int i = 0; i < hidden_layers; i++) {
-    net->append(linear(i == 0 ? latent : width, width, random, dtype));
+    net->append(std::make_shared<nn::Linear>(i == 0 ? latent : width, width, random));
     net->append(nn::relu());
   }
-  net->append(linear(width, sample.numel(), random, dtype));
+  net->append(std::make_shared<nn::Linear>(width, sample.numel(), random));
   if (sample.rank() == 3) net->append(nn::tanh());
   net->append(nn::reshape_to(sample));
   return net;
 }
 
-std::shared_ptr<nn::Sequential> mlp_discriminator(int64_t width, const Shape& sample, Random& random, DType dtype) {
+std::shared_ptr<nn::Sequential> mlp_discriminator(int64_t width, const Shape& sample, Random& random) {
   auto net = std::make_shared<nn::Sequential>();
   net->append(nn::flatten());
   for (int i = 0; i < hidden_layers; i++) {
-    net->append(linear(i == 0 ? sample.numel() : width, width, random, dtype));
+    net->append(std::make_shared<nn::Linear>(i == 0 ? sample.numel() : width, width, random));
     net->append(nn::leaky_relu());
   }
-  net->append(linear(width, 1, random, dtype));
+  net->append(std::make_shared<nn::Linear>(width, 1, random));
   net->append(nn::reshape_to({}));  // (N, 1) -> (N)
   return net;
 }

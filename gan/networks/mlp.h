@@ -8,10 +8,8 @@ namespace forger::gan {
 
 // z (N, latent) -> (N, sample): two hidden layers of `width` units with ReLU; tanh at the end of images (rank 3), whose
 // values lie in [-1, 1], and nothing at the end of points.
-std::shared_ptr<nn::Sequential> mlp_generator(int64_t latent, int64_t width, const Shape& sample, Random& random,
-                                              DType dtype = DType::f32);
+std::shared_ptr<nn::Sequential> mlp_generator(int64_t latent, int64_t width, const Shape& sample, Random& random);
 // (N, sample) -> (N): two hidden layers with LeakyReLU 0.2.
-std::shared_ptr<nn::Sequential> mlp_discriminator(int64_t width, const Shape& sample, Random& random,
-                                                  DType dtype = DType::f32);
+std::shared_ptr<nn::Sequential> mlp_discriminator(int64_t width, const Shape& sample, Random& random);
 
 }  // namespace forger::gan

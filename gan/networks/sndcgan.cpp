@@ -8,30 +8,28 @@ constexpr int64_t kernel = 4;
 }
 
 std::shared_ptr<nn::Sequential> sndcgan_generator(int64_t latent, int64_t width, int64_t channels, Extent size,
-                                                  Random& random, DType dtype) {
+                                                  Random& random) {
   check<UsageError>(size.height % 8 == 0 && size.width % 8 == 0, "sngan takes --size of multiples of 8, not ",
                     size.height, 'x', size.width);
   auto net = std::make_shared<nn::Sequential>();
   auto norm = [&](int64_t c) {
-    net->append(std::make_shared<nn::BatchNorm>(c, NormOptions{.activation = kernels::Activation::relu}, 0.1, dtype));
+    net->append(std::make_shared<nn::BatchNorm>(c, NormOptions{.activation = kernels::Activation::relu}));
   };
   const Extent small{size.height / 8, size.width / 8};
-  net->append(std::make_shared<nn::Linear>(latent, small.height * small.width * 8 * width, random, true, dtype));
+  net->append(std::make_shared<nn::Linear>(latent, small.height * small.width * 8 * width, random));
   net->append(nn::reshape_to({small.height, small.width, 8 * width}));
   norm(8 * width);
   for (int64_t multiple = 8; multiple > 1; multiple /= 2) {
-    net->append(std::make_shared<nn::ConvTranspose2d>(width * multiple, width * multiple / 2, kernel, halve, random,
-                                                      true, dtype));
+    net->append(std::make_shared<nn::ConvTranspose2d>(width * multiple, width * multiple / 2, kernel, halve, random));
     norm(width * multiple / 2);
   }
-  net->append(std::make_shared<nn::Conv2d>(width, channels, 3, same, random, true, dtype));
+  net->append(std::make_shared<nn::Conv2d>(width, channels, 3, same, random));
   net->append(nn::tanh());
   nn::init_dcgan(*net, random);
   return net;
 }
 
-std::shared_ptr<nn::Sequential> sndcgan_discriminator(int64_t width, int64_t channels, Extent size, Random& random,
-                                                      DType dtype) {
+std::shared_ptr<nn::Sequential> sndcgan_discriminator(int64_t width, int64_t channels, Extent size, Random& random) {
   auto net = std::make_shared<nn::Sequential>();
   auto normalised = [&](std::shared_ptr<nn::WeightedLayer> layer) {
     nn::init_normal(layer->weight, 0, 0.02, random);
@@ -39,7 +37,7 @@ std::shared_ptr<nn::Sequential> sndcgan_discriminator(int64_t width, int64_t cha
     net->append(std::make_shared<nn::SpectralNorm>(std::move(layer), random));
   };
   auto conv = [&](int64_t in, int64_t out, int64_t side, Conv2dOptions options) {
-    normalised(std::make_shared<nn::Conv2d>(in, out, side, with_leaky_relu(options, 0.1), random, true, dtype));
+    normalised(std::make_shared<nn::Conv2d>(in, out, side, with_leaky_relu(options, 0.1), random));
   };
   int64_t in = channels;
   for (int64_t multiple = 1; multiple < 8; multiple *= 2) {
@@ -49,7 +47,7 @@ std::shared_ptr<nn::Sequential> sndcgan_discriminator(int64_t width, int64_t cha
   }
   conv(in, 8 * width, 3, same);
   net->append(nn::flatten());
-  normalised(std::make_shared<nn::Linear>(size.height / 8 * (size.width / 8) * 8 * width, 1, random, true, dtype));
+  normalised(std::make_shared<nn::Linear>(size.height / 8 * (size.width / 8) * 8 * width, 1, random));
   net->append(nn::reshape_to({}));  // (N, 1) -> (N)
   return net;
 }

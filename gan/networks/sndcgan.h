@@ -10,10 +10,9 @@ namespace forger::gan {
 // Generator: z (N, latent) -> (N, H, W, channels) in [-1, 1]. A linear layer to (H/8, W/8, 8 width), three 4x4 stride-2
 // transposed convolutions, each with batch norm and ReLU, and a 3x3 convolution with tanh.
 std::shared_ptr<nn::Sequential> sndcgan_generator(int64_t latent, int64_t width, int64_t channels, Extent size,
-                                                  Random& random, DType dtype = DType::f32);
+                                                  Random& random);
 // Discriminator: (N, H, W, channels) -> (N). Pairs of a 3x3 convolution and a 4x4 stride-2 one, a 3x3 and a linear
 // layer; LeakyReLU 0.1 between; every weight under spectral norm.
-std::shared_ptr<nn::Sequential> sndcgan_discriminator(int64_t width, int64_t channels, Extent size, Random& random,
-                                                      DType dtype = DType::f32);
+std::shared_ptr<nn::Sequential> sndcgan_discriminator(int64_t width, int64_t channels, Extent size, Random& random);
 
 }  // namespace forger::gan

@@ -31,6 +31,10 @@ Tensor identity(int64_t n) {
   return eye;
 }
 
+// Mean of -log p[class], c (N, classes) one-hot: the op that takes labels looks at them, and a step reads nothing from
+// the device.
+Tensor class_loss(const Tensor& logits, const Tensor& c) { return neg(mean(sum(c * log_softmax(logits), {1}))); }
+
 // Whether there are two scores; that needs pictures under a wrong class.
 bool find_scores(const Settings& settings, Condition condition) {
   const std::string& scores = settings.text("scores");
@@ -52,7 +56,7 @@ class ConditionalGan : public Recipe {
         condition_(find_condition(settings.text("condition"))),
         two_scores_(find_scores(settings, condition_)),
         mismatched_(settings.flag("mismatched") && condition_ != Condition::acgan),
-        eye_(to(identity(classes_), device_)) {
+        eye_(to(cast(identity(classes_), dtype_), device_)) {
     const Column& image = need_column(settings, columns, "image");
     require_images("cgan", image.sample);
     const int64_t width = settings.integer("width"), channels = image.sample[2];
@@ -80,15 +84,14 @@ class ConditionalGan : public Recipe {
       });
     }
     if (condition_ == Condition::acgan) {
-      more.push_back([&] { return Losses{{"class_real", cross_entropy(d_->logits(x), label)}}; });
-      more.push_back([&] { return Losses{{"class_fake", cross_entropy(d_->logits(fake().detach()), label)}}; });
+      more.push_back([&] { return Losses{{"class_real", class_loss(d_->logits(x), c)}}; });
+      more.push_back([&] { return Losses{{"class_fake", class_loss(d_->logits(fake().detach()), c)}}; });
     }
     Readings readings = game_.update(d, x, fake, more);
     return std::move(readings) + player_g_->minimise({[&] {
       const Tensor fooled = game_.fool(d, fake());
       if (two_scores_) return Losses{{"", fooled}, {"match", game_.fool(match, fake())}};
-      if (condition_ == Condition::acgan)
-        return Losses{{"", fooled}, {"class", cross_entropy(d_->logits(fake()), label)}};
+      if (condition_ == Condition::acgan) return Losses{{"", fooled}, {"class", class_loss(d_->logits(fake()), c)}};
       return Losses(fooled);
     }});
   }
@@ -108,7 +111,7 @@ class ConditionalGan : public Recipe {
   // Rows of another class each, all others being as likely: the largest of uniform numbers, its own pushed below them.
   Tensor another(const Tensor& c) {
     const NoGrad no_grad;
-    return one_hot(argmax(random_.uniform(c.shape(), 0, 1, DType::f32, device_) - 2 * c));
+    return one_hot(argmax(uniform(c.size(0), classes_, random_) - 2 * c));
   }
   Batch drawn(int64_t n, Random& random) const {
     Batch batch = Batch().add("z", noise(n, latent_, random));

@@ -48,12 +48,13 @@ class Pix2pix : public Recipe {
   }
 
   std::vector<View> views() override {
-    return {{.name = "translate",
-             .given = {"source"},
-             .draw = [this](int64_t n, Random& random) { return Batch().add("z", dropout(n, random)); },
-             .make = [this](const Batch& from) { return Batch().add("target", g_->forward(from["source"], from["z"])); },
-             .like = "target",
-             .beside = "target"}};
+    return {
+        {.name = "translate",
+         .given = {"source"},
+         .draw = [this](int64_t n, Random& random) { return Batch().add("z", dropout(n, random)); },
+         .make = [this](const Batch& from) { return Batch().add("target", g_->forward(from["source"], from["z"])); },
+         .like = "target",
+         .beside = "target"}};
   }
 
   Readings test(const Batch& held_out) override {
@@ -62,9 +63,7 @@ class Pix2pix : public Recipe {
   }
 
  private:
-  Tensor dropout(int64_t n, Random& random) const {
-    return random.uniform({n, g_->noise()}, 0, 1, DType::f32, device_);
-  }
+  Tensor dropout(int64_t n, Random& random) const { return uniform(n, g_->noise(), random); }
 
   std::string mode_;
   double lambda_;

@@ -5,14 +5,16 @@
 //   (2, 3), with the constants of curand_normal.h:
 //             u = x*2^-32 + 2^-33,  v = y*(2^-32 * 2 pi) + 2^-33 * 2 pi,  s = sqrt(-2 log u):  sin(v) s, cos(v) s
 //
-// An element depends on its place in the stream alone, so any number of threads gives the same numbers; all arithmetic
-// up to the final scaling is float for both scalar types.
+// An element depends on its place in the stream alone, so any number of threads gives the same numbers. u is a float
+// for both scalar types; normal numbers in double follow from the same u, v = 2 pi u in double, so that they are the
+// same wherever they are computed, to the last digits of a logarithm and a sine.
 //
 // 64 counters at a time go through the ten rounds side by side in arrays (word k of all counters together), which the
 // compiler turns into vector multiplications; logarithm, sine and cosine are those of vec_math.h. Memory traffic is the
 // n results, but arithmetic dominates: ten rounds of two 32x32-bit products per block.
 #include <algorithm>
 #include <cmath>
+#include <numbers>
 
 #include "kernels/cpu/parallel.h"
 #include "kernels/cpu/philox.h"
@@ -26,7 +28,8 @@ constexpr float to_unit = 2.3283064e-10f;    // 2^-32
 constexpr float to_angle = 1.46291807e-09f;  // 2^-32 * 2 pi
 
 using Words = uint32_t[4][batch];
-using Numbers = float[4][batch];  // element 4*j + k is [k][j]
+template <class T>
+using Numbers = T[4][batch];  // element 4*j + k is [k][j]
 
 void philox_batch(uint64_t seed, uint64_t stream, uint64_t block, Words& w) {
   for (int j = 0; j < batch; j++) {
@@ -41,12 +44,24 @@ void philox_batch(uint64_t seed, uint64_t stream, uint64_t block, Words& w) {
     for (int j = 0; j < batch; j++) philox_round(w[0][j], w[1][j], w[2][j], w[3][j], key[0], key[1]);
 }
 
-void uniform_batch(const Words& w, Numbers& z) {
+template <class T>
+void uniform_batch(const Words& w, Numbers<T>& z) {
   for (int k = 0; k < 4; k++)
-    for (int j = 0; j < batch; j++) z[k][j] = static_cast<float>(w[k][j]) * to_unit + to_unit / 2;
+    for (int j = 0; j < batch; j++) z[k][j] = static_cast<T>(static_cast<float>(w[k][j]) * to_unit + to_unit / 2);
 }
 
-void normal_batch(const Words& w, Numbers& z) {
+void normal_batch(const Words& w, Numbers<double>& z) {
+  uniform_batch(w, z);
+  for (int k = 0; k < 4; k += 2) {
+    for (int j = 0; j < batch; j++) {
+      const double radius = std::sqrt(-2 * std::log(z[k][j])), angle = 2 * std::numbers::pi * z[k + 1][j];
+      z[k][j] = std::sin(angle) * radius;
+      z[k + 1][j] = std::cos(angle) * radius;
+    }
+  }
+}
+
+void normal_batch(const Words& w, Numbers<float>& z) {
   using V = vec::Native<float>;
   for (int k = 0; k < 4; k += 2) {
     for (int j = 0; j < batch; j++) {
@@ -66,17 +81,17 @@ void normal_batch(const Words& w, Numbers& z) {
 // y[i] = shift + scale * z[i]
 template <class T>
 void draw(uint64_t seed, uint64_t stream, uint64_t block, int64_t n, T scale, T shift,
-          void (*numbers)(const Words&, Numbers&), T* y) {
+          void (*numbers)(const Words&, Numbers<T>&), T* y) {
   const int64_t batches = (n + 4 * batch - 1) / (4 * batch);
   parallel_for(batches, 16, [=](int64_t begin, int64_t end) {
     Words w;
-    Numbers z;
+    Numbers<T> z;
     T out[4 * batch];
     for (int64_t i = begin; i < end; i++) {
       philox_batch(seed, stream, block + static_cast<uint64_t>(i * batch), w);
       numbers(w, z);
       for (int j = 0; j < batch; j++)
-        for (int k = 0; k < 4; k++) out[4 * j + k] = shift + scale * static_cast<T>(z[k][j]);
+        for (int k = 0; k < 4; k++) out[4 * j + k] = shift + scale * z[k][j];
       const int64_t first = i * 4 * batch;
       std::copy_n(out, std::min<int64_t>(4 * batch, n - first), y + first);
     }
@@ -87,7 +102,7 @@ void draw(uint64_t seed, uint64_t stream, uint64_t block, int64_t n, T scale, T 
 
 template <class T>
 void Cpu<T>::random_uniform(uint64_t seed, uint64_t stream, uint64_t block, int64_t n, T low, T high, T* y) {
-  draw(seed, stream, block, n, high - low, low, uniform_batch, y);
+  draw(seed, stream, block, n, high - low, low, uniform_batch<T>, y);
 }
 
 template <class T>

@@ -1,8 +1,8 @@
 // Uniform and normal numbers and dropout from cuRAND's Philox 4x32-10, the same numbers as those of the CPU.
 //
-//   element i = word i % 4 of counter block + offset + i/4 of the stream, drawn in float for both scalar types:
+//   element i = word i % 4 of counter block + offset + i/4 of the stream:
 //   uniform   u = word * 2^-32 + 2^-33, in (0, 1]
-//   normal    Box and Muller 1958 on the word pairs (0, 1) and (2, 3)
+//   normal    Box and Muller 1958 on the word pairs (0, 1) and (2, 3); in double on the u that they give
 //   dropout   y = x/(1 - p) where u > p, else 0
 //
 // A counter needs no history: curand_init(seed, stream, 4*(block + i/4)) goes straight to it, and what it prepares for
@@ -12,7 +12,8 @@
 // Threads: one per block of four numbers, in a grid-stride loop.
 //   bytes: n written (dropout: n read too)      operations: ten rounds of two 32x32-bit products per block
 //
-// The sine and cosine of curand_normal4 are the GPU's fast ones, so normal numbers agree with the CPU's to 1e-5.
+// The sine and cosine of curand_normal4 are the GPU's fast ones, so normal numbers agree with the CPU's to 1e-5; in
+// double, where they are not, to the last digits.
 #ifdef __CUDACC__
 #include <curand_kernel.h>
 #else
@@ -34,19 +35,40 @@ struct Stream {
   }
 };
 
+template <class T>
+struct Four {
+  T x, y, z, w;
+};
+
 struct Uniform {
-  static __device__ float4 draw(curandStatePhilox4_32_10_t* state) { return curand_uniform4(state); }
+  template <class T>
+  static __device__ Four<T> draw(curandStatePhilox4_32_10_t* state) {
+    const float4 u = curand_uniform4(state);
+    return {T(u.x), T(u.y), T(u.z), T(u.w)};
+  }
 };
 struct Normal {
-  static __device__ float4 draw(curandStatePhilox4_32_10_t* state) { return curand_normal4(state); }
+  template <class T>
+  static __device__ Four<T> draw(curandStatePhilox4_32_10_t* state) {
+    if constexpr (std::is_same_v<T, float>) {
+      const float4 z = curand_normal4(state);
+      return {z.x, z.y, z.z, z.w};
+    } else {
+      constexpr double two_pi = 6.283185307179586;
+      const float4 u = curand_uniform4(state);
+      const double first = sqrt(-2 * log(double(u.x))), second = sqrt(-2 * log(double(u.z)));
+      const double a = two_pi * double(u.y), b = two_pi * double(u.w);
+      return {sin(a) * first, cos(a) * first, sin(b) * second, cos(b) * second};
+    }
+  }
 };
 
 // visit(i, z) for every element i, with its number z.
-template <class Distribution, class F>
+template <class T, class Distribution, class F>
 __device__ __forceinline__ void for_numbers(const Stream& stream, int64_t n, const F& visit) {
   for (int64_t i = global_thread(); 4 * i < n; i += thread_count()) {
     auto state = stream.at(i);
-    const float4 z = Distribution::draw(&state);
+    const Four<T> z = Distribution::template draw<T>(&state);
     visit(4 * i, z.x);
     if (4 * i + 1 < n) visit(4 * i + 1, z.y);
     if (4 * i + 2 < n) visit(4 * i + 2, z.z);
@@ -56,12 +78,12 @@ __device__ __forceinline__ void for_numbers(const Stream& stream, int64_t n, con
 
 template <class T, class Distribution>
 __global__ void draw_kernel(Stream stream, int64_t n, T scale, T shift, T* y) {
-  for_numbers<Distribution>(stream, n, [=](int64_t i, float z) { y[i] = shift + scale * static_cast<T>(z); });
+  for_numbers<T, Distribution>(stream, n, [=](int64_t i, T z) { y[i] = shift + scale * z; });
 }
 
 template <class T>
 __global__ void dropout_kernel(Stream stream, int64_t n, T p, T scale, const T* x, T* y) {
-  for_numbers<Uniform>(stream, n, [=](int64_t i, float u) { y[i] = static_cast<T>(u) > p ? x[i] * scale : T(0); });
+  for_numbers<T, Uniform>(stream, n, [=](int64_t i, T u) { y[i] = u > p ? x[i] * scale : T(0); });
 }
 
 Grid grid_of(int64_t n) { return striding(ceil_div<int64_t>(n, 4)); }

@@ -1,54 +1,22 @@
 // Training on the software CUDA device, from the command line: the CPU's losses, the CPU's promises.
 #include <cmath>
-#include <nlohmann/json.hpp>
 #include <sstream>
 
-#include "tests/apps/program.h"
+#include "tests/apps/recipes.h"
 #include "tests/catch.h"
 
 using namespace program;
 
 namespace {
 
-// Every recipe there is, and what it has to be put before the images that it takes: a new one enters by existing.
-std::vector<std::pair<std::string, std::string>> recipes() {
-  std::vector<std::pair<std::string, std::string>> found;
-  const auto list = nlohmann::json::parse(forger({"list", "--json"}).out);
-  for (const auto& recipe : list.at("recipes"))
-    found.emplace_back(recipe.at("name"), recipe.at("needs").at(0) == "source" ? "edges:" : "");
-  return found;
-}
+using forger::test::RecipeCase;
 
-std::string train(const Scratch& scratch, const std::string& data, const std::string& recipe, const std::string& name,
-                  const std::vector<std::string>& more) {
-  const std::string run = scratch / (recipe + "-" + name);
-  std::vector<std::string> words{"train",
-                                 recipe,
-                                 "--data",
-                                 data,
-                                 "--size",
-                                 "16",
-                                 "--width",
-                                 "4",
-                                 "--batch",
-                                 "8",
-                                 "--steps",
-                                 "8",
-                                 "--previews",
-                                 "4",
-                                 "--n-critic",
-                                 "1",
-                                 "--preview-every",
-                                 "3",
-                                 "--checkpoint-every",
-                                 "5",
-                                 "--threads",
-                                 "1",
-                                 "--out",
-                                 run};
-  words.insert(words.end(), more.begin(), more.end());
-  const Result result = forger(words);
-  INFO(recipe << " " << name << ": " << result.err);
+std::string train(const Scratch& scratch, const std::string& name, const Words& words) {
+  const std::string run = scratch / name;
+  Words all = words;
+  all.insert(all.end(), {"--out", run});
+  const Result result = program::forger(all);
+  INFO(name << ": " << result.err);
   REQUIRE(result.code == 0);
   return run;
 }
@@ -69,65 +37,60 @@ std::vector<std::vector<double>> losses(const std::string& run) {
 void check_same_bytes(const std::string& a, const std::string& b) {
   INFO(a << " and " << b);
   CHECK(
-      (read_file(a + "/checkpoints/step-000008.safetensors") == read_file(b + "/checkpoints/step-000008.safetensors")));
+      (read_file(a + "/checkpoints/step-000004.safetensors") == read_file(b + "/checkpoints/step-000004.safetensors")));
   CHECK(losses(a) == losses(b));
 }
 
-void check_recipe(const std::string& recipe, const std::string& prefix) {
+void check_recipe(const RecipeCase& row) {
+  INFO(row.name);
+  if (!row.simt) return;
   const Scratch scratch;
-  const std::string data = prefix + tiny_classes(scratch);
-  const std::string cpu = train(scratch, data, recipe, "cpu", {});
-  const std::string simt = train(scratch, data, recipe, "simt", {"--device", "simt"});
+  const auto run = [&](const std::string& name, const Words& more) {
+    Words words{"--steps", "4", "--preview-every", "3", "--checkpoint-every", "2"};
+    words.insert(words.end(), more.begin(), more.end());
+    return train(scratch, name, training(row, tiny_classes(scratch), words));
+  };
+  const std::string cpu = run("cpu", {}), simt = run("simt", {"--device", "simt"});
   const auto right = losses(cpu), got = losses(simt);
-  REQUIRE(right.size() == 8);
-  REQUIRE(got.size() == 8);
-  for (size_t step = 0; step < 8; step++)
+  REQUIRE(right.size() == 4);
+  REQUIRE(got.size() == 4);
+  for (size_t step = 0; step < 4; step++)
     for (size_t k = 0; k < right[step].size(); k++)
       CHECK(std::abs(got[step][k] - right[step][k]) < 1e-4 * (std::abs(right[step][k]) + 1e-3));
 
-  // Recorded once and replayed: the same bits.
-  check_same_bytes(train(scratch, data, recipe, "graph", {"--device", "simt", "--graph"}), simt);
-
-  // Five steps and a resume to eight: the same bits, replayed or not.
-  const std::string part = train(scratch, data, recipe, "part", {"--device", "simt", "--graph", "--steps", "5"});
-  const Result resumed = forger({"train", "--resume", part, "--steps", "8"});
+  // Three steps, the second one recorded and from then on replayed, and a resume to four: the same bits.
+  const std::string part = run("part", {"--device", "simt", "--graph", "--steps", "3"});
+  const Result resumed = program::forger({"train", "--resume", part, "--steps", "4"});
   INFO(resumed.err);
   REQUIRE(resumed.code == 0);
   check_same_bytes(part, simt);
 }
 
-}  // namespace
-
-namespace {
 // In parts that run side by side.
-constexpr size_t parts = 4;
-void check_recipes(size_t part) {
-  const auto all = recipes();
-  REQUIRE(all.size() >= parts);
-  for (size_t i = part; i < all.size(); i += parts) check_recipe(all[i].first, all[i].second);
-}
+void check_part(size_t part) { forger::test::for_each_recipe(check_recipe, part, 4); }
+
 }  // namespace
 
 TEST_CASE("simt: every recipe trains as on the CPU, resumes and replays byte for byte: first part", "[simt]") {
-  check_recipes(0);
+  check_part(0);
 }
 TEST_CASE("simt: every recipe trains as on the CPU, resumes and replays byte for byte: second part", "[simt]") {
-  check_recipes(1);
+  check_part(1);
 }
 TEST_CASE("simt: every recipe trains as on the CPU, resumes and replays byte for byte: third part", "[simt]") {
-  check_recipes(2);
+  check_part(2);
 }
 TEST_CASE("simt: every recipe trains as on the CPU, resumes and replays byte for byte: fourth part", "[simt]") {
-  check_recipes(3);
+  check_part(3);
 }
 
 TEST_CASE("simt: losses are read as often as asked, and sampling works from a device's run", "[simt]") {
   const Scratch scratch;
-  const std::string data = tiny_data(scratch);
-  const std::string run =
-      train(scratch, data, "dcgan", "seldom", {"--device", "simt", "--graph", "--read-every", "3", "--math", "tf32"});
+  const std::string run = train(scratch, "seldom",
+                                training(forger::test::recipe_cases().front(), tiny_classes(scratch),
+                                         {"--device", "simt", "--graph", "--read-every", "3", "--math", "tf32"}));
   CHECK(losses(run).size() == 3);  // steps 3, 6 and the last
-  const Result sampled = forger({"sample", run, "--count", "4", "--out", scratch / "grid.png"});
+  const Result sampled = program::forger({"sample", run, "--count", "4", "--out", scratch / "grid.png"});
   INFO(sampled.err);
   CHECK(sampled.code == 0);
   CHECK(read_file(scratch / "grid.png").starts_with("\x89PNG"));

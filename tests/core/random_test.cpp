@@ -82,7 +82,8 @@ TEST_CASE("a long draw is the short draws behind each other") {
 TEST_CASE("float32 and float64 draw the same numbers") {
   Random narrow(11), wide(11);
   CHECK(narrow.uniform({1000}).to_vector() == wide.uniform({1000}, 0, 1, DType::f64).to_vector());
-  CHECK(narrow.normal({1000}).to_vector() == wide.normal({1000}, 0, 1, DType::f64).to_vector());
+  const auto z = narrow.normal({1000}).to_vector(), w = wide.normal({1000}, 0, 1, DType::f64).to_vector();
+  for (size_t i = 0; i < z.size(); i++) CHECK(z[i] == Approx(w[i]).margin(2e-6));
   CHECK(narrow.block == wide.block);
 }
 

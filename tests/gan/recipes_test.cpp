@@ -1,50 +1,20 @@
 // What holds for every recipe, and what only some have: conditions, codes.
 #include <cmath>
+#include <limits>
+#include <regex>
+#include <set>
 
 #include "gan/networks/dcgan.h"
-#include "gan/recipe.h"
 #include "tests/catch.h"
 #include "tests/gan/scratch.h"
+#include "tests/recipe_cases.h"
 
 using namespace forger;
 using namespace forger::gan;
-using test::error_of;
+using namespace forger::test;
+using nn::NamedTensors;
 
 namespace {
-
-constexpr int64_t rows = 4;
-
-Columns columns_for(const RecipeEntry& recipe) {
-  Columns columns;
-  for (const std::string& need : recipe.needs) {
-    if (need == "or") break;
-    if (need == "image") columns.push_back({.name = need, .sample = {16, 16, 1}});
-    if (need == "source" || need == "target") columns.push_back({.name = need, .sample = {16, 16, 1}});
-    if (need == "label") columns.push_back({need, {}, DType::i64, {"a", "b", "c"}});
-  }
-  return columns;
-}
-
-Settings small(const RecipeEntry& recipe) {
-  Settings settings = settings_for(recipe);
-  for (const auto& [key, value] : {std::pair{"width", "4"}, {"latent", "6"}, {"batch", "4"}, {"n_critic", "1"}})
-    settings.set(key, value);
-  return settings;
-}
-
-Batch batch_of(const Columns& columns, Random& random) {
-  Batch batch;
-  for (const Column& column : columns) {
-    const Tensor tensor = empty_rows(column, rows);
-    if (column.dtype == DType::i64) {
-      for (int64_t i = 0; i < rows; i++) tensor.data<int64_t>()[i] = i % std::ssize(column.words);
-      batch.add(column.name, tensor);
-    } else {
-      batch.add(column.name, random.uniform(tensor.shape(), -1, 1));
-    }
-  }
-  return batch;
-}
 
 std::vector<std::string> names(const Readings& readings) {
   std::vector<std::string> all;
@@ -54,14 +24,28 @@ std::vector<std::string> names(const Readings& readings) {
 
 }  // namespace
 
-TEST_CASE("recipes: every one steps, and its views make what they say") {
-  REQUIRE(recipes().size() >= 6);
+TEST_CASE("recipes: every one has a row, and every row a recipe") {
+  std::set<std::string> tested, names;
+  for_each_recipe([&](const RecipeCase& row) {
+    if (row.simt) tested.insert(row.recipe);
+    INFO(row.name);
+    CHECK(names.insert(row.name).second);
+    CHECK_NOTHROW(require_fit(find_recipe(row.recipe), row.name, row.columns));
+  });
+  REQUIRE(recipes().size() >= 7);
   for (const RecipeEntry& entry : recipes()) {
-    INFO(entry.name);
-    const Columns columns = columns_for(entry);
-    const auto recipe = entry.make(small(entry), columns);
+    INFO(entry.name << " has no row in tests/recipe_cases.h");
+    CHECK(tested.contains(entry.name));
+    CHECK_FALSE(data_for(entry).empty());
+  }
+}
+
+TEST_CASE("recipes: every one steps, and its views make what they say") {
+  for_each_recipe([](const RecipeCase& row) {
+    INFO(row.name);
+    const auto recipe = make(row, settings_of(row));
     Random random(1);
-    const NextBatch next = [&] { return batch_of(columns, random); };
+    const NextBatch next = [&] { return batch_of(row.columns, random); };
     const auto before = recipe->networks().front().module->parameters().front().tensor.to_vector();
     const Readings first = recipe->step(next);
     CHECK(names(recipe->step(next)) == names(first));
@@ -75,23 +59,73 @@ TEST_CASE("recipes: every one steps, and its views make what they say") {
     bool compared = false;
     for (const View& view : recipe->views()) {
       INFO(view.name);
-      Batch from = view.draw ? view.draw(rows, random) : Batch();
-      for (const std::string& given : view.given) from.add(given, batch_of(columns, random)[given]);
-      REQUIRE(from.rows() == rows);
+      Batch from = view.draw ? view.draw(case_rows, random) : Batch();
+      for (const std::string& given : view.given) from.add(given, batch_of(row.columns, random)[given]);
+      REQUIRE(from.rows() == case_rows);
       const Batch made = recipe->make(view, from);
-      CHECK(made.rows() == rows);
+      CHECK(made.rows() == case_rows);
       CHECK(recipe->networks().front().module->training());
       if (view.like.empty()) continue;
       compared = true;
-      const Column* like = find_column(columns, view.like);
+      const Column* like = find_column(row.columns, view.like);
       REQUIRE(like != nullptr);
-      CHECK(made.tensors.front().tensor.shape() == empty_rows(*like, rows).shape());
+      CHECK(made.tensors.front().tensor.shape() == empty_rows(*like, case_rows).shape());
       // Nothing is remembered from call to call.
       CHECK(recipe->make(view, from).tensors.front().tensor.to_vector() == made.tensors.front().tensor.to_vector());
     }
     CHECK(compared);
-    CHECK_FALSE(data_for(entry).empty());
-  }
+  });
+}
+
+TEST_CASE("recipes: a NaN in the data ends every one's step, the op is named, and no weight has changed") {
+  for_each_recipe([](const RecipeCase& row) {
+    for (const Column& column : row.columns) {
+      if (column.dtype == DType::i64) continue;
+      INFO(row.name << ", " << column.name);
+      const auto recipe = make(row, settings_of(row));
+      std::vector<NamedTensors> before;
+      for (const auto& network : recipe->networks()) before.push_back(copy_of(network.module->parameters()));
+      Random random(1);
+      const std::string message = error_of<NonFiniteError>([&] {
+        recipe->step([&] {
+          const Batch batch = batch_of(row.columns, random);
+          batch[column.name].write<float>("test")[3] = std::numeric_limits<float>::quiet_NaN();
+          return batch;
+        });
+      });
+      INFO(message);
+      CHECK(std::regex_search(message, std::regex(R"(\[\w+\])")));
+      for (size_t i = 0; i < before.size(); i++)
+        CHECK(identical(recipe->networks()[i].module->parameters(), before[i]));
+    }
+  });
+}
+
+TEST_CASE("recipes: float64 is another precision of the same run, and views give float32 all the same") {
+  for_each_recipe([](const RecipeCase& row) {
+    INFO(row.name);
+    Settings settings = settings_of(row);
+    const auto narrow = make(row, settings);
+    settings.set("dtype", "float64");
+    const auto wide = make(row, settings);
+    Random one(1), two(1);
+    const Scalars a = look_at(narrow->step([&] { return batch_of(row.columns, one); })),
+                  b = look_at(wide->step([&] { return wide->here(batch_of(row.columns, two)); }));
+    for (size_t i = 0; i < a.size(); i++) {
+      INFO(a[i].name);
+      CHECK(a[i].value == Approx(b[i].value).epsilon(1e-3).margin(1e-5));
+    }
+    CHECK(narrow->random().block == wide->random().block);
+    for (const View& view : wide->views()) {
+      Batch from = view.draw ? view.draw(case_rows, one) : Batch();
+      for (const std::string& given : view.given) from.add(given, batch_of(row.columns, one)[given]);
+      CHECK(wide->make(view, from).tensors.front().tensor.dtype() == DType::f32);
+    }
+  });
+  Settings unknown = settings_of(recipe_cases().front());
+  unknown.set("dtype", "float16");
+  CHECK(error_of<UsageError>([&] { make(recipe_cases().front(), unknown); }) ==
+        "--dtype 'float16' is not known; there are: float32, float64");
 }
 
 TEST_CASE("recipes: data that does not fit is refused, and what would do is named") {

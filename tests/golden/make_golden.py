@@ -1,94 +1,386 @@
 #!/usr/bin/env python3
-"""Writes dcgan.safetensors and wgan_gp.safetensors: what PyTorch computes for one step of each recipe, in float64.
+"""Writes recipes/*.safetensors: what PyTorch computes, in float64, in one step of each row of tests/recipe_cases.h.
 
-    python3 make_golden.py            needs the packages torch and safetensors
+    python3 make_golden.py [ROW...]            needs the packages torch, numpy and safetensors
 
-Tensors are converted to Forger's layouts here: images NHWC, convolution weights (O, KH, KW, C). Parameters are numbered in
-the order of module.parameters(), which is the order of both programs. Only these files are needed to run the tests.
+Each function below is a recipe, written as its paper's algorithm; a file has its weights, batches and random draws
+before the step, its readings and gradients after it (tests/gan/golden_test.cpp explains the names). Only the files are
+needed to run the tests.
 """
-import os
+import math
+import sys
+import warnings
 
 import torch
 import torch.nn.functional as F
-from safetensors.torch import save_file
+from recorder import BATCH, CLASSES, LATENT, WIDTH, Philox, Replay, Step, evaluated, nhwc
 from torch import nn
+from torch.distributions import Normal, kl_divergence
+from torch.nn.utils import spectral_norm
 
-LATENT, WIDTH, BATCH = 6, 3, 5
-HERE = os.path.dirname(os.path.abspath(__file__))
+
+def images(channels=1, height=16, width=16):
+    return torch.rand(BATCH, channels, height, width) * 2 - 1
 
 
-def generator(size, channels):
-    layers, mult = [], size // 8
-    sizes = [(LATENT, WIDTH * mult, 1, 0)]
+# ---- networks ----
+
+
+def leaky(slope=0.2):
+    return nn.LeakyReLU(slope)
+
+
+class To(nn.Module):
+    def __init__(self, f):
+        super().__init__()
+        self.f = f
+
+    def forward(self, x):
+        return self.f(x)
+
+
+def generator(channels=1, height=16, width=16, latent=LATENT):
+    mult = min(height, width) // 8
+    window = (height // (2 * mult), width // (2 * mult))
+    layers = [To(lambda z: z[:, :, None, None]), nn.ConvTranspose2d(latent, WIDTH * mult, window, bias=False),
+              nn.BatchNorm2d(WIDTH * mult), nn.ReLU()]
     while mult > 1:
-        sizes.append((WIDTH * mult, WIDTH * mult // 2, 2, 1))
+        layers += [nn.ConvTranspose2d(WIDTH * mult, WIDTH * mult // 2, 4, 2, 1, bias=False),
+                   nn.BatchNorm2d(WIDTH * mult // 2), nn.ReLU()]
         mult //= 2
-    for cin, cout, stride, pad in sizes:
-        layers += [nn.ConvTranspose2d(cin, cout, 4, stride, pad, bias=False), nn.BatchNorm2d(cout), nn.ReLU()]
     return nn.Sequential(*layers, nn.ConvTranspose2d(WIDTH, channels, 4, 2, 1, bias=False), nn.Tanh())
 
 
-def discriminator(size, channels, batch_norm):
-    layers, mult, side = [nn.Conv2d(channels, WIDTH, 4, 2, 1, bias=False), nn.LeakyReLU(0.2)], 1, size // 2
+def body(channels=1, height=16, width=16, batch_norm=True):
+    """To maps of 4 pixels on the shorter side; and their channels."""
+    layers, out = [nn.Conv2d(channels, WIDTH, 4, 2, 1, bias=False), leaky()], WIDTH
+    side = min(height, width) // 2
     while side > 4:
-        layers.append(nn.Conv2d(WIDTH * mult, WIDTH * mult * 2, 4, 2, 1, bias=False))
-        if batch_norm:
-            layers.append(nn.BatchNorm2d(WIDTH * mult * 2))
-        layers.append(nn.LeakyReLU(0.2))
-        mult, side = mult * 2, side // 2
-    return nn.Sequential(*layers, nn.Conv2d(WIDTH * mult, 1, 4, bias=False), nn.Flatten(0))
+        layers.append(nn.Conv2d(out, 2 * out, 4, 2, 1, bias=False))
+        layers += [nn.BatchNorm2d(2 * out), leaky()] if batch_norm else [leaky()]
+        out, side = 2 * out, side // 2
+    return layers, out
 
 
-def nhwc(t):
-    return t.detach().permute(0, 2, 3, 1).contiguous() if t.dim() == 4 else t.detach().contiguous()
+def discriminator(channels=1, height=16, width=16, batch_norm=True, outputs=1):
+    layers, out = body(channels, height, width, batch_norm)
+    halved = min(height, width) // 4
+    head = nn.Conv2d(out, outputs, (height // halved, width // halved), bias=False)
+    return nn.Sequential(*layers, head, nn.Flatten(0) if outputs == 1 else nn.Flatten(1))
 
 
-def numbered(prefix, tensors):
-    return {f"{prefix}.{i}": nhwc(t) for i, t in enumerate(tensors)}
+# ---- objectives: of D for real and for fake samples, of G ----
 
 
-def bce(logits, label):
-    return F.binary_cross_entropy_with_logits(logits, torch.full_like(logits, label))
+def bce(label):
+    return lambda logits: F.binary_cross_entropy_with_logits(logits, torch.full_like(logits, label))
 
 
-def randomise(net):  # larger than DCGAN's 0.02, so that every layer's gradient is well above rounding
-    with torch.no_grad():
-        for p in net.parameters():
-            p.copy_(torch.randn_like(p) * (0.2 if p.dim() == 4 else 0.3) + (0 if p.dim() == 4 else 0.7))
+NON_SATURATING = bce(1.0), bce(0.0), bce(1.0)
+HINGE = lambda s: F.relu(1 - s).mean(), lambda s: F.relu(1 + s).mean(), lambda s: -s.mean()
 
 
-def dcgan(size, channels):
-    g, d = generator(size, channels), discriminator(size, channels, True)
-    randomise(g), randomise(d)
-    z, real = torch.randn(BATCH, LATENT), torch.rand(BATCH, channels, size, size) * 2 - 1
-    out = {"z": z, "real": nhwc(real), **numbered("g", g.parameters()), **numbered("d", d.parameters())}
-    fake = g(z[:, :, None, None])
-    real_logits, fake_logits = d(real), d(fake.detach())
-    loss_d = bce(real_logits, 1.0) + bce(fake_logits, 0.0)
-    out.update(numbered("d_grad", torch.autograd.grad(loss_d, list(d.parameters()))))
-    loss_g = bce(d(fake), 1.0)
-    out.update(numbered("g_grad", torch.autograd.grad(loss_g, list(g.parameters()))))
-    out.update(fake=nhwc(fake), real_logits=real_logits, fake_logits=fake_logits, loss_d=loss_d, loss_g=loss_g)
-    save_file({k: v.detach().contiguous() for k, v in out.items()}, f"{HERE}/dcgan.safetensors")
+# ---- recipes ----
 
 
-def wgan_gp(size, channels):
-    d = discriminator(size, channels, False)
-    randomise(d)
-    real, fake = (torch.rand(BATCH, channels, size, size) * 2 - 1 for _ in range(2))
-    a = torch.rand(BATCH)
-    mix = a[:, None, None, None]
-    between = (mix * real + (1 - mix) * fake).requires_grad_(True)
-    logits = d(between)
-    slope = torch.autograd.grad(logits.sum(), between, create_graph=True)[0]
-    penalty = 10 * (slope.flatten(1).norm(2, 1) - 1).pow(2).mean()
-    loss = d(fake).mean() - d(real).mean() + penalty
-    out = {"real": nhwc(real), "fake": nhwc(fake), "a": a, **numbered("d", d.parameters()), "slope": nhwc(slope),
-           "penalty": penalty, "loss": loss, **numbered("d_grad", torch.autograd.grad(loss, list(d.parameters())))}
-    save_file({k: v.detach().contiguous() for k, v in out.items()}, f"{HERE}/wgan_gp.safetensors")
+def two_players(step, g, d, real, objective=NON_SATURATING, replay=None):
+    d_real, d_fake, g_fake = objective
+    step.network("g", g), step.network("d", d)
+    player_g, player_d = step.player("g"), step.player("d")
+    x = step.next(**real)
+    z = step.draw("normal", BATCH, LATENT)
+    fake = g(z)
+    shown = replay.shown(fake.detach()) if replay else fake.detach()
+    player_d.minimise(d_real(d(x)) + d_fake(d(shown)))
+    player_g.minimise(g_fake(d(fake)))
 
 
-torch.manual_seed(1)
-torch.set_default_dtype(torch.float64)
-dcgan(32, 3)
-wgan_gp(32, 3)
+def dcgan(step):
+    shape = 3, 16, 24
+    two_players(step, generator(*shape), discriminator(*shape), {"image": images(*shape)})
+
+
+def mlp(sizes, activation):
+    layers = []
+    for a, b in zip(sizes, sizes[1:]):
+        layers += [nn.Linear(a, b), activation]
+    return nn.Sequential(*layers[:-1])
+
+
+def gan(step):
+    g = nn.Sequential(mlp([LATENT, 8, 8, 256], nn.ReLU()), nn.Tanh(), nn.Unflatten(1, (1, 16, 16)))
+    d = nn.Sequential(nn.Flatten(), mlp([256, 8, 8, 1], leaky()), nn.Flatten(0))
+    two_players(step, g, d, {"image": images()})
+
+
+def gan_points(step):
+    g, d = mlp([LATENT, 8, 8, 2], nn.ReLU()), nn.Sequential(mlp([2, 8, 8, 1], leaky()), nn.Flatten(0))
+    two_players(step, g, d, {"point": torch.randn(BATCH, 2)}, replay=Replay(step, "d", (2,)))
+
+
+def sngan(step):
+    wide = 8 * WIDTH
+    layers = [nn.Linear(LATENT, 4 * wide), To(lambda x: x.reshape(-1, 2, 2, wide).permute(0, 3, 1, 2)),
+              nn.BatchNorm2d(wide), nn.ReLU()]
+    for c in (wide, wide // 2, wide // 4):
+        layers += [nn.ConvTranspose2d(c, c // 2, 4, 2, 1), nn.BatchNorm2d(c // 2), nn.ReLU()]
+    g = nn.Sequential(*layers, nn.Conv2d(WIDTH, 1, 3, 1, 1), nn.Tanh())
+    layers, c = [], 1
+    for out in (WIDTH, 2 * WIDTH, 4 * WIDTH):
+        for conv in (nn.Conv2d(c, out, 3, 1, 1), nn.Conv2d(out, out, 4, 2, 1)):
+            layers += [spectral_norm(conv), leaky(0.1)]
+        c = out
+    d = nn.Sequential(*layers, spectral_norm(nn.Conv2d(c, wide, 3, 1, 1)), leaky(0.1), To(nhwc), nn.Flatten(),
+                      spectral_norm(nn.Linear(4 * wide, 1)), nn.Flatten(0))
+    two_players(step, g, d, {"image": images()}, HINGE)
+
+
+def wgan_gp(step, n_critic=2, weight=10):
+    g, d = step.network("g", generator()), step.network("d", discriminator(batch_norm=False))
+    player_g, player_d = step.player("g"), step.player("d")
+    for _ in range(n_critic):
+        real = step.next(image=images())
+        fake = g(step.draw("normal", BATCH, LATENT)).detach()
+        a = step.draw("uniform", BATCH)[:, None, None, None]
+        between = (a * real + (1 - a) * fake).requires_grad_()
+        slope = torch.autograd.grad(d(between).sum(), between, create_graph=True)[0]
+        penalty = weight * (slope.flatten(1).norm(2, 1) - 1).square().mean()
+        distance = d(real).mean() - d(fake).mean()
+        player_d.minimise(-distance, penalty=penalty)
+        step.readings(wasserstein=distance)
+    player_g.minimise(-d(g(step.draw("normal", BATCH, LATENT))).mean())
+
+
+class ConditionalDiscriminator(nn.Module):
+    def __init__(self, condition, two_scores):
+        super().__init__()
+        concat = condition == "concat"
+        layers, out = body(1 + (CLASSES if concat and not two_scores else 0))
+        self.condition, self.two_scores = condition, two_scores
+        self.body, self.head = nn.Sequential(*layers), nn.Conv2d(out, 1, 4, bias=False)
+        if concat and two_scores:
+            self.match_head = nn.Conv2d(out + CLASSES, 1, 4, bias=False)
+        if condition == "projection":
+            self.classes = nn.Linear(CLASSES, out, bias=False)
+        if condition == "acgan":
+            self.classes = nn.Linear(out, CLASSES)
+
+    @staticmethod
+    def with_planes(x, c):
+        return torch.cat([x, c[:, :, None, None].expand(-1, -1, *x.shape[2:])], 1)
+
+    def projected(self, features, c):
+        return (features.sum((2, 3)) * self.classes(c)).sum(1)
+
+    def score(self, x, c):
+        one = not self.two_scores
+        features = self.body(self.with_planes(x, c) if one and self.condition == "concat" else x)
+        score = self.head(features).flatten()
+        return score + self.projected(features, c) if one and self.condition == "projection" else score
+
+    def match(self, x, c):
+        features = self.body(x)
+        if self.condition == "projection":
+            return self.projected(features, c)
+        return self.match_head(self.with_planes(features, c)).flatten()
+
+    def logits(self, x):
+        return self.classes(self.body(x).mean((2, 3)))
+
+
+def cgan(step, condition, two_scores=False):
+    real, fake_, fooled = NON_SATURATING
+    g = step.network("g", generator(latent=LATENT + CLASSES))
+    d = step.network("d", ConditionalDiscriminator(condition, two_scores))
+    player_g, player_d = step.player("g"), step.player("d")
+    x, label = step.next(image=images(), label=torch.tensor([2, 0, 1, 1, 2]))
+    c = F.one_hot(label, CLASSES).double()
+    fake = g(torch.cat([step.draw("normal", BATCH, LATENT), c], 1))
+    shown, more = fake.detach(), {}
+    if condition != "acgan":
+        other = (step.draw("uniform", BATCH, CLASSES) - 2 * c).argmax(1)
+        wrong = F.one_hot(other, CLASSES).double()
+    judged = real(d.score(x, c)) + fake_(d.score(shown, c))
+    if two_scores:
+        more = {"matched": real(d.match(x, c)), "mismatched": fake_(d.match(x, wrong))}
+    elif condition == "acgan":
+        more = {"class_real": F.cross_entropy(d.logits(x), label),
+                "class_fake": F.cross_entropy(d.logits(shown), label)}
+    else:
+        more = {"mismatched": fake_(d.score(x, wrong))}
+    player_d.minimise(judged, **more)
+    judged, more = fooled(d.score(fake, c)), {}
+    if two_scores:
+        more = {"match": fooled(d.match(fake, c))}
+    elif condition == "acgan":
+        more = {"class": F.cross_entropy(d.logits(fake), label)}
+    player_g.minimise(judged, **more)
+
+
+class UNet(nn.Module):
+    """For 16 pixels: three levels."""
+
+    def __init__(self, source, target):
+        super().__init__()
+        a, b, c = WIDTH, 2 * WIDTH, 4 * WIDTH
+        self.down = nn.ModuleList([
+            nn.Sequential(nn.Conv2d(source, a, 4, 2, 1), leaky()),
+            nn.Sequential(nn.Conv2d(a, b, 4, 2, 1, bias=False), nn.BatchNorm2d(b), leaky()),
+            nn.Sequential(nn.Conv2d(b, c, 4, 2, 1), leaky())])
+        self.up = nn.ModuleList([
+            nn.Sequential(nn.ConvTranspose2d(2 * a, target, 4, 2, 1), nn.Tanh()),
+            nn.Sequential(nn.ConvTranspose2d(2 * b, a, 4, 2, 1, bias=False), nn.BatchNorm2d(a), nn.ReLU()),
+            nn.Sequential(nn.ConvTranspose2d(c, b, 4, 2, 1, bias=False), nn.BatchNorm2d(b), nn.ReLU())])
+        self.dropped = [(4, 4, b), (8, 8, a)]  # the two innermost maps of the way up
+        self.noise = sum(math.prod(shape) for shape in self.dropped)
+
+    def forward(self, x, z=None):
+        maps = []
+        for layer in self.down:
+            maps.append(layer(maps[-1] if maps else x))
+        drops = iter(())
+        if z is not None:
+            sizes = [math.prod(shape) for shape in self.dropped]
+            drops = iter([part.reshape(-1, *shape).permute(0, 3, 1, 2)
+                          for part, shape in zip(z.split(sizes, 1), self.dropped)])
+        y = self.up[2](maps[2])
+        for skip, layer in ((maps[1], self.up[1]), (maps[0], self.up[0])):
+            drop = next(drops, None)
+            if drop is not None:
+                y = torch.where(drop > 0.5, 2 * y, 0 * y)
+            y = layer(torch.cat([y, skip], 1))
+        return y
+
+
+def patch_discriminator(channels, field):
+    first, then = ((4, 2, 1), (4, 1, 1)) if field == 16 else ((1, 1, 0), (1, 1, 0))
+    return nn.Sequential(nn.Conv2d(channels, WIDTH, *first), leaky(),
+                         nn.Conv2d(WIDTH, 2 * WIDTH, *then, bias=False), nn.BatchNorm2d(2 * WIDTH), leaky(),
+                         nn.Conv2d(2 * WIDTH, 1, *then))
+
+
+def psnr(made, truth):
+    return (10 * torch.log10(4 / (made - truth).square().mean((1, 2, 3)))).mean()
+
+
+def fidelity(made, given, truth, of=""):
+    return {f"{of}l1": F.l1_loss(made, truth), f"{of}l1_identity": (given - truth).abs().mean(),
+            f"{of}psnr": psnr(made, truth), f"{of}psnr_identity": psnr(given, truth)}
+
+
+def pix2pix(step, mode, field=16, weight=100):
+    target_channels = 3
+    g = step.network("g", UNet(1, target_channels))
+    player_g = step.player("g")
+    if mode != "close":
+        d = step.network("d", patch_discriminator(1 + target_channels, field))
+        player_d = step.player("d")
+    source, target = step.next(source=images(), target=images(target_channels))
+    with evaluated(g):
+        step.test(**fidelity(g(source), source, target))
+    fake = g(source, step.draw("uniform", BATCH, g.noise))
+    close = weight * F.l1_loss(fake, target)
+    if mode == "close":
+        return player_g.minimise(close)
+    real, fake_, fooled = NON_SATURATING
+    judge = lambda x: d(torch.cat([source, x], 1))
+    player_d.minimise(real(judge(target)) + fake_(judge(fake.detach())))
+    fooled = fooled(judge(fake))
+    if mode == "gan":
+        return player_g.minimise(fooled)
+    player_g.minimise(0, adversarial=fooled, close=close)
+
+
+class ResidualBlock(nn.Module):
+    def __init__(self, channels):
+        super().__init__()
+        self.body = nn.Sequential(*same(channels, channels, 3), nn.InstanceNorm2d(channels, affine=True), nn.ReLU(),
+                                  *same(channels, channels, 3), nn.InstanceNorm2d(channels, affine=True))
+
+    def forward(self, x):
+        return x + self.body(x)
+
+
+def same(into, out, window, bias=False):
+    return nn.ReflectionPad2d(window // 2), nn.Conv2d(into, out, window, bias=bias)
+
+
+def resnet(channels=1):
+    normed = lambda c: (nn.InstanceNorm2d(c, affine=True), nn.ReLU())
+    layers, w = [*same(channels, WIDTH, 7), *normed(WIDTH)], WIDTH
+    for c in (w, 2 * w):
+        layers += [nn.Conv2d(c, 2 * c, 4, 2, 1, bias=False), *normed(2 * c)]
+    layers.append(ResidualBlock(4 * w))
+    for c in (2 * w, w):
+        layers += [nn.ConvTranspose2d(2 * c, c, 4, 2, 1, bias=False), *normed(c)]
+    return nn.Sequential(*layers, *same(w, channels, 7, bias=True), nn.Tanh())
+
+
+def cyclegan(step, translator, replay, cycle_weight=10, identity_weight=5):
+    ab, ba = step.network("ab", translator()), step.network("ba", translator())
+    d_a, d_b = step.network("a", patch_discriminator(1, 16)), step.network("b", patch_discriminator(1, 16))
+    translators, player_a, player_b = step.player("g", "ab", "ba"), step.player("a"), step.player("b")
+    show_a, show_b = (Replay(step, name, (1, 16, 16)).shown if replay else lambda fake: fake for name in ("a", "b"))
+    a, b, a_truth, b_truth = step.next(**{name: images() for name in ("a.image", "b.image", "a.truth", "b.truth")})
+    with evaluated(ab, ba):
+        for way, there, back, given, truth in (("a-to-b.", ab, ba, a, a_truth), ("b-to-a.", ba, ab, b, b_truth)):
+            made = there(given)
+            step.test(**fidelity(made, given, truth, way), **{f"{way}cycle": F.l1_loss(back(made), given)})
+    to = lambda label: lambda s: (s - label).square().mean() / 2
+    fake_a, fake_b = ba(b), ab(a)
+    translators.minimise(0, adversarial=to(1)(d_a(fake_a)) + to(1)(d_b(fake_b)),
+                         cycle=cycle_weight * (F.l1_loss(ba(fake_b), a) + F.l1_loss(ab(fake_a), b)),
+                         identity=identity_weight * (F.l1_loss(ab(b), b) + F.l1_loss(ba(a), a)))
+    for player, d, real, fake, show in ((player_a, d_a, a, fake_a, show_a), (player_b, d_b, b, fake_b, show_b)):
+        player.minimise(to(1)(d(real)) + to(0)(d(show(fake.detach()))))
+
+
+def vae(step, sigma=0.25):
+    e, g = step.network("e", discriminator(outputs=2 * LATENT)), step.network("g", generator())
+    player = step.player("g", "e", "g")
+    x = step.next(image=images())
+
+    def costs(noise):  # in nats per image, of the batch
+        mean, log_variance = e(x).chunk(2, 1)
+        q = Normal(mean, torch.exp(log_variance / 2))
+        z = q.loc + q.scale * noise
+        log_likelihood = Normal(g(z), sigma).log_prob(x).sum((1, 2, 3))
+        kl = kl_divergence(q, Normal(torch.zeros_like(mean), torch.ones_like(mean))).sum(1)
+        return -log_likelihood.mean(), kl.mean()
+
+    with evaluated(e, g):
+        reconstruction, kl = costs(Philox(0).normal(BATCH, LATENT))
+        again, mean = g(e(x).chunk(2, 1)[0]), x.mean(0, keepdim=True)
+        step.test(reconstruction=reconstruction, kl=kl, elbo=-reconstruction - kl,
+                  psnr=psnr(again, x), psnr_mean=psnr(mean, x))
+    reconstruction, kl = costs(step.draw("normal", BATCH, LATENT))
+    player.minimise(0, reconstruction=reconstruction / x[0].numel(), kl=kl / x[0].numel())
+
+
+ROWS = {
+    "dcgan": dcgan,
+    "wgan-gp": wgan_gp,
+    "sngan": sngan,
+    "gan": gan,
+    "gan-points": gan_points,
+    "cgan": lambda step: cgan(step, "projection"),
+    "cgan-concat": lambda step: cgan(step, "concat"),
+    "cgan-acgan": lambda step: cgan(step, "acgan"),
+    "cgan-two-scores": lambda step: cgan(step, "projection", two_scores=True),
+    "cgan-concat-two-scores": lambda step: cgan(step, "concat", two_scores=True),
+    "pix2pix": lambda step: pix2pix(step, "gan+close"),
+    "pix2pix-gan": lambda step: pix2pix(step, "gan", field=1),
+    "pix2pix-close": lambda step: pix2pix(step, "close"),
+    "cyclegan": lambda step: cyclegan(step, lambda: UNet(1, 1), replay=True),
+    "cyclegan-resnet": lambda step: cyclegan(step, resnet, replay=False),
+    "vae": vae,
+}
+
+if __name__ == "__main__":
+    warnings.filterwarnings("ignore", category=FutureWarning)
+    torch.set_default_dtype(torch.float64)
+    for row in sys.argv[1:] or ROWS:
+        torch.manual_seed(2)
+        recorded = Step()
+        ROWS[row](recorded)
+        recorded.save(row)

@@ -97,6 +97,23 @@ TEST_CASE("parameters require gradients, buffers do not, and all handles are one
   CHECK(layer.parameters()[1].tensor.grad().to_vector() == std::vector<double>{4, 4, 4});
 }
 
+TEST_CASE("a network becomes float64 and float32 again in place: the same values, the same handles") {
+  const auto net = make_network(7);
+  const NamedTensors handles = net->state(), before = copy_of(handles);
+  const auto variable = handles[0].tensor.variable();
+  net->to(DType::f64);
+  for (size_t i = 0; i < handles.size(); i++) {
+    CHECK(handles[i].tensor.dtype() == DType::f64);
+    CHECK(handles[i].tensor.to_vector() == before[i].tensor.to_vector());
+  }
+  CHECK(net->state()[0].tensor.variable() == variable);
+  const Tensor y = (*net)(random_tensor({2, 4, 4, 3}, 1));
+  CHECK(y.dtype() == DType::f64);
+  CHECK(grad(sum(y), handles[0].tensor).dtype() == DType::f64);
+  net->to(DType::f32);
+  CHECK(handles[0].tensor.dtype() == DType::f32);
+}
+
 TEST_CASE("a frozen network still passes gradients to its input") {
   const auto net = make_network(2);
   net->set_requires_grad(false);

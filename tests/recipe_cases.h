@@ -1,0 +1,87 @@
+// The table of recipes: one row per recipe, and per variant whose step is another. Every row steps, names what a NaN
+// spoils and makes its views (tests/gan/recipes_test.cpp), equals PyTorch (tests/gan/golden_test.cpp: a new row needs
+// its function in tests/golden/make_golden.py, which writes its file), survives kills (tests/apps/recipes_test.cpp) and
+// trains on the CUDA kernels, replayed or not (tests/apps/simt_test.cpp). A recipe without a row fails the suite.
+#pragma once
+#include <algorithm>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "core/random.h"
+#include "gan/recipe.h"
+
+namespace forger::test {
+
+struct RecipeCase {
+  std::string name;      // the recipe's, then what is special
+  std::string recipe;    // "cgan"
+  gan::Columns columns;  // of what it is given here
+  std::string data;      // and on the command line: a spec in which IMAGES stands for that of a set with classes
+  std::vector<std::pair<std::string, std::string>> settings = {};  // what is special
+  bool simt = true;  // false: a step takes seconds there; its ops are compared one by one (tests/op_cases.h)
+};
+
+constexpr int64_t case_rows = 5;  // of a batch
+
+inline const std::vector<RecipeCase>& recipe_cases() {
+  const auto image = [](const char* name, int64_t channels = 1, int64_t width = 16) {
+    return gan::Column{.name = name, .sample = {16, width, channels}};
+  };
+  const gan::Column label{"label", {}, DType::i64, {"coat", "bag", "shoe"}}, point{.name = "point", .sample = {2}};
+  const gan::Columns grey{image("image")}, classes{image("image"), label}, pairs{image("source"), image("target", 3)},
+      domains{image("a.image"), image("b.image")};
+  static const std::vector<RecipeCase> table{
+      {"dcgan", "dcgan", {image("image", 3, 24)}, "IMAGES"},
+      {"wgan-gp", "wgan-gp", grey, "IMAGES", {{"n_critic", "2"}}},
+      {"sngan", "sngan", grey, "IMAGES"},
+      {"gan", "gan", grey, "IMAGES", {{"width", "8"}}},
+      {"gan-points", "gan", {point}, "ring8", {{"width", "8"}, {"replay", "10"}}},
+      {"cgan", "cgan", classes, "IMAGES"},
+      {"cgan-concat", "cgan", classes, "IMAGES", {{"condition", "concat"}}},
+      {"cgan-acgan", "cgan", classes, "IMAGES", {{"condition", "acgan"}}},
+      {"cgan-two-scores", "cgan", classes, "IMAGES", {{"scores", "two"}}},
+      {"cgan-concat-two-scores", "cgan", classes, "IMAGES", {{"condition", "concat"}, {"scores", "two"}}},
+      {"pix2pix", "pix2pix", pairs, "edges:IMAGES"},
+      {"pix2pix-gan", "pix2pix", pairs, "edges:IMAGES", {{"mode", "gan"}, {"field", "1"}}},
+      {"pix2pix-close", "pix2pix", pairs, "edges:IMAGES", {{"mode", "close"}}},
+      {"cyclegan", "cyclegan", domains, "unpaired:negative:IMAGES", {{"arch", "unet"}, {"replay", "10"}}},
+      {"cyclegan-resnet", "cyclegan", domains, "unpaired:negative:IMAGES", {{"blocks", "1"}, {"replay", "0"}}, false},
+      {"vae", "vae", grey, "IMAGES"},
+  };
+  return table;
+}
+
+// Every row; of several parts that run side by side, those of one.
+template <class F>
+void for_each_recipe(const F& check, size_t part = 0, size_t parts = 1) {
+  for (size_t i = part; i < recipe_cases().size(); i += parts) check(recipe_cases()[i]);
+}
+
+// A row's settings, as small as they can be: tests/golden/recorder.py has the same numbers.
+inline gan::Settings settings_of(const RecipeCase& row) {
+  gan::Settings settings = gan::settings_for(gan::find_recipe(row.recipe));
+  for (const auto& [key, value] : {std::pair{"width", "2"}, {"latent", "6"}, {"n_critic", "1"}})
+    settings.set(key, value);
+  settings.set("batch", gan::Value(case_rows));
+  for (const auto& [key, value] : row.settings) settings.set(key, value);
+  return settings;
+}
+
+inline std::unique_ptr<gan::Recipe> make(const RecipeCase& row, const gan::Settings& settings) {
+  return gan::find_recipe(row.recipe).make(settings, row.columns);
+}
+
+// Random rows of these columns.
+inline gan::Batch batch_of(const gan::Columns& columns, Random& random) {
+  gan::Batch batch;
+  for (const gan::Column& column : columns) {
+    const Tensor tensor = gan::empty_rows(column, case_rows);
+    for (int64_t i = 0; i < case_rows && column.dtype == DType::i64; i++)
+      tensor.data<int64_t>()[i] = i % std::ssize(column.words);
+    batch.add(column.name, column.dtype == DType::i64 ? tensor : random.uniform(tensor.shape(), -1, 1));
+  }
+  return batch;
+}
+
+}  // namespace forger::test
