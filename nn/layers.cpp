@@ -138,23 +138,23 @@ Dropout::Dropout(double probability, Random& random) : probability_(probability)
 
 Tensor Dropout::forward(const Tensor& x) { return training() ? dropout(x, probability_, random_) : x; }
 
-Sequential::Sequential(std::initializer_list<ModulePtr> modules) {
-  for (const ModulePtr& module : modules) append(module);
+Sequential::Sequential(std::initializer_list<LayerPtr> modules) {
+  for (const LayerPtr& module : modules) append(module);
 }
 
-void Sequential::append(ModulePtr module) {
+void Sequential::append(LayerPtr module) {
   modules_.push_back(child(std::to_string(modules_.size()), std::move(module)));
 }
 
 Tensor Sequential::forward(const Tensor& x) {
   Tensor y = x;
-  for (const ModulePtr& module : modules_) y = module->forward(y);
+  for (const LayerPtr& module : modules_) y = module->forward(y);
   return y;
 }
 
 namespace {
 
-class Function : public Module {
+class Function : public Layer {
  public:
   explicit Function(std::function<Tensor(const Tensor&)> function) : function_(std::move(function)) {}
   Tensor forward(const Tensor& x) override { return function_(x); }
@@ -165,29 +165,29 @@ class Function : public Module {
 
 }  // namespace
 
-ModulePtr fn(std::function<Tensor(const Tensor&)> function) { return std::make_shared<Function>(std::move(function)); }
+LayerPtr fn(std::function<Tensor(const Tensor&)> function) { return std::make_shared<Function>(std::move(function)); }
 
-ModulePtr relu() {
+LayerPtr relu() {
   return fn([](const Tensor& x) { return forger::relu(x); });
 }
 
-ModulePtr leaky_relu(double slope) {
+LayerPtr leaky_relu(double slope) {
   return fn([slope](const Tensor& x) { return forger::leaky_relu(x, slope); });
 }
 
-ModulePtr tanh() {
+LayerPtr tanh() {
   return fn([](const Tensor& x) { return forger::tanh(x); });
 }
 
-ModulePtr sigmoid() {
+LayerPtr sigmoid() {
   return fn([](const Tensor& x) { return forger::sigmoid(x); });
 }
 
-ModulePtr flatten() {
+LayerPtr flatten() {
   return fn([](const Tensor& x) { return forger::flatten(x); });
 }
 
-ModulePtr reshape_to(const Shape& sample) {
+LayerPtr reshape_to(const Shape& sample) {
   std::vector<int64_t> sizes{0};
   sizes.insert(sizes.end(), sample.begin(), sample.end());
   return fn([sizes](const Tensor& x) mutable {

@@ -15,7 +15,7 @@ namespace forger::nn {
 
 // A linear map of x by a weight, plus a bias: Linear, Conv2d, ConvTranspose2d. `apply` takes the weight as an argument,
 // so that a wrapper can put a function of the stored weight in its place (SpectralNorm).
-class WeightedLayer : public Module {
+class WeightedLayer : public Layer {
  public:
   Tensor forward(const Tensor& x) override { return apply(x, weight); }
   virtual Tensor apply(const Tensor& x, const Tensor& with_weight) const = 0;
@@ -65,7 +65,7 @@ class ConvTranspose2d : public WeightedLayer {  // (N, H, W, in) -> (N, OH, OW, 
 // W (out, rest). One power iteration per training forward, none in evaluation; the gradient flows through sigma, u and
 // v are constants and buffers ("u" (out), "v" (rest)). The parameters are the layer's own, undivided ("layer.weight").
 // eps guards the normalisations of u and v.
-class SpectralNorm : public Module {
+class SpectralNorm : public Layer {
  public:
   SpectralNorm(std::shared_ptr<WeightedLayer> layer, Random& random, int iterations = 1, double eps = 1e-12);
   Tensor forward(const Tensor& x) override;
@@ -84,7 +84,7 @@ class SpectralNorm : public Module {
 
 // ---- norms: "weight" starts at 1, "bias" at 0 ----
 
-class NormLayer : public Module {
+class NormLayer : public Layer {
  public:
   Tensor weight, bias;
 
@@ -123,14 +123,14 @@ class LayerNorm : public NormLayer {  // (N, ...sample)
 
 // ---- others ----
 
-class Embedding : public Module {  // i64 (N) -> (N, width), weight (entries, width) ~ N(0, 1)
+class Embedding : public Layer {  // i64 (N) -> (N, width), weight (entries, width) ~ N(0, 1)
  public:
   Embedding(int64_t entries, int64_t width, Random& random, DType dtype = DType::f32);
   Tensor forward(const Tensor& index) override;
   Tensor weight;
 };
 
-class Dropout : public Module {  // the identity in evaluation
+class Dropout : public Layer {  // the identity in evaluation
  public:
   Dropout(double probability, Random& random);  // keeps a reference to `random`; UsageError outside [0, 1)
   Tensor forward(const Tensor& x) override;
@@ -140,24 +140,24 @@ class Dropout : public Module {  // the identity in evaluation
   Random& random_;
 };
 
-class Sequential : public Module {  // children are named "0", "1", ...
+class Sequential : public Layer {  // children are named "0", "1", ...
  public:
   Sequential() = default;
-  Sequential(std::initializer_list<ModulePtr> modules);
-  void append(ModulePtr module);
+  Sequential(std::initializer_list<LayerPtr> modules);
+  void append(LayerPtr module);
   Tensor forward(const Tensor& x) override;
 
  private:
-  std::vector<ModulePtr> modules_;
+  std::vector<LayerPtr> modules_;
 };
 
 // Any function of one tensor as a layer without parameters: `fn([](const Tensor& x) { return tanh(x); })`.
-ModulePtr fn(std::function<Tensor(const Tensor&)> function);
-ModulePtr relu();
-ModulePtr leaky_relu(double slope = 0.2);
-ModulePtr tanh();
-ModulePtr sigmoid();
-ModulePtr flatten();
-ModulePtr reshape_to(const Shape& sample);  // (N, ...) -> (N, sample...)
+LayerPtr fn(std::function<Tensor(const Tensor&)> function);
+LayerPtr relu();
+LayerPtr leaky_relu(double slope = 0.2);
+LayerPtr tanh();
+LayerPtr sigmoid();
+LayerPtr flatten();
+LayerPtr reshape_to(const Shape& sample);  // (N, ...) -> (N, sample...)
 
 }  // namespace forger::nn

@@ -1,4 +1,4 @@
-// Module: a function with named parameters and buffers. A network is a tree of them; names are joined by dots
+// Module: named parameters and buffers, and Layer: a module that is a function of one tensor. A network is a tree of them; names are joined by dots
 // ("body.0.weight"), in the order of registration, which is also the order of parameters in optimisers and checkpoints.
 //
 // Handles share memory and autograd identity: a layer's own member, what parameters() returns and what an optimiser
@@ -28,9 +28,6 @@ class Module {
   virtual ~Module() = default;
   Module(const Module&) = delete;  // a copy would share its parameters
   Module& operator=(const Module&) = delete;
-
-  virtual Tensor forward(const Tensor& x) = 0;
-  Tensor operator()(const Tensor& x) { return forward(x); }
 
   // Own ones first, then the children's. A tensor that several modules share is listed once, under its first name, so
   // that no optimiser moves it twice.
@@ -73,6 +70,14 @@ class Module {
 };
 
 using ModulePtr = std::shared_ptr<Module>;
+
+// A module that maps a tensor to another. Networks of several inputs or outputs are modules that say so themselves.
+class Layer : public Module {
+ public:
+  virtual Tensor forward(const Tensor& x) = 0;
+  Tensor operator()(const Tensor& x) { return forward(x); }
+};
+using LayerPtr = std::shared_ptr<Layer>;
 
 // Parameters without their names, for grad() and optimisers.
 std::vector<Tensor> tensors_of(const NamedTensors& named);

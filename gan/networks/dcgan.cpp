@@ -3,9 +3,6 @@
 #include "nn/init.h"
 
 namespace forger::gan {
-namespace {
-constexpr int64_t kernel = 4;
-}
 
 std::shared_ptr<nn::Sequential> dcgan_generator(int64_t latent, int64_t width, int64_t channels, Extent size,
                                                 Random& random) {
@@ -25,8 +22,6 @@ std::shared_ptr<nn::Sequential> dcgan_generator(int64_t latent, int64_t width, i
 }
 
 namespace {
-
-constexpr double slope = 0.2;
 
 std::shared_ptr<nn::Conv2d> conv(int64_t in, int64_t out, Extent window, Conv2dOptions options, Random& random) {
   return std::make_shared<nn::Conv2d>(in, out, window, options, random, false);
@@ -99,25 +94,23 @@ Tensor with_planes(const Tensor& x, const Tensor& c) {
 
 }  // namespace
 
-Tensor ConditionalDiscriminator::forward(const Tensor& x) { return (*body_)(x); }
-
 Tensor ConditionalDiscriminator::projected(const Tensor& map, const Tensor& c) {
   return sum(sum(map, {1, 2}) * (*classes_)(c), {1});
 }
 
 Tensor ConditionalDiscriminator::score(const Tensor& x, const Tensor& c) {
   const bool unconditional = two_scores_ || condition_ == Condition::acgan;
-  if (!unconditional && condition_ == Condition::concat) return per_sample((*score_)(forward(with_planes(x, c))));
-  const Tensor map = forward(x), score = per_sample((*score_)(map));
+  if (!unconditional && condition_ == Condition::concat) return per_sample((*score_)(features(with_planes(x, c))));
+  const Tensor map = features(x), score = per_sample((*score_)(map));
   return unconditional ? score : score + projected(map, c);
 }
 
 Tensor ConditionalDiscriminator::match(const Tensor& x, const Tensor& c) {
   check<Error>(two_scores_, "this discriminator has one score");
-  const Tensor map = forward(x);
+  const Tensor map = features(x);
   return match_ ? per_sample((*match_)(with_planes(map, c))) : projected(map, c);
 }
 
-Tensor ConditionalDiscriminator::logits(const Tensor& x) { return (*classes_)(mean(forward(x), {1, 2})); }
+Tensor ConditionalDiscriminator::logits(const Tensor& x) { return (*classes_)(mean(features(x), {1, 2})); }
 
 }  // namespace forger::gan

@@ -35,10 +35,10 @@ class ConditionalDiscriminator : public nn::Module {
   Tensor score(const Tensor& x, const Tensor& c);  // (N)
   Tensor match(const Tensor& x, const Tensor& c);  // (N), of two scores
   Tensor logits(const Tensor& x);                  // acgan: (N, classes)
-  Tensor forward(const Tensor& x) override;        // f(x)
 
  private:
-  Tensor projected(const Tensor& map, const Tensor& c);  // (V c) f(x)
+  Tensor features(const Tensor& x) { return (*body_)(x); }  // f(x)
+  Tensor projected(const Tensor& map, const Tensor& c);     // (V c) f(x)
   Condition condition_;
   bool two_scores_;
   std::shared_ptr<nn::Sequential> body_;

@@ -6,10 +6,7 @@
 namespace forger::gan {
 namespace {
 
-constexpr int64_t kernel = 4;
-constexpr double slope = 0.2;
-
-nn::ModulePtr norm(int64_t channels, kernels::Activation activation) {
+nn::LayerPtr norm(int64_t channels, kernels::Activation activation) {
   return std::make_shared<nn::BatchNorm>(channels, NormOptions{.activation = activation, .slope = slope});
 }
 

@@ -5,21 +5,11 @@
 //   repeat: x = a batch of the data, z ~ N(0, I)
 //     D: one Adam step on  -E log s(D(x)) - E log(1 - s(D(G(z))))
 //     G: one Adam step on  -E log s(D(G(z)))          (--loss minimax: E log(1 - s(D(G(z)))), the game as it is stated)
-#include "gan/networks/mlp.h"
+#include "gan/networks/arch.h"
 #include "gan/recipes/unconditional.h"
 
 namespace forger::gan {
 namespace {
-
-GanNetworks build(const Settings& settings, const Shape& sample, Random& random) {
-  const int64_t width = settings.integer("width");
-  return {mlp_generator(settings.integer("latent"), width, sample, random), mlp_discriminator(width, sample, random)};
-}
-
-std::unique_ptr<Recipe> make(const Settings& settings, const Columns& columns) {
-  const Column* image = find_column(columns, "image");
-  return std::make_unique<Unconditional>(settings, image ? *image : need_column(settings, columns, "point"), build);
-}
 
 const RegisterRecipe registered{{
     .name = "gan",
@@ -28,9 +18,10 @@ const RegisterRecipe registered{{
     .data = "images of any size, and points",
     .needs = {"image", "or", "point"},
     .settings = {loss_setting("non-saturating"),
+                 arch_setting("mlp"),
                  {"width", int64_t{256}, "units of a hidden layer"},
                  {"latent", int64_t{32}, "dimensions of the noise"}},
-    .make = make,
+    .make = make_unconditional,
 }};
 
 }  // namespace

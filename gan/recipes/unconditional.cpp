@@ -1,17 +1,17 @@
 #include "gan/recipes/unconditional.h"
 
 #include "core/autograd.h"
-#include "gan/networks/shapes.h"
+#include "gan/networks/arch.h"
 
 namespace forger::gan {
 
-Unconditional::Unconditional(const Settings& settings, const Column& column, BuildGan build)
+Unconditional::Unconditional(const Settings& settings, const Column& column)
     : Recipe(settings),
       column_(column.name),
       latent_(settings.integer("latent")),
       batch_(settings.integer("batch")),
       n_critic_(settings.integer("n_critic")) {
-  const GanNetworks networks = build(settings, column.sample, random_);
+  const GanNetworks networks = build_networks(settings, column.sample, random_);
   g_ = network("g", networks.generator, /*averaged=*/true);
   d_ = network("d", networks.discriminator);
   player_g_ = player("g", {"g"}, settings);
@@ -51,12 +51,9 @@ std::vector<View> Unconditional::views() {
            }}};
 }
 
-std::function<std::unique_ptr<Recipe>(const Settings&, const Columns&)> gan_on_images(BuildGan build) {
-  return [build](const Settings& settings, const Columns& columns) -> std::unique_ptr<Recipe> {
-    const Column& image = need_column(settings, columns, "image");
-    require_images(settings.text("recipe"), image.sample);
-    return std::make_unique<Unconditional>(settings, image, build);
-  };
+std::unique_ptr<Recipe> make_unconditional(const Settings& settings, const Columns& columns) {
+  const Column* points = find_column(columns, "point");
+  return std::make_unique<Unconditional>(settings, points ? *points : need_column(settings, columns, "image"));
 }
 
 }  // namespace forger::gan

@@ -9,29 +9,23 @@
 
 namespace forger::gan {
 
-struct GanNetworks {
-  std::shared_ptr<nn::Module> generator, discriminator;
-};
-// A system's networks by its settings, with fresh weights, for samples of a shape.
-using BuildGan = GanNetworks (*)(const Settings& settings, const Shape& sample, Random& random);
-
 class Unconditional : public Recipe {
  public:
-  // Reads latent, batch, n_critic, lr_g, lr_d, beta1, beta2 and what an Adversary reads. `column`: what it learns to
-  // make.
-  Unconditional(const Settings& settings, const Column& column, BuildGan build);
+  // Reads arch, latent, width, batch, n_critic, lr_g, lr_d, beta1, beta2 and what an Adversary reads. `column`: what it
+  // learns to make.
+  Unconditional(const Settings& settings, const Column& column);
   Readings step(const NextBatch& next) override;
   std::vector<View> views() override;  // "sample" and "judge"
 
  private:
   std::string column_;
   int64_t latent_, batch_, n_critic_;
-  std::shared_ptr<nn::Module> g_, d_;
+  nn::LayerPtr g_, d_;
   std::shared_ptr<Player> player_g_, player_d_;
   Adversary game_;
 };
 
-// A RecipeEntry's `make` of such a system on images of 16 to 256 pixels.
-std::function<std::unique_ptr<Recipe>(const Settings&, const Columns&)> gan_on_images(BuildGan build);
+// A RecipeEntry's `make` of such a system: of images, or else of points.
+std::unique_ptr<Recipe> make_unconditional(const Settings& settings, const Columns& columns);
 
 }  // namespace forger::gan

@@ -236,7 +236,7 @@ TEST_CASE("dropout drops while training and does nothing in evaluation") {
 
 TEST_CASE("functions as layers") {
   const Tensor x = from_values({1, 4}, Values{-2, -0.5, 0, 3}, DType::f64);
-  const auto of = [&](const ModulePtr& module) { return module->forward(x).to_vector(); };
+  const auto of = [&](const LayerPtr& module) { return module->forward(x).to_vector(); };
   CHECK(of(relu()) == Values{0, 0, 0, 3});
   CHECK(largest_difference(of(leaky_relu()), {-0.4, -0.1, 0, 3}) < tolerance);
   CHECK(largest_difference(of(leaky_relu(0.5)), {-1, -0.25, 0, 3}) < tolerance);
@@ -250,7 +250,7 @@ TEST_CASE("functions as layers") {
 TEST_CASE("flatten and reshape_to keep the batch") {
   const Tensor x = random_tensor({5, 2, 3, 2}, 1);
   CHECK(nn::flatten()->forward(x).shape() == Shape{5, 12});
-  const ModulePtr reshape_layer = reshape_to({3, 4, 1});
+  const LayerPtr reshape_layer = reshape_to({3, 4, 1});
   CHECK(reshape_layer->forward(x).shape() == Shape{5, 3, 4, 1});
   CHECK(reshape_layer->forward(random_tensor({2, 12}, 1)).shape() == Shape{2, 3, 4, 1});  // another batch size
   CHECK(reshape_layer->forward(x).to_vector() == x.to_vector());

@@ -21,7 +21,7 @@ std::vector<std::string> names_of(const NamedTensors& list) {
 using Names = std::vector<std::string>;
 
 // A module whose registrations the test chooses.
-class Open : public Module {
+class Open : public Layer {
  public:
   using Module::buffer;
   using Module::child;
@@ -140,8 +140,8 @@ TEST_CASE("modes reach every module") {
 TEST_CASE("a module shared by two is listed once") {
   Random random(1);
   const auto shared = std::make_shared<Linear>(2, 2, random);
-  const auto first = std::make_shared<Sequential>(std::initializer_list<ModulePtr>{shared, relu()});
-  const auto second = std::make_shared<Sequential>(std::initializer_list<ModulePtr>{tanh(), shared});
+  const auto first = std::make_shared<Sequential>(std::initializer_list<LayerPtr>{shared, relu()});
+  const auto second = std::make_shared<Sequential>(std::initializer_list<LayerPtr>{tanh(), shared});
   const Sequential both{first, second};
   CHECK(names_of(both.parameters()) == Names{"0.0.weight", "0.0.bias"});
   CHECK(names_of(second->parameters()) == Names{"1.weight", "1.bias"});
