@@ -20,9 +20,9 @@ constexpr Conv2dOptions project{.stride = 1, .padding = 0};  // smallest map <->
 inline int64_t halvings(Extent size) { return std::min(size.height, size.width) / smallest_map; }
 inline Extent smallest(Extent size) { return {size.height / halvings(size), size.width / halvings(size)}; }
 
-inline Conv2dOptions with_leaky_relu(Conv2dOptions options, double slope) {
+inline Conv2dOptions with_leaky_relu(Conv2dOptions options, double below) {
   options.activation = kernels::Activation::leaky_relu;
-  options.slope = slope;
+  options.slope = below;
   return options;
 }
 
