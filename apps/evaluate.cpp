@@ -127,12 +127,12 @@ int evaluate(const EvaluateOptions& options) {
     if (!tests.empty()) out["test"] = by_name(tests);
     std::cout << written(out) << '\n';
   } else {
-    print_text(scores, tests, evaluation.lookers());
+    print_text(scores, tests, evaluation.networks());
   }
 
   if (!kept) return exit_done;
   const gan::RunFolder folder(run);
-  ordered_json found{{"step", trained.step}, {"scores", by_view}, {"seen_by", evaluation.lookers()}};
+  ordered_json found{{"step", trained.step}, {"scores", by_view}, {"seen_by", evaluation.networks()}};
   if (!tests.empty()) found["test"] = by_name(tests);
   write_file(folder.own(folder.evaluation()), written(found, 2) + "\n");
   if (first != nullptr && by_view.contains("modes")) {

@@ -8,7 +8,8 @@
 #include "apps/terminal.h"
 #include "core/file.h"
 #include "gan/data/picture_folder.h"
-#include "metrics/evaluate.h"
+#include "metrics/frechet_file.h"
+#include "metrics/judge.h"
 
 namespace forger::apps {
 namespace {
@@ -79,7 +80,7 @@ metrics::Pictures open_set(const FidOptions& options, const std::string& set, co
   } else {
     pictures = metrics::pictures_of(data, set + " (" + options.split + ")");
   }
-  return options.count > 0 ? pictures.some(options.count, static_cast<uint64_t>(options.seed)) : pictures;
+  return options.count > 0 ? pictures.subset(options.count, static_cast<uint64_t>(options.seed)) : pictures;
 }
 
 std::vector<metrics::Statistics> look_at_sets(const FidOptions& options) {

@@ -139,9 +139,10 @@ void Judge::fit(const gan::DataSetPtr& train, uint64_t seed, const Ticker& ticke
 
 void Judge::measure(const gan::DataSet& test) {
   int64_t right = 0, i = 0;
-  look_at(*this, pictures_of(gan::DataSetPtr(&test, [](const gan::DataSet*) {}), test.name()), [&](const Seen& seen) {
-    for (const double c : argmax(seen.logits).to_vector()) right += static_cast<int64_t>(c) == test.label(i++);
-  });
+  extract(*this, pictures_of(gan::DataSetPtr(&test, [](const gan::DataSet*) {}), test.name()),
+          [&](const Activations& seen) {
+            for (const double c : argmax(seen.logits).to_vector()) right += static_cast<int64_t>(c) == test.label(i++);
+          });
   accuracy_ = static_cast<double>(right) / static_cast<double>(test.count());
 }
 
@@ -199,7 +200,7 @@ std::string Judge::about() const {
   return line.str();
 }
 
-Seen Judge::look(const std::vector<gan::Image>& images) const {
+Activations Judge::activations(const std::vector<gan::Image>& images) const {
   const NoGrad no_grad;
   const Tensor x({batch(), side, side, channels_}, DType::f32);
   const int64_t size = side * side * channels_;

@@ -25,7 +25,7 @@ class SystemEvaluation {
 
   const std::vector<std::string>& left_out() const { return left_out_; }
   // A line for people about each network that has looked so far.
-  std::vector<std::string> lookers() const;
+  std::vector<std::string> networks() const;
   // Of the first view that is scored; null when none is.
   Evaluation* first() { return scored_.empty() ? nullptr : scored_.front().evaluation.get(); }
 
