@@ -10,9 +10,9 @@
 #include "gan/data.h"
 #include "gan/image.h"
 #include "gan/recipe.h"
-#include "metrics/honesty.h"
 #include "metrics/inception.h"
 #include "metrics/preprocess.h"
+#include "metrics/ticker.h"
 
 namespace forger::metrics {
 

@@ -5,8 +5,10 @@
 
 #include "core/ops.h"
 #include "gan/settings.h"
+#include "metrics/collapse.h"
 #include "metrics/comparison.h"
-#include "metrics/honesty.h"
+#include "metrics/memorisation.h"
+#include "metrics/parzen.h"
 
 namespace forger::metrics {
 namespace {
@@ -100,7 +102,7 @@ void asked(Comparison& of, FeatureCache* features, Score& score) {
   score.remark = "beside the share of real test images that the judge names rightly";
 }
 
-// ---- honesty (metrics/honesty.h) ------------------------------------------------------------------------------------
+// ---- does a generator tell the truth? -------------------------------------------------------------------------------
 
 void likelihood(Comparison& of, FeatureCache* /*features*/, Score& score) {
   const Pictures &fakes = of.fakes(), &reals = of.reals();

@@ -5,6 +5,7 @@
 
 #include "core/ops.h"
 #include "metrics/frechet_file.h"
+#include "metrics/memorisation.h"
 #include "metrics/sanity.h"
 #include "nn/checkpoint.h"
 #include "tests/catch.h"
