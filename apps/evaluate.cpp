@@ -30,7 +30,7 @@ struct EvaluateOptions {
   bool all_conventions = false, sanity = false, json = false;
 };
 
-// By key; where several conventions looked the first one's, with the values of all under "conventions".
+// By key; where there are several conventions the first one's, with the values of all under "conventions".
 ordered_json by_key(const std::vector<metrics::Score>& scores) {
   ordered_json out = ordered_json::object();
   for (const metrics::Score& score : scores) {

@@ -209,11 +209,11 @@ void extract(const Extractor& extractor, const Pictures& pictures, const std::fu
   for (int64_t begin = 0; begin < pictures.count; begin += batch) {
     const int64_t n = std::min(batch, pictures.count - begin);
     std::vector<gan::Image> images(static_cast<size_t>(batch));
-    // The last batch is filled up with its last image, and what is seen in those is dropped.
+    // The last batch is filled up with its last image, and what is found in those is dropped.
     kernels::parallel_jobs(
         batch, [&](int64_t i) { images[static_cast<size_t>(i)] = pictures.read(begin + std::min(i, n - 1)); });
-    const Activations seen = extractor.activations(images);
-    take(n == batch ? seen : Activations{slice(seen.features, 0, 0, n), slice(seen.logits, 0, 0, n)});
+    const Activations found = extractor.activations(images);
+    take(n == batch ? found : Activations{slice(found.features, 0, 0, n), slice(found.logits, 0, 0, n)});
     if (ticker) ticker(begin + n, pictures.count);
   }
 }
@@ -228,10 +228,10 @@ Activations extract(const Extractor& extractor, const Pictures& pictures, const 
   };
   extract(
       extractor, pictures,
-      [&](const Activations& seen) {
-        keep(seen.features, all.features);
-        keep(seen.logits, all.logits);
-        done += seen.features.size(0);
+      [&](const Activations& found) {
+        keep(found.features, all.features);
+        keep(found.logits, all.logits);
+        done += found.features.size(0);
       },
       ticker);
   check<DataError>(done > 0, pictures.name, ": no images to look at");

@@ -1,4 +1,4 @@
-// Who looks at the images before scores are computed: Inception-v3 with a file of weights, or the built-in judge.
+// The networks whose features scores compare: Inception-v3 with a file of weights, or the built-in judge.
 // Either turns 8-bit images into features and logits, one batch of a fixed size after the other, so that what it sees
 // in an image depends neither on the images beside it nor on how many there are.
 #pragma once

@@ -15,9 +15,9 @@ Statistics statistics_of(const Extractor& extractor, const Pictures& pictures, c
   std::optional<Moments> moments;
   extract(
       extractor, pictures,
-      [&](const Activations& seen) {
-        if (!moments) moments.emplace(seen.features.size(1));
-        moments->add(seen.features);
+      [&](const Activations& found) {
+        if (!moments) moments.emplace(found.features.size(1));
+        moments->add(found.features);
       },
       ticker);
   return {moments->gaussian(), pictures.name, extractor.name(), extractor.convention(), extractor.hash()};

@@ -142,8 +142,8 @@ void Judge::fit(const gan::DataSetPtr& train, uint64_t seed, const Ticker& ticke
 void Judge::measure(const gan::DataSet& test) {
   int64_t right = 0, i = 0;
   extract(*this, pictures_of(gan::DataSetPtr(&test, [](const gan::DataSet*) {}), test.name()),
-          [&](const Activations& seen) {
-            for (const double c : argmax(seen.logits).to_vector()) right += static_cast<int64_t>(c) == test.label(i++);
+          [&](const Activations& found) {
+            for (const double c : argmax(found.logits).to_vector()) right += static_cast<int64_t>(c) == test.label(i++);
           });
   accuracy_ = static_cast<double>(right) / static_cast<double>(test.count());
 }
