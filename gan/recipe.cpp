@@ -113,15 +113,11 @@ const View* find_view(const std::vector<View>& views, const std::string& name) {
   return found == views.end() ? nullptr : &*found;
 }
 
-namespace {
-
 std::string names_of(const std::vector<View>& views) {
   std::string names;
   for (const View& view : views) names += (names.empty() ? "" : ", ") + view.name;
   return names;
 }
-
-}  // namespace
 
 View view_of(Recipe& recipe, const std::string& name) {
   const std::vector<View> views = recipe.views();

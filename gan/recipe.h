@@ -114,6 +114,7 @@ void make_in_parts(Recipe& recipe, const View& view, const Batch& from,
 std::vector<std::string> columns_of(const View& view);
 // What a picture of it holds, side by side: what it was given, what it made, what stands beside.
 Batch shown(const View& view, const Batch& from, const Batch& made);
+std::string names_of(const std::vector<View>& views);  // "sample, reconstruct"
 // The view of that name; null when there is none.
 const View* find_view(const std::vector<View>& views, const std::string& name);
 View view_of(Recipe& recipe, const std::string& name);  // UsageError lists those there are

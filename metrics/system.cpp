@@ -11,12 +11,6 @@ bool draws_classes(const gan::View& view) {
   return view.draw && view.draw(1, random).has("label");
 }
 
-std::string names_of(const std::vector<gan::View>& views) {
-  std::string names;
-  for (const gan::View& view : views) names += (names.empty() ? "" : ", ") + view.name;
-  return names.empty() ? "none" : names;
-}
-
 }  // namespace
 
 std::vector<gan::View> scored_views(gan::Recipe& recipe) {
@@ -31,7 +25,7 @@ SystemEvaluation::SystemEvaluation(gan::Recipe& recipe, const gan::DataSetPtr& t
   check_request(request);
   const std::vector<gan::View> views = scored_views(recipe);
   check<UsageError>(only.empty() || gan::find_view(views, only) != nullptr, "no view '", only,
-                    "' of this system can be scored; there are: ", names_of(views));
+                    "' of this system can be scored; there are: ", views.empty() ? "none" : gan::names_of(views));
   for (const gan::View& view : views) {
     if (!only.empty() && view.name != only) continue;
     try {

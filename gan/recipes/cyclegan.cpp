@@ -5,7 +5,8 @@
 //   repeat: a, b = batches of the two domains, drawn apart
 //     AB, BA: one Adam step on their terms for AB(a) and BA(b), plus
 //             lambda (E |BA(AB(a)) - a| + E |AB(BA(b)) - b|)              the cycle
-//             lambda_identity (E |AB(b) - b| + E |BA(a) - a|)             what is of a domain already stays
+//             lambda_identity (E |AB(b) - b| + E |BA(a) - a|)             what is of a domain already stays; only where
+//                                                                         the domains share their colours: off at first
 //     A, B:   one Adam step each on its terms for real and fake samples of its domain
 #include "gan/adversary.h"
 #include "gan/fidelity.h"
@@ -118,9 +119,10 @@ const RegisterRecipe registered{{
                  {"arch", "resnet", "of the translators: resnet, or unet"},
                  {"blocks", int64_t{3},
                   "residual blocks of a ResNet translator; the paper has 6 for 128 pixels and 9 for 256", 0, 64},
-                 {"field", int64_t{16}, "pixels of a patch that a discriminator judges: 1, 16, 34 or 70", 1, 70},
+                 {"field", int64_t{34}, "pixels of a patch that a discriminator judges: 1, 16, 34 or 70", 1, 70},
                  {"lambda", 10.0, "weight of the cycle", 0, 1e6},
-                 {"lambda_identity", 5.0, "weight of leaving alone what is of the domain already", 0, 1e6},
+                 {"lambda_identity", 0.0, "weight of leaving alone what is of the domain already: 5 keeps colours", 0,
+                  1e6},
                  {"replay", int64_t{50}, "past fakes that each discriminator sees again; 0: none"}},
     .make = make_recipe<CycleGan>,
 }};
