@@ -50,7 +50,7 @@ void mirror_some(const Tensor& images, Random& random) {
   }
 }
 
-void fit(nn::Module& net, const gan::DataSetPtr& data, int64_t epochs, int64_t batch, Random& random) {
+void fit(nn::Layer& net, const gan::DataSetPtr& data, int64_t epochs, int64_t batch, Random& random) {
   nn::Adam adam(net.parameters(), {.lr = 2e-3, .beta1 = 0.9, .beta2 = 0.999});
   gan::Loader loader(data, batch, random.seed());
   const int64_t per_epoch = data->count() / batch, steps = epochs * per_epoch;
@@ -74,12 +74,12 @@ void fit(nn::Module& net, const gan::DataSetPtr& data, int64_t epochs, int64_t b
 }
 
 // The class of each image, (N, H, W, C) -> N indices.
-std::vector<double> classify(nn::Module& net, const Tensor& images) {
+std::vector<double> classify(nn::Layer& net, const Tensor& images) {
   const NoGrad no_grad;
   return argmax(net(images)).to_vector();
 }
 
-double accuracy(nn::Module& net, const gan::DataSet& data) {
+double accuracy(nn::Layer& net, const gan::DataSet& data) {
   constexpr int64_t batch = 500;
   const Shape sample = data.sample();
   int64_t right = 0;
@@ -95,7 +95,7 @@ double accuracy(nn::Module& net, const gan::DataSet& data) {
 }
 
 // How many of `count` samples of a trained run fall into each class. Returns the number of classes that occur.
-int64_t print_classes_of(const std::string& run, int64_t count, nn::Module& net, const gan::DataSet& data) {
+int64_t print_classes_of(const std::string& run, int64_t count, nn::Layer& net, const gan::DataSet& data) {
   const gan::Trained trained = gan::load_trained(run, {.device = {}, .threads = kernels::threads(), .data = {}});
   check<UsageError>(trained.settings.text("size") == std::to_string(size), "--run: classify judges images of ", size,
                     " pixels, this run makes ", trained.settings.text("size"));

@@ -96,7 +96,7 @@ std::string hash_of(const nn::NamedTensors& tensors) {
 
 }  // namespace
 
-struct Judge::Network : nn::Module {
+struct Judge::Network : nn::Layer {
   Network(int64_t channels, int64_t classes, Random& random) {
     auto convolutions = std::make_shared<nn::Sequential>();
     int64_t in = channels;
@@ -113,7 +113,7 @@ struct Judge::Network : nn::Module {
   }
   Tensor see(const Tensor& x) { return relu((*features)(flatten((*body)(x)))); }
   Tensor forward(const Tensor& x) override { return (*head)((*dropout)(see(x))); }
-  std::shared_ptr<nn::Module> body, features, dropout, head;
+  nn::LayerPtr body, features, dropout, head;
 };
 
 Judge::Judge(int channels, std::vector<std::string> class_names, uint64_t seed)

@@ -1,5 +1,6 @@
-// Module: a function with named parameters and buffers. A network is a tree of them; names are joined by dots
-// ("body.0.weight"), in the order of registration, which is also the order of parameters in optimisers and checkpoints.
+// Module: named parameters and buffers. A network is a tree of them; names are joined by dots ("body.0.weight"), in the
+// order of registration, which is also the order of parameters in optimisers and checkpoints. Layer: a module that is a
+// function of one tensor; networks of two inputs or two heads are modules with functions of their own.
 //
 // Handles share memory and autograd identity: a layer's own member, what parameters() returns and what an optimiser
 // holds are one parameter. Values are therefore replaced in place (load_state, init.h), never by assigning another
@@ -28,9 +29,6 @@ class Module {
   virtual ~Module() = default;
   Module(const Module&) = delete;  // a copy would share its parameters
   Module& operator=(const Module&) = delete;
-
-  virtual Tensor forward(const Tensor& x) = 0;
-  Tensor operator()(const Tensor& x) { return forward(x); }
 
   // Own ones first, then the children's. A tensor that several modules share is listed once, under its first name, so
   // that no optimiser moves it twice.
@@ -72,7 +70,12 @@ class Module {
   bool training_ = true;
 };
 
-using ModulePtr = std::shared_ptr<Module>;
+class Layer : public Module {
+ public:
+  virtual Tensor forward(const Tensor& x) = 0;
+  Tensor operator()(const Tensor& x) { return forward(x); }
+};
+using LayerPtr = std::shared_ptr<Layer>;
 
 // Parameters without their names, for grad() and optimisers.
 std::vector<Tensor> tensors_of(const NamedTensors& named);

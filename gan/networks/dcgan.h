@@ -35,7 +35,6 @@ class ConditionalDiscriminator : public nn::Module {
   Tensor score(const Tensor& x, const Tensor& c);  // (N)
   Tensor match(const Tensor& x, const Tensor& c);  // (N), of two scores
   Tensor logits(const Tensor& x);                  // acgan: (N, classes)
-  Tensor forward(const Tensor& x) override;        // f(x)
 
  private:
   Tensor projected(const Tensor& map, const Tensor& c);  // (V c) f(x)

@@ -3,9 +3,6 @@
 #include "nn/init.h"
 
 namespace forger::gan {
-namespace {
-constexpr int64_t kernel = 4;
-}
 
 std::shared_ptr<nn::Sequential> sndcgan_generator(int64_t latent, int64_t width, int64_t channels, Extent size,
                                                   Random& random) {

@@ -11,7 +11,7 @@ namespace forger::gan {
 // channels, and a decoder back, each map of which sees the encoder's of its size, too. Batch norm but in the first and
 // the innermost; LeakyReLU 0.2 on the way down, ReLU on the way up, tanh at the end. Its noise is dropout of one half
 // behind the two innermost layers of the decoder, in training and afterwards: which numbers are dropped is an input.
-class UNet : public nn::Module {
+class UNet : public nn::Layer {
  public:
   // `size`: sides that can be halved so often.
   UNet(int64_t in_channels, int64_t out_channels, int64_t width, Extent size, Random& random);

@@ -75,7 +75,7 @@ class CycleGan : public Recipe {
   }
 
  private:
-  using Translator = nn::ModulePtr;
+  using Translator = nn::LayerPtr;
 
   Translator translator(const Settings& settings, const Shape& from, const Shape& into) {
     const int64_t width = settings.integer("width");

@@ -10,7 +10,7 @@
 namespace forger::gan {
 
 struct GanNetworks {
-  std::shared_ptr<nn::Module> generator, discriminator;
+  nn::LayerPtr generator, discriminator;
 };
 // A system's networks by its settings, with fresh weights, for samples of a shape.
 using BuildGan = GanNetworks (*)(const Settings& settings, const Shape& sample, Random& random);
@@ -26,7 +26,7 @@ class Unconditional : public Recipe {
  private:
   std::string column_;
   int64_t latent_, batch_, n_critic_;
-  std::shared_ptr<nn::Module> g_, d_;
+  nn::LayerPtr g_, d_;
   std::shared_ptr<Player> player_g_, player_d_;
   Adversary game_;
 };

@@ -107,7 +107,7 @@ TEST_CASE("init_dcgan draws weights N(0, 0.02), norms N(1, 0.02), biases 0, and 
   const auto embedding = std::make_shared<Embedding>(50, 80, random);
   const auto normed = std::make_shared<SpectralNorm>(std::make_shared<Linear>(80, 50, random), random);
   const Sequential net{
-      conv,       std::make_shared<Sequential>(std::initializer_list<ModulePtr>{transposed, batch_norm}),
+      conv,       std::make_shared<Sequential>(std::initializer_list<LayerPtr>{transposed, batch_norm}),
       layer_norm, linear,
       embedding,  normed};
   init_constant(batch_norm->running_mean, 5);

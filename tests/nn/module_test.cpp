@@ -26,7 +26,6 @@ class Open : public Module {
   using Module::buffer;
   using Module::child;
   using Module::parameter;
-  Tensor forward(const Tensor& x) override { return x; }
 };
 
 std::shared_ptr<Sequential> make_network(uint64_t seed) {
@@ -140,8 +139,8 @@ TEST_CASE("modes reach every module") {
 TEST_CASE("a module shared by two is listed once") {
   Random random(1);
   const auto shared = std::make_shared<Linear>(2, 2, random);
-  const auto first = std::make_shared<Sequential>(std::initializer_list<ModulePtr>{shared, relu()});
-  const auto second = std::make_shared<Sequential>(std::initializer_list<ModulePtr>{tanh(), shared});
+  const auto first = std::make_shared<Sequential>(std::initializer_list<LayerPtr>{shared, relu()});
+  const auto second = std::make_shared<Sequential>(std::initializer_list<LayerPtr>{tanh(), shared});
   const Sequential both{first, second};
   CHECK(names_of(both.parameters()) == Names{"0.0.weight", "0.0.bias"});
   CHECK(names_of(second->parameters()) == Names{"1.weight", "1.bias"});
