@@ -5,18 +5,10 @@
 //   repeat: x = a batch of the data, z ~ N(0, I)
 //     D: one Adam step on  -E log s(D(x)) - E log(1 - s(D(G(z))))
 //     G: one Adam step on  -E log s(D(G(z)))                        (the same z: G runs forward once per step)
-#include "gan/networks/dcgan.h"
 #include "gan/recipes/unconditional.h"
 
 namespace forger::gan {
 namespace {
-
-GanNetworks build(const Settings& settings, const Shape& sample, Random& random) {
-  const int64_t width = settings.integer("width"), channels = sample[2];
-  const Extent size{sample[0], sample[1]};
-  return {dcgan_generator(settings.integer("latent"), width, channels, size, random),
-          dcgan_discriminator(width, channels, size, true, random)};
-}
 
 const RegisterRecipe registered{{
     .name = "dcgan",
@@ -25,11 +17,12 @@ const RegisterRecipe registered{{
     .data = "images of 16 to 256 pixels, square or not",
     .needs = {"image"},
     .settings = {loss_setting("non-saturating"),
+                 arch_setting("dcgan"),
                  {"lr_g", 2e-4, "learning rate of the generator", 0, 1},
                  {"lr_d", 2e-4, "learning rate of the discriminator", 0, 1},
                  {"beta1", 0.5, "Adam's decay of the first moment", 0, 0.9999},
                  {"beta2", 0.999, "Adam's decay of the second moment", 0, 0.9999999}},
-    .make = gan_on_images(build),
+    .make = gan_on_images(),
 }};
 
 }  // namespace

@@ -5,20 +5,14 @@
 //   repeat: x = a batch of the data, z ~ N(0, I)
 //     D: one Adam step on  -E log s(D(x)) - E log(1 - s(D(G(z))))
 //     G: one Adam step on  -E log s(D(G(z)))          (--loss minimax: E log(1 - s(D(G(z)))), the game as it is stated)
-#include "gan/networks/mlp.h"
 #include "gan/recipes/unconditional.h"
 
 namespace forger::gan {
 namespace {
 
-GanNetworks build(const Settings& settings, const Shape& sample, Random& random) {
-  const int64_t width = settings.integer("width");
-  return {mlp_generator(settings.integer("latent"), width, sample, random), mlp_discriminator(width, sample, random)};
-}
-
 std::unique_ptr<Recipe> make(const Settings& settings, const Columns& columns) {
   const Column* image = find_column(columns, "image");
-  return std::make_unique<Unconditional>(settings, image ? *image : need_column(settings, columns, "point"), build);
+  return std::make_unique<Unconditional>(settings, image ? *image : need_column(settings, columns, "point"));
 }
 
 const RegisterRecipe registered{{
@@ -28,7 +22,8 @@ const RegisterRecipe registered{{
     .data = "images of any size, and points",
     .needs = {"image", "or", "point"},
     .settings = {loss_setting("non-saturating"),
-                 {"width", int64_t{256}, "units of a hidden layer"},
+                 arch_setting("mlp"),
+                 {"width", int64_t{256}, "units of a hidden layer; channels beside the image of other networks"},
                  {"latent", int64_t{32}, "dimensions of the noise"}},
     .make = make,
 }};

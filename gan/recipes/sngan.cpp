@@ -5,18 +5,10 @@
 //   repeat: x = a batch of the data, z ~ N(0, I), D's every weight divided by its largest singular value
 //     D: one Adam step on  E max(0, 1 - D(x)) + E max(0, 1 + D(G(z)))      (hinge; or non-saturating, ...)
 //     G: one Adam step on  -E D(G(z))
-#include "gan/networks/sndcgan.h"
 #include "gan/recipes/unconditional.h"
 
 namespace forger::gan {
 namespace {
-
-GanNetworks build(const Settings& settings, const Shape& sample, Random& random) {
-  const int64_t width = settings.integer("width"), channels = sample[2];
-  const Extent size{sample[0], sample[1]};
-  return {sndcgan_generator(settings.integer("latent"), width, channels, size, random),
-          sndcgan_discriminator(width, channels, size, random)};
-}
 
 const RegisterRecipe registered{{
     .name = "sngan",
@@ -24,8 +16,8 @@ const RegisterRecipe registered{{
     .citation = "Miyato, Kataoka, Koyama, Yoshida 2018, arXiv:1802.05957",
     .data = "images of 16 to 256 pixels, square or not",
     .needs = {"image"},
-    .settings = {loss_setting("hinge")},
-    .make = gan_on_images(build),
+    .settings = {loss_setting("hinge"), arch_setting("sndcgan")},
+    .make = gan_on_images(DNorm::spectral),
 }};
 
 }  // namespace

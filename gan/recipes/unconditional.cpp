@@ -1,17 +1,18 @@
 #include "gan/recipes/unconditional.h"
 
 #include "core/autograd.h"
-#include "gan/networks/shapes.h"
 
 namespace forger::gan {
 
-Unconditional::Unconditional(const Settings& settings, const Column& column, BuildGan build)
+Unconditional::Unconditional(const Settings& settings, const Column& column, std::optional<DNorm> norm)
     : Recipe(settings),
       column_(column.name),
       latent_(settings.integer("latent")),
       batch_(settings.integer("batch")),
       n_critic_(settings.integer("n_critic")) {
-  const GanNetworks networks = build(settings, column.sample, random_);
+  const GanNetworks networks =
+      build_gan(settings.text("arch"), {.latent = latent_, .width = settings.integer("width"), .sample = column.sample},
+                norm, random_);
   g_ = network("g", networks.generator, /*averaged=*/true);
   d_ = network("d", networks.discriminator);
   player_g_ = player("g", {"g"}, settings);
@@ -51,12 +52,12 @@ std::vector<View> Unconditional::views() {
            }}};
 }
 
-std::function<std::unique_ptr<Recipe>(const Settings&, const Columns&)> gan_on_images(BuildGan build) {
-  return [build](const Settings& settings, const Columns& columns) -> std::unique_ptr<Recipe> {
-    const Column& image = need_column(settings, columns, "image");
-    require_images(settings.text("recipe"), image.sample);
-    return std::make_unique<Unconditional>(settings, image, build);
+std::function<std::unique_ptr<Recipe>(const Settings&, const Columns&)> gan_on_images(std::optional<DNorm> norm) {
+  return [norm](const Settings& settings, const Columns& columns) {
+    return std::make_unique<Unconditional>(settings, need_column(settings, columns, "image"), norm);
   };
 }
+
+Setting arch_setting(const std::string& usual) { return {"arch", usual, "networks: " + arch_names()}; }
 
 }  // namespace forger::gan

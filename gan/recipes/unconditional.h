@@ -4,22 +4,19 @@
 //       D: one step on its terms for x and G(z), apart, and on its penalty
 //     G: one step on its term for G(z); with n_critic 1 for the same z, whose G(z) is not computed again
 #pragma once
+#include <optional>
+
 #include "gan/adversary.h"
+#include "gan/networks/arch.h"
 #include "gan/recipe.h"
 
 namespace forger::gan {
 
-struct GanNetworks {
-  nn::LayerPtr generator, discriminator;
-};
-// A system's networks by its settings, with fresh weights, for samples of a shape.
-using BuildGan = GanNetworks (*)(const Settings& settings, const Shape& sample, Random& random);
-
 class Unconditional : public Recipe {
  public:
-  // Reads latent, batch, n_critic, lr_g, lr_d, beta1, beta2 and what an Adversary reads. `column`: what it learns to
-  // make.
-  Unconditional(const Settings& settings, const Column& column, BuildGan build);
+  // Reads arch, latent, width, batch, n_critic, lr_g, lr_d, beta1, beta2 and what an Adversary reads. `column`: what it
+  // learns to make. `norm`: what its discriminator needs; where it needs nothing the architecture decides.
+  Unconditional(const Settings& settings, const Column& column, std::optional<DNorm> norm = {});
   Readings step(const NextBatch& next) override;
   std::vector<View> views() override;  // "sample" and "judge"
 
@@ -31,7 +28,10 @@ class Unconditional : public Recipe {
   Adversary game_;
 };
 
-// A RecipeEntry's `make` of such a system on images of 16 to 256 pixels.
-std::function<std::unique_ptr<Recipe>(const Settings&, const Columns&)> gan_on_images(BuildGan build);
+// A RecipeEntry's `make` of such a system on images.
+std::function<std::unique_ptr<Recipe>(const Settings&, const Columns&)> gan_on_images(std::optional<DNorm> norm = {});
+
+// The setting of its networks.
+Setting arch_setting(const std::string& usual);
 
 }  // namespace forger::gan

@@ -5,18 +5,10 @@
 //   repeat: n_critic times: x = a batch, z ~ N(0, I), a ~ U(0, 1) per sample, x^ = a*x + (1 - a)*G(z)
 //       D: one Adam step on  E D(G(z)) - E D(x) + lambda E (||grad D(x^)||_2 - 1)^2
 //     G: one Adam step on  -E D(G(z))
-#include "gan/networks/dcgan.h"
 #include "gan/recipes/unconditional.h"
 
 namespace forger::gan {
 namespace {
-
-GanNetworks build(const Settings& settings, const Shape& sample, Random& random) {
-  const int64_t width = settings.integer("width"), channels = sample[2];
-  const Extent size{sample[0], sample[1]};
-  return {dcgan_generator(settings.integer("latent"), width, channels, size, random),
-          dcgan_discriminator(width, channels, size, false, random)};
-}
 
 const RegisterRecipe registered{{
     .name = "wgan-gp",
@@ -25,6 +17,7 @@ const RegisterRecipe registered{{
     .data = "images of 16 to 256 pixels, square or not",
     .needs = {"image"},
     .settings = {loss_setting("wasserstein"),
+                 arch_setting("dcgan"),
                  penalty_setting("gp"),
                  {"lambda", 10.0, "weight of the gradient penalty", 0, 1e6},
                  {"n_critic", int64_t{5}, "critic updates per generator update", 1, 1000},
@@ -32,7 +25,7 @@ const RegisterRecipe registered{{
                  {"lr_d", 1e-4, "learning rate of the critic", 0, 1},
                  {"beta1", 0.0, "Adam's decay of the first moment", 0, 0.9999},
                  {"beta2", 0.9, "Adam's decay of the second moment", 0, 0.9999999}},
-    .make = gan_on_images(build),
+    .make = gan_on_images(DNorm::none),
 }};
 
 }  // namespace
