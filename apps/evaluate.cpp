@@ -30,7 +30,7 @@ struct EvaluateOptions {
   bool all_conventions = false, sanity = false, json = false;
 };
 
-// By key; where several conventions looked the first one's, with the values of all under "conventions".
+// By key; where there are several conventions the first one's, with the values of all under "conventions".
 ordered_json by_key(const std::vector<metrics::Score>& scores) {
   ordered_json out = ordered_json::object();
   for (const metrics::Score& score : scores) {
@@ -127,12 +127,12 @@ int evaluate(const EvaluateOptions& options) {
     if (!tests.empty()) out["test"] = by_name(tests);
     std::cout << written(out) << '\n';
   } else {
-    print_text(scores, tests, evaluation.lookers());
+    print_text(scores, tests, evaluation.networks());
   }
 
   if (!kept) return exit_done;
   const gan::RunFolder folder(run);
-  ordered_json found{{"step", trained.step}, {"scores", by_view}, {"seen_by", evaluation.lookers()}};
+  ordered_json found{{"step", trained.step}, {"scores", by_view}, {"seen_by", evaluation.networks()}};
   if (!tests.empty()) found["test"] = by_name(tests);
   write_file(folder.own(folder.evaluation()), written(found, 2) + "\n");
   if (first != nullptr && by_view.contains("modes")) {

@@ -3,12 +3,14 @@
 #include <filesystem>
 #include <iostream>
 #include <nlohmann/json.hpp>
+#include <optional>
 
 #include "apps/common.h"
 #include "apps/terminal.h"
 #include "core/file.h"
 #include "gan/data/picture_folder.h"
-#include "metrics/evaluate.h"
+#include "metrics/frechet_file.h"
+#include "metrics/judge.h"
 
 namespace forger::apps {
 namespace {
@@ -28,30 +30,54 @@ bool is_run(const std::string& set) { return gan::is_trained(set); }
 bool is_statistics(const std::string& set) { return set.ends_with(".safetensors") && !is_run(set); }
 bool is_folder(const std::string& set) { return fs::is_directory(set) && !is_run(set) && !gan::is_data_name(set); }
 
+// A set, as far as it is there before the long work; what is none of these is a folder of pictures.
+struct Set {
+  std::string name;
+  std::optional<metrics::Statistics> statistics = {};
+  std::shared_ptr<gan::Trained> run = {};
+  gan::DataSetPtr data = {};
+};
+
 // Data sets are brought to the size of the run among the sets, if there is one and --size says nothing else.
-gan::DataOptions common_size(const FidOptions& options) {
-  for (const std::string& set : options.sets)
-    if (options.size.empty() && is_run(set)) return gan::data_options(gan::load_trained(set, options.place).settings);
+gan::DataOptions common_size(const FidOptions& options, const std::vector<Set>& sets) {
+  for (const Set& set : sets)
+    if (options.size.empty() && set.run) return gan::data_options(set.run->settings);
   gan::Settings settings = gan::common_settings();
   settings.set("size", options.size.empty() ? "0" : options.size);
   return gan::data_options(settings);
 }
 
-// Whose eyes: Inception's, or those of the judge of --judge, of a run's data or of a data set among the sets.
-metrics::ExtractorPtr chosen_extractor(const FidOptions& options, const gan::DataOptions& size, Terminal& terminal) {
+// What is not there is found out here.
+std::vector<Set> open_sets(const FidOptions& options) {
+  std::vector<Set> sets;
+  for (const std::string& name : options.sets) {
+    sets.push_back({name});
+    if (is_run(name))
+      sets.back().run = std::make_shared<gan::Trained>(
+          load({.run = name, .place = options.place, .seed = options.seed, .raw = false}));
+    if (is_statistics(name)) sets.back().statistics = metrics::load_statistics(name);
+    check<DataError>(!is_folder(name) || gan::scan_pictures(name).files.size() > 1, "'", name,
+                     "': a distance needs at least 2 images, and there are not so many");
+  }
+  const gan::DataOptions size = common_size(options, sets);
+  const auto subset = options.split == "test" ? gan::Subset::test : gan::Subset::train;
+  for (Set& set : sets)
+    if (!set.statistics && !set.run && !is_folder(set.name)) set.data = gan::open_data(set.name, size, subset);
+  return sets;
+}
+
+// Inception, or the judge of --judge, of a run's data or of a data set among the sets.
+metrics::ExtractorPtr chosen_extractor(const FidOptions& options, const std::vector<Set>& sets, Terminal& terminal) {
   const metrics::Convention convention = metrics::find_convention(options.convention);
   if (!options.inception.empty())
     return metrics::inception_extractor(std::make_shared<const metrics::Inception>(options.inception), convention);
+  const gan::DataOptions size = common_size(options, sets);
   std::function<gan::DataSetPtr(gan::Subset)> open;
   if (!options.judge.empty()) open = [&](gan::Subset subset) { return gan::open_data(options.judge, size, subset); };
-  for (const std::string& set : options.sets) {
-    if (open || is_statistics(set) || is_folder(set)) continue;
-    if (is_run(set)) {
-      const gan::Settings settings = gan::load_trained(set, options.place).settings;
-      open = [settings](gan::Subset subset) { return gan::data_of(settings, subset); };
-    } else {
-      open = [&](gan::Subset subset) { return gan::open_data(set, size, subset); };
-    }
+  for (const Set& set : sets) {
+    if (open) break;
+    if (set.run) open = [&](gan::Subset subset) { return gan::data_of(set.run->settings, subset); };
+    if (set.data) open = [&](gan::Subset subset) { return gan::open_data(set.name, size, subset); };
   }
   check<UsageError>(static_cast<bool>(open), "somebody must look at the images: --inception FILE, or --judge DATA for ",
                     "the classifier of a labelled data set");
@@ -60,60 +86,52 @@ metrics::ExtractorPtr chosen_extractor(const FidOptions& options, const gan::Dat
   });
 }
 
-// `data`: the set, where it is a data set.
-metrics::Pictures open_set(const FidOptions& options, const std::string& set, const gan::DataSetPtr& data, int channels,
-                           Terminal& terminal) {
+metrics::Pictures pictures_in(const FidOptions& options, const Set& set, int channels, Terminal& terminal) {
   constexpr int64_t samples = 10'000;
+  const auto seed = static_cast<uint64_t>(options.seed);
   metrics::Pictures pictures;
-  if (is_run(set)) {
-    const gan::Trained trained = load({.run = set, .place = options.place, .seed = options.seed, .raw = false});
+  if (set.run) {
+    gan::apply_machine_settings(set.run->settings);
     pictures = metrics::pictures_of(
-        *trained.recipe, options.count > 0 ? options.count : samples, static_cast<uint64_t>(options.seed),
-        "samples of " + set, [&](int64_t done, int64_t total) { terminal.work("sampling " + set, done, total); });
-  } else if (is_folder(set)) {
-    pictures = metrics::pictures_in_folder(set, channels, options.skip_broken);
-    std::cerr << "note: " << set << ": " << pictures.count << " pictures" << pictures.about << std::endl;
+        *set.run->recipe, options.count > 0 ? options.count : samples, seed, "samples of " + set.name,
+        [&](int64_t done, int64_t total) { terminal.work("sampling " + set.name, done, total); });
+  } else if (set.data) {
+    pictures = metrics::pictures_of(set.data, set.name + " (" + options.split + ")");
+  } else {
+    pictures = metrics::pictures_in_folder(set.name, channels, options.skip_broken);
+    std::cerr << "note: " << set.name << ": " << pictures.count << " pictures" << pictures.about << std::endl;
     for (const std::string& file : pictures.broken) std::cerr << "forger: left out '" << file << "'\n";
     if (!pictures.broken.empty())
       std::cerr << "forger: " << pictures.broken.size() << " broken images left out" << std::endl;
-  } else {
-    pictures = metrics::pictures_of(data, set + " (" + options.split + ")");
   }
-  return options.count > 0 ? pictures.some(options.count, static_cast<uint64_t>(options.seed)) : pictures;
+  return options.count > 0 ? pictures.subset(options.count, seed) : pictures;
 }
 
-std::vector<metrics::Statistics> look_at_sets(const FidOptions& options) {
+std::vector<metrics::Statistics> statistics_of_sets(const FidOptions& options) {
   Terminal terminal;
-  const gan::DataOptions size = common_size(options);
-  std::vector<metrics::Statistics> all(options.sets.size());
-  std::vector<gan::DataSetPtr> data(options.sets.size());
-  for (size_t i = 0; i < options.sets.size(); i++) {  // what is not there is found out before the long work
-    const std::string& set = options.sets[i];
-    const auto subset = options.split == "test" ? gan::Subset::test : gan::Subset::train;
-    if (is_statistics(set)) all[i] = metrics::load_statistics(set);
-    check<DataError>(!is_folder(set) || gan::scan_pictures(set).files.size() > 1, "'", set,
-                     "': a distance needs at least 2 images, and there are not so many");
-    if (!is_statistics(set) && !is_run(set) && !is_folder(set)) data[i] = gan::open_data(set, size, subset);
-  }
+  const std::vector<Set> sets = open_sets(options);
+  std::vector<metrics::Statistics> all;
   metrics::ExtractorPtr extractor;
-  for (size_t i = 0; i < options.sets.size(); i++) {
-    const std::string& set = options.sets[i];
-    if (is_statistics(set)) continue;
-    if (!extractor) extractor = chosen_extractor(options, size, terminal);
-    const metrics::Pictures pictures = open_set(options, set, data[i], extractor->channels(), terminal);
+  for (const Set& set : sets) {
+    if (set.statistics) {
+      all.push_back(*set.statistics);
+      continue;
+    }
+    if (!extractor) extractor = chosen_extractor(options, sets, terminal);
+    const metrics::Pictures pictures = pictures_in(options, set, extractor->channels(), terminal);
     kernels::set_threads(
         static_cast<int>(options.place.threads > 0 ? options.place.threads : kernels::available_threads()));
-    all[i] = metrics::statistics_of(*extractor, pictures, [&](int64_t done, int64_t total) {
+    all.push_back(metrics::statistics_of(*extractor, pictures, [&](int64_t done, int64_t total) {
       terminal.work("looking at " + pictures.name, done, total);
-    });
-    if (data[i]) all[i].split = options.split;
+    }));
+    if (set.data) all.back().split = options.split;
   }
   return all;
 }
 
 int fid(const FidOptions& options) {
   check<UsageError>(options.sets.size() == 2, "two sets are compared, got ", options.sets.size());
-  const auto sets = look_at_sets(options);
+  const auto sets = statistics_of_sets(options);
   const metrics::Score score = metrics::frechet_score(sets[0], sets[1]);
   if (options.json) {
     std::cout << written({{score.metric, as_json(score)}}) << '\n';
@@ -139,7 +157,7 @@ int stats(const FidOptions& options) {
   const fs::path folder = fs::absolute(options.out).parent_path();
   check<UsageError>(fs::is_directory(folder), "--out: there is no folder '", folder.string(), "'");
   check_statistics_or_nothing(options.out);
-  const metrics::Statistics statistics = look_at_sets(options).front();
+  const metrics::Statistics statistics = statistics_of_sets(options).front();
   metrics::save_statistics(options.out, statistics);
   std::cout << options.out << ": " << statistics.gaussian.count << " images of " << statistics.name << ", "
             << statistics.extractor << ", " << statistics.convention << '\n';

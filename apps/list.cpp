@@ -23,7 +23,7 @@ void print_text() {
   std::cout << "\nData (--data):\n";
   for (const gan::DataSource& source : gan::data_sources()) print_entry(source.name, source.help);
   std::cout << "\nMetrics (forger evaluate --metrics):\n";
-  for (const metrics::MetricEntry& metric : metrics::metric_entries()) print_entry(metric.name, metric.title);
+  for (const metrics::Metric& metric : metrics::metric_table()) print_entry(metric.name, metric.title);
   std::cout << "\nDevices (--device):\n";
   for (const DeviceLine& device : device_lines()) print_entry(device.name, device.about);
 }
@@ -39,9 +39,10 @@ void print_json() {
                               {"needs", recipe.needs}});
   for (const gan::DataSource& source : gan::data_sources())
     out["data"].push_back({{"name", source.name}, {"help", source.help}});
-  for (const metrics::MetricEntry& metric : metrics::metric_entries())
-    out["metrics"].push_back(
-        {{"name", metric.name}, {"title", metric.title}, {"needs_inception", metric.needs_inception}});
+  for (const metrics::Metric& metric : metrics::metric_table())
+    out["metrics"].push_back({{"name", metric.name},
+                              {"title", metric.title},
+                              {"needs_inception", metric.space == metrics::Space::inception}});
   for (const DeviceLine& device : device_lines())
     out["devices"].push_back({{"name", device.name}, {"about", device.about}});
   std::cout << out.dump(2) << '\n';

@@ -7,6 +7,7 @@
 #include "core/file.h"
 #include "core/ops.h"
 #include "metrics/extractor.h"
+#include "metrics/memorisation.h"
 
 namespace forger::apps {
 namespace {

@@ -139,10 +139,10 @@ gan::Evaluate evaluator(gan::Recipe& recipe, const gan::Settings& settings, cons
   return [evaluation] {
     std::vector<gan::TrainingScore> scores;
     for (const metrics::Score& score : evaluation->scores("this run")) {
-      const bool pair = score.metric == "pr" || score.metric == "dc";  // both numbers are scores
-      for (size_t i = 0; i < (pair ? 2 : 1); i++)
-        scores.push_back({pair ? score.values[i].first : score.metric, score.values[i].second,
-                          metrics::find_metric(score.metric).lower_is_better});
+      const metrics::Metric& metric = metrics::find_metric(score.metric);
+      for (size_t i = 0; i < metric.curves; i++)
+        scores.push_back(
+            {metric.curves > 1 ? score.values[i].first : score.metric, score.values[i].second, metric.lower_is_better});
     }
     return scores;
   };

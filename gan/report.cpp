@@ -169,6 +169,8 @@ std::string evaluation(const RunFolder& folder) {
       const std::string remark = score.at("remark");
       rows.emplace_back(metric, score.at("text").get<std::string>() + (remark.empty() ? "" : "; " + remark));
     }
+    if (found.contains("test"))
+      for (const auto& [name, value] : found.at("test").items()) rows.emplace_back(name, compact(value.get<double>()));
     for (const std::string line : found.at("seen_by")) rows.emplace_back("seen by", line);
     html =
         text("<p class='none'>After step ", found.at("step").get<int64_t>(), ", by forger evaluate:</p>", table(rows));

@@ -5,7 +5,7 @@
 
 namespace forger::gan {
 
-// Means over the first rows of the set, `most` of them if it has so many. None where the recipe has no tests.
+// Means over rows of the set, always the same, `most` of them if it has so many. None where the recipe has no tests.
 Scalars test_scalars(Recipe& recipe, const DataSet& held_out, int64_t most);
 
 }  // namespace forger::gan

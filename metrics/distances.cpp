@@ -156,4 +156,11 @@ void squared_distances(const Cloud& a, int64_t i, int64_t m, const Cloud& b, int
   });
 }
 
+double median(std::vector<double> values) {
+  const auto middle = values.begin() + std::ssize(values) / 2;
+  std::nth_element(values.begin(), middle, values.end());
+  if (values.size() % 2 == 1) return *middle;
+  return *middle / 2 + *std::max_element(values.begin(), middle) / 2;
+}
+
 }  // namespace forger::metrics

@@ -45,6 +45,8 @@ Clouds clouds_of(const Tensor& a, const std::string& name_a, int64_t least_a, co
 // cancels, from the differences. Equal rows are at distance 0.
 void squared_distances(const Cloud& a, int64_t i, int64_t m, const Cloud& b, int64_t j, int64_t n, double* d);
 
+double median(std::vector<double> values);  // at least one
+
 constexpr int64_t tile_rows = 768;  // the tile, 4.5 MiB, stays in the cache
 
 // f(i, m, j, n, d) for tiles of all pairs of a row of a and a row of b.

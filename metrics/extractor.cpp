@@ -56,7 +56,7 @@ class InceptionExtractor : public Extractor {
   }
   int64_t batch() const override { return 8; }  // as fast as more, in less memory
   int channels() const override { return 3; }
-  Seen look(const std::vector<gan::Image>& images) const override {
+  Activations activations(const std::vector<gan::Image>& images) const override {
     const Tensor x({batch(), inception_side, inception_side, 3}, DType::f32);
     const int64_t size = x.numel() / batch();
     kernels::parallel_jobs(batch(), [&](int64_t i) {
@@ -82,7 +82,7 @@ Pictures Pictures::at(std::vector<int64_t> rows) const {
   return chosen;
 }
 
-Pictures Pictures::some(int64_t n, uint64_t seed) const {
+Pictures Pictures::subset(int64_t n, uint64_t seed) const {
   check<DataError>(n <= count, name, " has ", count, " images, ", n, " were asked for");
   return n == count ? *this : at(choice(n, count, seed));
 }
@@ -203,35 +203,35 @@ ExtractorPtr inception_extractor(std::shared_ptr<const Inception> network, Conve
   return std::make_shared<InceptionExtractor>(std::move(network), convention);
 }
 
-void look_at(const Extractor& extractor, const Pictures& pictures, const std::function<void(const Seen&)>& take,
+void extract(const Extractor& extractor, const Pictures& pictures, const std::function<void(const Activations&)>& take,
              const Ticker& ticker) {
   const int64_t batch = extractor.batch();
   for (int64_t begin = 0; begin < pictures.count; begin += batch) {
     const int64_t n = std::min(batch, pictures.count - begin);
     std::vector<gan::Image> images(static_cast<size_t>(batch));
-    // The last batch is filled up with its last image, and what is seen in those is dropped.
+    // The last batch is filled up with its last image, and what is found in those is dropped.
     kernels::parallel_jobs(
         batch, [&](int64_t i) { images[static_cast<size_t>(i)] = pictures.read(begin + std::min(i, n - 1)); });
-    const Seen seen = extractor.look(images);
-    take(n == batch ? seen : Seen{slice(seen.features, 0, 0, n), slice(seen.logits, 0, 0, n)});
+    const Activations found = extractor.activations(images);
+    take(n == batch ? found : Activations{slice(found.features, 0, 0, n), slice(found.logits, 0, 0, n)});
     if (ticker) ticker(begin + n, pictures.count);
   }
 }
 
-Seen look_at(const Extractor& extractor, const Pictures& pictures, const Ticker& ticker) {
-  Seen all;
+Activations extract(const Extractor& extractor, const Pictures& pictures, const Ticker& ticker) {
+  Activations all;
   int64_t done = 0;
   const auto keep = [&](const Tensor& part, Tensor& whole) {
     const int64_t width = part.size(1);
     if (!whole.defined()) whole = Tensor({pictures.count, width}, DType::f32);
     std::copy_n(part.data<float>(), part.numel(), whole.data<float>() + done * width);
   };
-  look_at(
+  extract(
       extractor, pictures,
-      [&](const Seen& seen) {
-        keep(seen.features, all.features);
-        keep(seen.logits, all.logits);
-        done += seen.features.size(0);
+      [&](const Activations& found) {
+        keep(found.features, all.features);
+        keep(found.logits, all.logits);
+        done += found.features.size(0);
       },
       ticker);
   check<DataError>(done > 0, pictures.name, ": no images to look at");

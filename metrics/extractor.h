@@ -1,4 +1,4 @@
-// Who looks at the images before scores are computed: Inception-v3 with a file of weights, or the built-in judge.
+// The networks whose features scores compare: Inception-v3 with a file of weights, or the built-in judge.
 // Either turns 8-bit images into features and logits, one batch of a fixed size after the other, so that what it sees
 // in an image depends neither on the images beside it nor on how many there are.
 #pragma once
@@ -10,9 +10,9 @@
 #include "gan/data.h"
 #include "gan/image.h"
 #include "gan/recipe.h"
-#include "metrics/honesty.h"
 #include "metrics/inception.h"
 #include "metrics/preprocess.h"
+#include "metrics/ticker.h"
 
 namespace forger::metrics {
 
@@ -28,7 +28,7 @@ struct Pictures {
 
   Pictures at(std::vector<int64_t> rows) const;
   Pictures range(int64_t begin, int64_t end) const;
-  Pictures some(int64_t n, uint64_t seed) const;  // drawn without replacement; DataError when there are fewer
+  Pictures subset(int64_t n, uint64_t seed) const;  // drawn without replacement; DataError when there are fewer
 };
 // The files of a folder as they are, neither cropped nor resized; `channels` 1 or 3: converted. Every file is decoded
 // once to find the broken ones: they are left out when `skip_broken`, else DataError names the first ones and counts.
@@ -50,7 +50,7 @@ Tensor as_tensor(const Pictures& pictures, int64_t begin, int64_t end);
 
 // ---- extractors ----
 
-struct Seen {
+struct Activations {
   Tensor features;  // (N, D) float32
   Tensor logits;    // (N, classes)
 };
@@ -64,15 +64,15 @@ class Extractor {
   virtual std::string about() const = 0;       // a line for people: which network, whose weights, how resized
   virtual int64_t batch() const = 0;           // images that it takes at a time
   virtual int channels() const = 0;            // what it likes images to have
-  virtual Seen look(const std::vector<gan::Image>& images) const = 0;  // exactly batch() of them
+  virtual Activations activations(const std::vector<gan::Image>& images) const = 0;  // exactly batch() of them
 };
 using ExtractorPtr = std::shared_ptr<const Extractor>;
 
 ExtractorPtr inception_extractor(std::shared_ptr<const Inception> network, Convention convention);
 
 // All images in order, in batches of at most extractor.batch(). Reading and preparing are spread over the threads.
-void look_at(const Extractor& extractor, const Pictures& pictures, const std::function<void(const Seen&)>& take,
+void extract(const Extractor& extractor, const Pictures& pictures, const std::function<void(const Activations&)>& take,
              const Ticker& ticker = {});
-Seen look_at(const Extractor& extractor, const Pictures& pictures, const Ticker& ticker = {});  // all in one
+Activations extract(const Extractor& extractor, const Pictures& pictures, const Ticker& ticker = {});  // all in one
 
 }  // namespace forger::metrics

@@ -22,13 +22,15 @@ void judge_input(const gan::Image& image, int64_t channels, float* out) {
   gan::to_sample(gan::resize(gan::with_channels(image, channels), side, side), out);
 }
 
+const std::vector<std::string>& class_names_of(const gan::DataSet& labelled) {
+  return gan::find_column(labelled.columns(), "label")->words;
+}
+
 // A data set of any size, seen through the judge's eyes.
 class Resized : public gan::DataSet {
  public:
   explicit Resized(gan::DataSetPtr data) : data_(std::move(data)), pictures_(pictures_of(data_, data_->name())) {
-    std::vector<std::string> names;
-    for (int64_t c = 0; c < data_->classes(); c++) names.push_back(data_->class_name(c));
-    columns_ = gan::image_columns({side, side, data_->sample()[2]}, names);
+    columns_ = gan::image_columns({side, side, data_->sample()[2]}, class_names_of(*data_));
   }
   int64_t count() const override { return data_->count(); }
   const gan::Columns& columns() const override { return columns_; }
@@ -139,9 +141,10 @@ void Judge::fit(const gan::DataSetPtr& train, uint64_t seed, const Ticker& ticke
 
 void Judge::measure(const gan::DataSet& test) {
   int64_t right = 0, i = 0;
-  look_at(*this, pictures_of(gan::DataSetPtr(&test, [](const gan::DataSet*) {}), test.name()), [&](const Seen& seen) {
-    for (const double c : argmax(seen.logits).to_vector()) right += static_cast<int64_t>(c) == test.label(i++);
-  });
+  extract(*this, pictures_of(gan::DataSetPtr(&test, [](const gan::DataSet*) {}), test.name()),
+          [&](const Activations& found) {
+            for (const double c : argmax(found.logits).to_vector()) right += static_cast<int64_t>(c) == test.label(i++);
+          });
   accuracy_ = static_cast<double>(right) / static_cast<double>(test.count());
 }
 
@@ -150,10 +153,8 @@ std::shared_ptr<const Judge> Judge::of(const gan::DataSetPtr& train, const gan::
   check<UsageError>(train->sample().rank() == 3, train->name(), " holds points: the built-in judge looks at images");
   check<UsageError>(train->classes() > 1, train->name(),
                     " has no labels for the built-in judge to learn; give Inception's weights: --inception FILE");
-  std::vector<std::string> names;
-  for (int64_t c = 0; c < train->classes(); c++) names.push_back(train->class_name(c));
   const OwnSettings own;
-  const std::shared_ptr<Judge> judge(new Judge(static_cast<int>(train->sample()[2]), names, seed));
+  const std::shared_ptr<Judge> judge(new Judge(static_cast<int>(train->sample()[2]), class_names_of(*train), seed));
   judge->data_name_ = train->name();
 
   namespace fs = std::filesystem;
@@ -199,7 +200,7 @@ std::string Judge::about() const {
   return line.str();
 }
 
-Seen Judge::look(const std::vector<gan::Image>& images) const {
+Activations Judge::activations(const std::vector<gan::Image>& images) const {
   const NoGrad no_grad;
   const Tensor x({batch(), side, side, channels_}, DType::f32);
   const int64_t size = side * side * channels_;

@@ -31,7 +31,7 @@ class Judge : public Extractor {
   std::string about() const override;
   int64_t batch() const override { return 256; }
   int channels() const override { return channels_; }
-  Seen look(const std::vector<gan::Image>& images) const override;
+  Activations activations(const std::vector<gan::Image>& images) const override;
 
  private:
   Judge(int channels, std::vector<std::string> class_names, uint64_t seed);

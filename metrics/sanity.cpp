@@ -3,7 +3,7 @@
 #include <cmath>
 #include <sstream>
 
-#include "metrics/evaluate.h"
+#include "metrics/frechet_file.h"
 
 namespace forger::metrics {
 namespace {
@@ -103,7 +103,7 @@ bool SanityCurve::rises() const {
 std::vector<SanityCurve> sanity_curves(const Judge& judge, const gan::DataSetPtr& train, const gan::DataSetPtr& test,
                                        int64_t count, const Ticker& ticker) {
   constexpr uint64_t seed = 0;
-  const Pictures whole = pictures_of(test, test->name()).some(std::min(count, test->count()), seed);
+  const Pictures whole = pictures_of(test, test->name()).subset(std::min(count, test->count()), seed);
   struct Experiment {
     std::string title, axis;
     std::vector<double> levels;
@@ -134,7 +134,7 @@ std::vector<SanityCurve> sanity_curves(const Judge& judge, const gan::DataSetPtr
     return s;
   };
   const Statistics reference =
-      statistics(pictures_of(train, train->name()).some(std::min(count, train->count()), seed));
+      statistics(pictures_of(train, train->name()).subset(std::min(count, train->count()), seed));
   std::vector<SanityCurve> curves;
   for (const Experiment& e : experiments) {
     SanityCurve curve{e.title, e.axis, {}};

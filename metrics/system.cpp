@@ -71,10 +71,10 @@ void SystemEvaluation::prepare() {
   for (const Scored& scored : scored_) scored.evaluation->prepare();
 }
 
-std::vector<std::string> SystemEvaluation::lookers() const {
+std::vector<std::string> SystemEvaluation::networks() const {
   std::vector<std::string> lines;
   for (const Scored& scored : scored_)
-    for (const std::string& line : scored.evaluation->lookers())
+    for (const std::string& line : scored.evaluation->networks())
       if (std::ranges::find(lines, line) == lines.end()) lines.push_back(line);
   return lines;
 }

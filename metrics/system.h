@@ -24,8 +24,8 @@ class SystemEvaluation {
   void prepare();  // what has to be learnt is learnt now
 
   const std::vector<std::string>& left_out() const { return left_out_; }
-  // A line for people about each network that has looked so far.
-  std::vector<std::string> lookers() const;
+  // A line for people about each network whose features were taken so far.
+  std::vector<std::string> networks() const;
   // Of the first view that is scored; null when none is.
   Evaluation* first() { return scored_.empty() ? nullptr : scored_.front().evaluation.get(); }
 

@@ -2,13 +2,13 @@
 
 namespace forger::nn {
 
-Tensor gradient_reversal(const Tensor& x, const Tensor& lambda) {
+Tensor reverse_gradient(const Tensor& x, const Tensor& weight) {
   const Tensor value = x.detach();
-  return value - lambda * (x - value);  // 0 in value, linear in x
+  return value - weight * (x - value);  // 0 in value, linear in x
 }
 
-Tensor gradient_reversal(const Tensor& x, double lambda) {
-  return gradient_reversal(x, full(Shape{}, lambda, x.dtype(), x.device()));
+Tensor reverse_gradient(const Tensor& x, double weight) {
+  return reverse_gradient(x, full(Shape{}, weight, x.dtype(), x.device()));
 }
 
 }  // namespace forger::nn

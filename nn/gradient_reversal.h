@@ -4,9 +4,9 @@
 
 namespace forger::nn {
 
-// x itself, bit for bit; its gradient is -lambda times what arrives, to any order. `lambda`: a scalar of x's dtype on its
-// device, so that a schedule can move it, or a number.
-Tensor gradient_reversal(const Tensor& x, const Tensor& lambda);
-Tensor gradient_reversal(const Tensor& x, double lambda);
+// x itself, bit for bit; its gradient is -weight times what arrives, to any order. `weight`: a number, or a scalar of x's
+// dtype on its device, so that a schedule can move it.
+Tensor reverse_gradient(const Tensor& x, double weight = 1);
+Tensor reverse_gradient(const Tensor& x, const Tensor& weight);
 
 }  // namespace forger::nn

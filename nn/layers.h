@@ -3,7 +3,7 @@
 #include "nn/functions.h"
 #include "nn/gradient_reversal.h"
 #include "nn/linear.h"
-#include "nn/minibatch_stddev.h"
+#include "nn/minibatch_deviation.h"
 #include "nn/norms.h"
 #include "nn/recurrent.h"
 #include "nn/residual.h"

@@ -27,24 +27,23 @@ Tensor BatchNorm::forward(const Tensor& x) {
   return batch_normed(x, weight, bias, options_, {running_mean, running_var, momentum_}, training());
 }
 
-ConditionalBatchNorm::ConditionalBatchNorm(int64_t conditions, int64_t channels, double eps, double momentum)
-    : weight(parameter("weight", ones({conditions, channels}))),
-      bias(parameter("bias", zeros({conditions, channels}))),
-      running_mean(buffer("running_mean", zeros({channels}))),
-      running_var(buffer("running_var", ones({channels}))),
-      eps_(eps),
+ConditionalBatchNorm::ConditionalBatchNorm(int64_t channels, int64_t classes, double momentum, DType dtype)
+    : gamma(parameter("gamma", zeros({classes, channels}, dtype))),
+      beta(parameter("beta", zeros({classes, channels}, dtype))),
+      running_mean(buffer("running_mean", zeros({channels}, dtype))),
+      running_var(buffer("running_var", ones({channels}, dtype))),
       momentum_(momentum) {}
 
-Tensor ConditionalBatchNorm::forward(const Tensor& x, const Tensor& c) {
-  check<ShapeError>(x.rank() >= 2 && x.size(-1) == weight.size(1) && c.shape() == Shape{x.size(0), weight.size(0)},
-                    "[conditional_batch_norm] expects x of (N, ..., ", weight.size(1), ") and c of (N, ",
-                    weight.size(0), "), x is ", x.shape(), " and c is ", c.shape());
+Tensor ConditionalBatchNorm::operator()(const Tensor& x, const Tensor& c) {
+  check<ShapeError>(x.rank() >= 2 && x.size(-1) == gamma.size(1) && c.shape() == Shape{x.size(0), gamma.size(0)},
+                    "[conditional_batch_norm] expects x (N, ..., ", gamma.size(1), ") and c (N, ", gamma.size(0),
+                    "), got ", x.shape(), " and ", c.shape());
   Shape per_sample = x.shape();
   for (int axis = 1; axis + 1 < x.rank(); axis++) per_sample.set(axis, 1);
-  const auto of = [&](const Tensor& rows) { return reshape(matmul(c, rows), per_sample); };
-  const Tensor normed = batch_normed(x, full_like(running_mean, 1), full_like(running_mean, 0), {.eps = eps_},
+  const auto of_class = [&](const Tensor& rows) { return reshape(matmul(c, rows), per_sample); };
+  const Tensor normed = batch_normed(x, full_like(running_mean, 1), full_like(running_mean, 0), {},
                                      {running_mean, running_var, momentum_}, training());
-  return normed * of(weight) + of(bias);
+  return normed * (1 + of_class(gamma)) + of_class(beta);
 }
 
 InstanceNorm::InstanceNorm(int64_t channels, NormOptions options, DType dtype)

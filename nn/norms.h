@@ -23,18 +23,19 @@ class BatchNorm : public NormLayer {  // (..., C), with the activation that foll
   double momentum_;
 };
 
-// Batch norm whose scale and shift are a condition's (de Vries et al. 2017, arXiv:1707.00683): gamma = c "weight", beta = c
-// "bias", a row for each condition. Statistics are of the whole batch.
+// Batch norm that each class scales and shifts in its own way (de Vries et al. 2017, arXiv:1707.00683; Miyato, Koyama
+// 2018): norm(x) (1 + c gamma) + c beta. Statistics are of the whole batch; gamma and beta, (classes, C), are zeros at first:
+// every class begins with the plain norm.
 class ConditionalBatchNorm : public Module {
  public:
-  ConditionalBatchNorm(int64_t conditions, int64_t channels, double eps = 1e-5, double momentum = 0.1);
-  // x (N, ..., C); c (N, conditions), one-hot rows or weights of conditions. ShapeError where they do not fit.
-  Tensor forward(const Tensor& x, const Tensor& c);
-  Tensor weight, bias;  // (conditions, C)
+  ConditionalBatchNorm(int64_t channels, int64_t classes, double momentum = 0.1, DType dtype = DType::f32);
+  // x (N, ..., C); c (N, classes), one-hot rows or weights of classes. ShapeError where they do not fit.
+  Tensor operator()(const Tensor& x, const Tensor& c);
+  Tensor gamma, beta;
   Tensor running_mean, running_var;
 
  private:
-  double eps_, momentum_;
+  double momentum_;
 };
 
 class InstanceNorm : public NormLayer {  // (N, H, W, C)

@@ -6,15 +6,15 @@
 
 namespace forger::nn {
 
-Gru::Gru(int64_t in, int64_t hidden, Random& random)
+Gru::Gru(int64_t in, int64_t hidden, Random& random, DType dtype)
     : hidden_(hidden),
-      input_(child("input", std::make_shared<Linear>(in, 3 * hidden, random))),
-      state_(child("state", std::make_shared<Linear>(hidden, 3 * hidden, random))) {
+      input_(child("input", std::make_shared<Linear>(in, 3 * hidden, random, true, dtype))),
+      state_(child("state", std::make_shared<Linear>(hidden, 3 * hidden, random, true, dtype))) {
   const double bound = 1 / std::sqrt(static_cast<double>(hidden));
   for (const auto& [name, tensor] : parameters()) init_uniform(tensor, -bound, bound, random);
 }
 
-Tensor Gru::step(const Tensor& x, const Tensor& h) {
+Tensor Gru::step(const Tensor& x, const Tensor& h) const {
   const Tensor a = (*input_)(x), b = (*state_)(h);
   const auto gates = [&](const Tensor& t, int64_t first, int64_t end) {
     return slice(t, 1, first * hidden_, end * hidden_);

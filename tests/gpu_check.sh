@@ -390,6 +390,7 @@ for i in "${!recipes[@]}"; do
   data_of[${recipes[i]}]=$data
   [[ -z ${fitting[i]-} || " ${fitting[i]}," == *" ${data%%:*},"* ]] ||
     data_of[${recipes[i]}]=${fitting[i]%%,*}:$data
+  [[ ${data_of[${recipes[i]}]} != unpaired:* ]] || data_of[${recipes[i]}]+=:$data # two domains
 done
 [[ ${#recipes[@]} -gt 0 ]] || row "recipes" "forger list names none: $(reason)" failed
 for recipe in "${recipes[@]}"; do check_recipe "$recipe"; done

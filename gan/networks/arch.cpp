@@ -11,71 +11,83 @@
 namespace forger::gan {
 namespace {
 
+struct Sizes {
+  int64_t latent, width;
+  Shape sample;
+  Extent size() const { return extent_of(sample); }
+  int64_t channels() const { return sample[2]; }
+};
+
 struct Arch {
   std::string name;
   std::vector<DNorm> norms;  // that its discriminator can have; its own comes first
-  GanNetworks (*build)(const GanSizes& sizes, DNorm norm, Random& random);
+  GanNetworks (*build)(const Sizes& s, DNorm norm, Random& random);
+  bool has(DNorm norm) const { return std::ranges::find(norms, norm) != norms.end(); }
 };
 
-Extent extent(const GanSizes& s) { return {s.sample[0], s.sample[1]}; }
-int64_t channels(const GanSizes& s) { return s.sample[2]; }
-
-const std::vector<Arch>& archs() {
+const std::vector<Arch>& architectures() {  // of braces, the generator is made first
   using enum DNorm;
-  // In braces, where what stands first is evaluated first: the generator draws first.
-  static const std::vector<Arch> table{
+  static const std::vector<Arch> known{
       {"dcgan",
        {batch, none},
-       [](const GanSizes& s, DNorm norm, Random& random) -> GanNetworks {
-         return {dcgan_generator(s.latent, s.width, channels(s), extent(s), random),
-                 dcgan_discriminator(s.width, channels(s), extent(s), norm == batch, random)};
+       [](const Sizes& s, DNorm norm, Random& random) -> GanNetworks {
+         return {dcgan_generator(s.latent, s.width, s.channels(), s.size(), random),
+                 dcgan_discriminator(s.width, s.channels(), s.size(), norm == batch, random)};
        }},
-      {"sndcgan",
-       {spectral, none},
-       [](const GanSizes& s, DNorm norm, Random& random) -> GanNetworks {
-         return {sndcgan_generator(s.latent, s.width, channels(s), extent(s), random),
-                 sndcgan_discriminator(s.width, channels(s), extent(s), norm == spectral, random)};
+      {"mlp",
+       {none},
+       [](const Sizes& s, DNorm, Random& random) -> GanNetworks {
+         return {mlp_generator(s.latent, s.width, s.sample, random), mlp_discriminator(s.width, s.sample, random)};
        }},
       {"resnet",
        {spectral, none},
-       [](const GanSizes& s, DNorm norm, Random& random) -> GanNetworks {
-         return {resnet_generator(s.latent, s.width, channels(s), extent(s), random),
-                 resnet_discriminator(s.width, channels(s), extent(s), norm == spectral, random)};
+       [](const Sizes& s, DNorm norm, Random& random) -> GanNetworks {
+         return {resnet_generator(s.latent, s.width, s.channels(), s.size(), random),
+                 resnet_discriminator(s.width, s.channels(), s.size(), norm == spectral, random)};
        }},
-      {"mlp", {none}, [](const GanSizes& s, DNorm, Random& random) -> GanNetworks {
-         return {mlp_generator(s.latent, s.width, s.sample, random), mlp_discriminator(s.width, s.sample, random)};
-       }}};
-  return table;
+      {"sndcgan",
+       {spectral, none},
+       [](const Sizes& s, DNorm norm, Random& random) -> GanNetworks {
+         return {sndcgan_generator(s.latent, s.width, s.channels(), s.size(), random),
+                 sndcgan_discriminator(s.width, s.channels(), s.size(), norm == spectral, random)};
+       }},
+  };
+  return known;
 }
 
-bool has(const Arch& arch, DNorm norm) { return std::ranges::find(arch.norms, norm) != arch.norms.end(); }
+template <class F>
+std::string names(const F& wanted) {
+  std::string all;
+  for (const Arch& arch : architectures())
+    if (wanted(arch)) all += (all.empty() ? "" : ", ") + arch.name;
+  return all;
+}
 
-std::string names_of(const std::function<bool(const Arch&)>& wanted) {
-  std::string names;
-  for (const Arch& arch : archs())
-    if (wanted(arch)) names += (names.empty() ? "" : ", ") + arch.name;
-  return names;
+std::string names() {
+  return names([](const Arch&) { return true; });
 }
 
 const char* words_for(DNorm norm) {
-  constexpr const char* words[] = {"without a norm", "with batch norm", "under spectral norm"};
+  constexpr const char* words[] = {"without norm", "with batch norm", "under spectral norm"};
   return words[static_cast<size_t>(norm)];
 }
 
 }  // namespace
 
-std::string arch_names() {
-  return names_of([](const Arch&) { return true; });
+GanNetworks build_networks(const Settings& settings, const Shape& sample, Random& random, std::optional<DNorm> norm) {
+  const std::string& name = settings.text("arch");
+  const auto arch = std::ranges::find(architectures(), name, &Arch::name);
+  check<UsageError>(arch != architectures().end(), "--arch '", name, "' is not known; there are: ", names());
+  const bool any_shape = name == "mlp";
+  check<UsageError>(any_shape || sample.rank() == 3, "--arch ", name, " takes images; points take mlp");
+  if (!any_shape) require_images("--arch " + name, sample);
+  const bool penalised = settings.has("penalty") && settings.text("penalty") != "none";
+  const DNorm with = norm.value_or(penalised ? DNorm::none : arch->norms.front());
+  check<UsageError>(arch->has(with), "--arch ", name, " has no discriminator ", words_for(with), ", which ",
+                    settings.text("recipe"), " needs; these have: ", names([&](const Arch& a) { return a.has(with); }));
+  return arch->build({settings.integer("latent"), settings.integer("width"), sample}, with, random);
 }
 
-GanNetworks build_gan(const std::string& name, const GanSizes& sizes, std::optional<DNorm> norm, Random& random) {
-  const auto found = std::ranges::find(archs(), name, &Arch::name);
-  check<UsageError>(found != archs().end(), "--arch '", name, "' is not known; there are: ", arch_names());
-  if (found->name != "mlp") require_images("--arch " + name, sizes.sample);
-  const DNorm with = norm.value_or(found->norms.front());
-  check<UsageError>(has(*found, with), "--arch ", name, " has no discriminator ", words_for(with),
-                    ", which this system needs; these have: ", names_of([&](const Arch& a) { return has(a, with); }));
-  return found->build(sizes, with, random);
-}
+Setting arch_setting(const std::string& usual) { return {"arch", usual, "networks: " + names()}; }
 
 }  // namespace forger::gan

@@ -1,29 +1,28 @@
-// The architectures of systems that make samples from noise alone (--arch): a generator and a discriminator by a name.
+// The architectures that a system without further structure may be built on, by name (--arch).
 #pragma once
 #include <optional>
-#include <string>
 
-#include "nn/layers.h"
+#include "gan/networks/shapes.h"
+#include "gan/settings.h"
 
 namespace forger::gan {
 
-// What normalises a discriminator: a norm over the batch, which a penalty per sample does not go with; the largest
-// singular value of each weight.
+struct GanNetworks {
+  nn::LayerPtr generator, discriminator;  // z (N, latent) -> (N, sample) -> (N)
+};
+
+// What normalises a discriminator: nothing, a norm over the batch, the largest singular value of each weight.
 enum class DNorm : uint8_t { none, batch, spectral };
 
-struct GanNetworks {
-  nn::LayerPtr generator;      // z (N, latent) -> (N, sample)
-  nn::LayerPtr discriminator;  // (N, sample) -> (N)
-};
-struct GanSizes {
-  int64_t latent, width;
-  Shape sample;
-};
-// With fresh weights, the generator's drawn first. `norm`: what the system needs; where it needs nothing the
-// architecture's own. UsageError, which says what would do, for a name that is not known, samples that the architecture
-// does not take and a norm that it has not.
-GanNetworks build_gan(const std::string& arch, const GanSizes& sizes, std::optional<DNorm> norm, Random& random);
+// Networks by the settings "arch", "latent" and "width", with fresh weights. `norm`: what the system needs of its
+// discriminator. Where it needs nothing the architecture has its own (dcgan batch, sndcgan and resnet spectral, mlp none),
+// or none where the setting "penalty" bounds the slope at each sample: a norm over the batch would tie their gradients
+// together. UsageError for an architecture that there is not, that does not take samples of that shape, or whose
+// discriminator cannot be normalised so.
+GanNetworks build_networks(const Settings& settings, const Shape& sample, Random& random,
+                           std::optional<DNorm> norm = {});
 
-std::string arch_names();  // "dcgan, sndcgan, resnet, mlp"
+// --arch, where it is usually this one.
+Setting arch_setting(const std::string& usual);
 
 }  // namespace forger::gan

@@ -1,11 +1,9 @@
 #include "gan/networks/autoencoder.h"
 
-#include "gan/networks/dcgan.h"
-
 namespace forger::gan {
 
 Autoencoder::Autoencoder(int64_t code, int64_t width, int64_t channels, Extent size, Random& random)
-    : encoder_(child("encoder", dcgan_encoder(code, width, channels, size, /*batch_norm=*/true, random))),
+    : encoder_(child("encoder", dcgan_encoder(code, width, channels, size, true, random))),
       decoder_(child("decoder", dcgan_generator(code, width, channels, size, random))) {}
 
 }  // namespace forger::gan

@@ -30,13 +30,13 @@ std::shared_ptr<nn::Conv2d> conv(int64_t in, int64_t out, Extent window, Conv2dO
 // From the image to the smallest map, of body_channels().
 std::shared_ptr<nn::Sequential> body(int64_t width, int64_t channels, Extent size, bool batch_norm, Random& random) {
   auto net = std::make_shared<nn::Sequential>();
-  const Conv2dOptions halve_leaky = with_leaky_relu(halve);
+  const Conv2dOptions halve_leaky = with_leaky_relu(halve, slope);
   net->append(conv(channels, width, kernel, halve_leaky, random));
   for (int64_t multiple = 1; multiple < halvings(size) / 2; multiple *= 2) {
     const Conv2dOptions options = batch_norm ? halve : halve_leaky;
     net->append(conv(width * multiple, width * multiple * 2, kernel, options, random));
     if (!batch_norm) continue;
-    const NormOptions leaky{.activation = kernels::Activation::leaky_relu, .slope = leaky_slope};
+    const NormOptions leaky{.activation = kernels::Activation::leaky_relu, .slope = slope};
     net->append(std::make_shared<nn::BatchNorm>(width * multiple * 2, leaky));
   }
   return net;
@@ -100,17 +100,17 @@ Tensor ConditionalDiscriminator::projected(const Tensor& map, const Tensor& c) {
 
 Tensor ConditionalDiscriminator::score(const Tensor& x, const Tensor& c) {
   const bool unconditional = two_scores_ || condition_ == Condition::acgan;
-  if (!unconditional && condition_ == Condition::concat) return per_sample((*score_)((*body_)(with_planes(x, c))));
-  const Tensor map = (*body_)(x), score = per_sample((*score_)(map));
+  if (!unconditional && condition_ == Condition::concat) return per_sample((*score_)(features(with_planes(x, c))));
+  const Tensor map = features(x), score = per_sample((*score_)(map));
   return unconditional ? score : score + projected(map, c);
 }
 
 Tensor ConditionalDiscriminator::match(const Tensor& x, const Tensor& c) {
   check<Error>(two_scores_, "this discriminator has one score");
-  const Tensor map = (*body_)(x);
+  const Tensor map = features(x);
   return match_ ? per_sample((*match_)(with_planes(map, c))) : projected(map, c);
 }
 
-Tensor ConditionalDiscriminator::logits(const Tensor& x) { return (*classes_)(mean((*body_)(x), {1, 2})); }
+Tensor ConditionalDiscriminator::logits(const Tensor& x) { return (*classes_)(mean(features(x), {1, 2})); }
 
 }  // namespace forger::gan

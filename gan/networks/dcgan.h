@@ -37,7 +37,8 @@ class ConditionalDiscriminator : public nn::Module {
   Tensor logits(const Tensor& x);                  // acgan: (N, classes)
 
  private:
-  Tensor projected(const Tensor& map, const Tensor& c);  // (V c) f(x)
+  Tensor features(const Tensor& x) { return (*body_)(x); }  // f(x)
+  Tensor projected(const Tensor& map, const Tensor& c);     // (V c) f(x)
   Condition condition_;
   bool two_scores_;
   std::shared_ptr<nn::Sequential> body_;

@@ -7,7 +7,7 @@ namespace forger::gan {
 namespace {
 
 nn::LayerPtr norm(int64_t channels, kernels::Activation activation) {
-  return std::make_shared<nn::BatchNorm>(channels, NormOptions{.activation = activation, .slope = leaky_slope});
+  return std::make_shared<nn::BatchNorm>(channels, NormOptions{.activation = activation, .slope = slope});
 }
 
 }  // namespace
@@ -23,7 +23,7 @@ UNet::UNet(int64_t in_channels, int64_t out_channels, int64_t width, Extent size
   for (size_t i = 0; i < levels; i++) {
     const bool normed = i > 0 && i + 1 < levels;
     auto layer = std::make_shared<nn::Sequential>();
-    const Conv2dOptions options = normed ? halve : with_leaky_relu(halve);
+    const Conv2dOptions options = normed ? halve : with_leaky_relu(halve, slope);
     layer->append(std::make_shared<nn::Conv2d>(i == 0 ? in_channels : channels[i - 1], channels[i], kernel, options,
                                                random, !normed));
     if (normed) layer->append(norm(channels[i], kernels::Activation::leaky_relu));
@@ -63,8 +63,8 @@ Tensor UNet::forward(const Tensor& x, const Tensor& z) {
 std::shared_ptr<nn::Sequential> patch_discriminator(int64_t channels, int64_t width, int64_t field, Random& random) {
   auto net = std::make_shared<nn::Sequential>();
   const auto layer = [&](int64_t in, int64_t out, int64_t window, Conv2dOptions options, bool normed) {
-    net->append(
-        std::make_shared<nn::Conv2d>(in, out, window, normed ? options : with_leaky_relu(options), random, !normed));
+    net->append(std::make_shared<nn::Conv2d>(in, out, window, normed ? options : with_leaky_relu(options, slope),
+                                             random, !normed));
     if (normed) net->append(norm(out, kernels::Activation::leaky_relu));
   };
   constexpr Conv2dOptions keep{.stride = 1, .padding = 1};  // of a 4x4 kernel: one less

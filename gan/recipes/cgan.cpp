@@ -60,7 +60,7 @@ class ConditionalGan : public Recipe {
     const Column& image = need_column(settings, columns, "image");
     require_images("cgan", image.sample);
     const int64_t width = settings.integer("width"), channels = image.sample[2];
-    const Extent size{image.sample[0], image.sample[1]};
+    const Extent size = extent_of(image.sample);
     g_ = network("g", dcgan_generator(latent_ + classes_, width, channels, size, random_), /*averaged=*/true);
     d_ = network("d", std::make_shared<ConditionalDiscriminator>(condition_, two_scores_, classes_, width, channels,
                                                                  size, random_));

@@ -80,7 +80,7 @@ class CycleGan : public Recipe {
   Translator translator(const Settings& settings, const Shape& from, const Shape& into) {
     const int64_t width = settings.integer("width");
     const std::string& arch = settings.text("arch");
-    if (arch == "unet") return std::make_shared<UNet>(from[2], into[2], width, Extent{from[0], from[1]}, random_);
+    if (arch == "unet") return std::make_shared<UNet>(from[2], into[2], width, extent_of(from), random_);
     check<UsageError>(arch == "resnet", "--arch '", arch, "' is no translator; there are: resnet, unet");
     return resnet_translator(from[2], into[2], width, settings.integer("blocks"), random_);
   }

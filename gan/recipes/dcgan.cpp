@@ -22,7 +22,7 @@ const RegisterRecipe registered{{
                  {"lr_d", 2e-4, "learning rate of the discriminator", 0, 1},
                  {"beta1", 0.5, "Adam's decay of the first moment", 0, 0.9999},
                  {"beta2", 0.999, "Adam's decay of the second moment", 0, 0.9999999}},
-    .make = gan_on_images(),
+    .make = make_unconditional,
 }};
 
 }  // namespace

@@ -10,11 +10,6 @@
 namespace forger::gan {
 namespace {
 
-std::unique_ptr<Recipe> make(const Settings& settings, const Columns& columns) {
-  const Column* image = find_column(columns, "image");
-  return std::make_unique<Unconditional>(settings, image ? *image : need_column(settings, columns, "point"));
-}
-
 const RegisterRecipe registered{{
     .name = "gan",
     .title = "Generative adversarial network",
@@ -25,7 +20,7 @@ const RegisterRecipe registered{{
                  arch_setting("mlp"),
                  {"width", int64_t{256}, "units of a hidden layer; channels beside the image of other networks"},
                  {"latent", int64_t{32}, "dimensions of the noise"}},
-    .make = make,
+    .make = make_unconditional,
 }};
 
 }  // namespace

@@ -24,7 +24,7 @@ class Pix2pix : public Recipe {
                 &target = need_column(settings, columns, "target").sample;
     require_images("pix2pix", target);
     const int64_t width = settings.integer("width");
-    g_ = network("g", std::make_shared<UNet>(source[2], target[2], width, Extent{target[0], target[1]}, random_),
+    g_ = network("g", std::make_shared<UNet>(source[2], target[2], width, extent_of(target), random_),
                  /*averaged=*/true);
     player_g_ = player("g", {"g"}, settings);
     if (mode_ == "close") return;

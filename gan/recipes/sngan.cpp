@@ -10,6 +10,10 @@
 namespace forger::gan {
 namespace {
 
+std::unique_ptr<Recipe> make(const Settings& settings, const Columns& columns) {
+  return std::make_unique<Unconditional>(settings, need_column(settings, columns, "image"), DNorm::spectral);
+}
+
 const RegisterRecipe registered{{
     .name = "sngan",
     .title = "GAN with spectral normalisation",
@@ -17,7 +21,7 @@ const RegisterRecipe registered{{
     .data = "images of 16 to 256 pixels, square or not",
     .needs = {"image"},
     .settings = {loss_setting("hinge"), arch_setting("sndcgan")},
-    .make = gan_on_images(DNorm::spectral),
+    .make = make,
 }};
 
 }  // namespace

@@ -10,9 +10,7 @@ Unconditional::Unconditional(const Settings& settings, const Column& column, std
       latent_(settings.integer("latent")),
       batch_(settings.integer("batch")),
       n_critic_(settings.integer("n_critic")) {
-  const GanNetworks networks =
-      build_gan(settings.text("arch"), {.latent = latent_, .width = settings.integer("width"), .sample = column.sample},
-                norm, random_);
+  const GanNetworks networks = build_networks(settings, column.sample, random_, norm);
   g_ = network("g", networks.generator, /*averaged=*/true);
   d_ = network("d", networks.discriminator);
   player_g_ = player("g", {"g"}, settings);
@@ -52,12 +50,9 @@ std::vector<View> Unconditional::views() {
            }}};
 }
 
-std::function<std::unique_ptr<Recipe>(const Settings&, const Columns&)> gan_on_images(std::optional<DNorm> norm) {
-  return [norm](const Settings& settings, const Columns& columns) {
-    return std::make_unique<Unconditional>(settings, need_column(settings, columns, "image"), norm);
-  };
+std::unique_ptr<Recipe> make_unconditional(const Settings& settings, const Columns& columns) {
+  const Column* points = find_column(columns, "point");
+  return std::make_unique<Unconditional>(settings, points ? *points : need_column(settings, columns, "image"));
 }
-
-Setting arch_setting(const std::string& usual) { return {"arch", usual, "networks: " + arch_names()}; }
 
 }  // namespace forger::gan

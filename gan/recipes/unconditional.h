@@ -4,8 +4,6 @@
 //       D: one step on its terms for x and G(z), apart, and on its penalty
 //     G: one step on its term for G(z); with n_critic 1 for the same z, whose G(z) is not computed again
 #pragma once
-#include <optional>
-
 #include "gan/adversary.h"
 #include "gan/networks/arch.h"
 #include "gan/recipe.h"
@@ -15,7 +13,7 @@ namespace forger::gan {
 class Unconditional : public Recipe {
  public:
   // Reads arch, latent, width, batch, n_critic, lr_g, lr_d, beta1, beta2 and what an Adversary reads. `column`: what it
-  // learns to make. `norm`: what its discriminator needs; where it needs nothing the architecture decides.
+  // learns to make. `norm`: what it needs of its discriminator.
   Unconditional(const Settings& settings, const Column& column, std::optional<DNorm> norm = {});
   Readings step(const NextBatch& next) override;
   std::vector<View> views() override;  // "sample" and "judge"
@@ -28,10 +26,7 @@ class Unconditional : public Recipe {
   Adversary game_;
 };
 
-// A RecipeEntry's `make` of such a system on images.
-std::function<std::unique_ptr<Recipe>(const Settings&, const Columns&)> gan_on_images(std::optional<DNorm> norm = {});
-
-// The setting of its networks.
-Setting arch_setting(const std::string& usual);
+// A RecipeEntry's `make` of such a system: of images, or else of points.
+std::unique_ptr<Recipe> make_unconditional(const Settings& settings, const Columns& columns);
 
 }  // namespace forger::gan

@@ -27,7 +27,7 @@ class Vae : public Recipe {
     const Column& image = need_column(settings, columns, "image");
     require_images("vae", image.sample);
     const int64_t width = settings.integer("width"), channels = image.sample[2];
-    const Extent size{image.sample[0], image.sample[1]};
+    const Extent size = extent_of(image.sample);
     dimensions_ = static_cast<double>(image.sample.numel());
     e_ = network("e", dcgan_encoder(2 * latent_, width, channels, size, true, random_), /*averaged=*/true);
     g_ = network("g", dcgan_generator(latent_, width, channels, size, random_), /*averaged=*/true);

@@ -10,6 +10,10 @@
 namespace forger::gan {
 namespace {
 
+std::unique_ptr<Recipe> make(const Settings& settings, const Columns& columns) {
+  return std::make_unique<Unconditional>(settings, need_column(settings, columns, "image"), DNorm::none);
+}
+
 const RegisterRecipe registered{{
     .name = "wgan-gp",
     .title = "Wasserstein GAN with gradient penalty",
@@ -25,7 +29,7 @@ const RegisterRecipe registered{{
                  {"lr_d", 1e-4, "learning rate of the critic", 0, 1},
                  {"beta1", 0.0, "Adam's decay of the first moment", 0, 0.9999},
                  {"beta2", 0.9, "Adam's decay of the second moment", 0, 0.9999999}},
-    .make = gan_on_images(DNorm::none),
+    .make = make,
 }};
 
 }  // namespace

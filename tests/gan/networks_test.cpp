@@ -1,6 +1,8 @@
 // Architectures: shapes at every size, the papers' numbers of parameters, what normalises a discriminator, and what is
 // refused.
 #include "gan/networks/arch.h"
+
+#include "core/autograd.h"
 #include "gan/networks/autoencoder.h"
 #include "gan/networks/resnet.h"
 #include "gan/networks/translator.h"
@@ -23,6 +25,13 @@ int64_t count(const nn::NamedTensors& tensors) {
 
 bool has_buffer(const nn::Module& net, const std::string& ending) {
   return std::ranges::any_of(net.buffers(), [&](const nn::Named& b) { return b.name.ends_with(ending); });
+}
+
+Settings with(const std::string& arch, const std::string& recipe = "dcgan") {
+  Settings settings = settings_for(find_recipe(recipe));
+  for (const auto& [key, value] : {std::pair<std::string, std::string>{"arch", arch}, {"width", "4"}, {"latent", "8"}})
+    settings.set(key, value);
+  return settings;
 }
 
 const std::vector<std::pair<std::string, std::vector<DNorm>>> norms_of{{"dcgan", {DNorm::batch, DNorm::none}},
@@ -49,7 +58,7 @@ TEST_CASE("a generator makes images in [-1, 1], a discriminator one number each,
     for (const Extent size : {Extent(16), Extent(32), Extent(64), Extent(16, 24), Extent(32, 128), Extent(96, 64)}) {
       INFO(arch << ' ' << size.height << 'x' << size.width);
       const Shape sample{size.height, size.width, 3};
-      const auto [g, d] = build_gan(arch, {.latent = 8, .width = 4, .sample = sample}, {}, random);
+      const auto [g, d] = build_networks(with(arch), sample, random);
       const Tensor images = (*g)(random.normal({2, 8}));
       CHECK(images.shape() == Shape{2, size.height, size.width, 3});
       CHECK(max(abs(images)).item() <= 1);
@@ -57,20 +66,45 @@ TEST_CASE("a generator makes images in [-1, 1], a discriminator one number each,
     }
 }
 
+TEST_CASE("every parameter of an architecture has a say in the loss") {
+  Random random(1);
+  for (const auto& [arch, norms] : norms_of) {
+    const auto [g, d] = build_networks(with(arch), {16, 16, 1}, random);
+    const Tensor loss = sum((*d)((*g)(random.normal({3, 8}))) * from_values({3}, std::vector<double>{1, -2, 4}));
+    nn::NamedTensors parameters = g->parameters();
+    for (const nn::Named& named : d->parameters()) parameters.push_back(named);
+    const std::vector<Tensor> gradients = grad(std::span(&loss, 1), nn::tensors_of(parameters));
+    for (size_t i = 0; i < parameters.size(); i++) {
+      INFO(arch << ' ' << parameters[i].name << ' ' << parameters[i].tensor.shape());
+      CHECK(max(abs(gradients[i])).item() > 0);
+    }
+  }
+}
+
+TEST_CASE("what bounds the slope at each sample stands beside no norm over the batch") {
+  Random random(2);
+  const Shape image{16, 16, 1};
+  Settings penalised = with("dcgan");
+  penalised.add({"penalty", "gp", ""});
+  CHECK_FALSE(has_buffer(*build_networks(penalised, image, random).discriminator, ".running_mean"));
+  penalised.set("penalty", "none");
+  CHECK(has_buffer(*build_networks(penalised, image, random).discriminator, ".running_mean"));
+}
+
 TEST_CASE("a discriminator has the norm that is asked for, its architecture's own where none is") {
   for (const auto& [arch, norms] : norms_of)
     for (const DNorm norm : {DNorm::none, DNorm::batch, DNorm::spectral}) {
       INFO(arch << ' ' << static_cast<int>(norm));
-      const GanSizes sizes{.latent = 4, .width = 4, .sample = {16, 16, 1}};
+      const Shape image{16, 16, 1};
       Random random(1), twin(1);
       if (std::ranges::find(norms, norm) == norms.end()) {
-        CHECK_THROWS_AS(build_gan(arch, sizes, norm, random), UsageError);
+        CHECK_THROWS_AS(build_networks(with(arch), image, random, norm), UsageError);
         continue;
       }
-      const auto [g, d] = build_gan(arch, sizes, norm, random);
+      const auto [g, d] = build_networks(with(arch), image, random, norm);
       CHECK(has_buffer(*d, ".running_mean") == (norm == DNorm::batch));
       CHECK(has_buffer(*d, ".u") == (norm == DNorm::spectral));
-      const auto own = build_gan(arch, sizes, {}, twin);
+      const auto own = build_networks(with(arch), image, twin);
       CHECK(identical(own.generator->state(), g->state()));
       CHECK(identical(own.discriminator->state(), d->state()) == (norm == norms.front()));
 
@@ -85,16 +119,16 @@ TEST_CASE("a discriminator has the norm that is asked for, its architecture's ow
 TEST_CASE("--arch: one line says what does not fit, and what would do") {
   Random random(1);
   const auto error = [&](const std::string& arch, const Shape& sample, std::optional<DNorm> norm) {
-    return error_of<UsageError>([&] { build_gan(arch, {.latent = 4, .width = 4, .sample = sample}, norm, random); });
+    return error_of<UsageError>([&] { build_networks(with(arch), sample, random, norm); });
   };
-  CHECK(error("dcgam", {16, 16, 1}, {}) == "--arch 'dcgam' is not known; there are: dcgan, sndcgan, resnet, mlp");
-  CHECK(error("resnet", {2}, {}) == "--arch resnet takes images of 1 or 3 channels, this data set has samples of 2");
+  CHECK(error("dcgam", {16, 16, 1}, {}) == "--arch 'dcgam' is not known; there are: dcgan, mlp, resnet, sndcgan");
+  CHECK(error("resnet", {2}, {}) == "--arch resnet takes images; points take mlp");
   CHECK(error("mlp", {2}, {}).empty());
   CHECK(error("mlp", {28, 28, 1}, {}).empty());
   CHECK(contains(error("dcgan", {28, 28, 1}, {}), "--arch dcgan takes --size 16, 32, 64"));
   CHECK(contains(error("sndcgan", {16, 20, 1}, {}), "multiples of 8, not 16x20"));
   CHECK(error("mlp", {16, 16, 1}, DNorm::spectral) ==
-        "--arch mlp has no discriminator under spectral norm, which this system needs; these have: sndcgan, resnet");
+        "--arch mlp has no discriminator under spectral norm, which dcgan needs; these have: resnet, sndcgan");
 }
 
 TEST_CASE("systems without conditions train on every architecture that has what they need") {

@@ -4,6 +4,8 @@
 #include <cmath>
 
 #include "core/ops.h"
+#include "metrics/frechet_file.h"
+#include "metrics/memorisation.h"
 #include "metrics/sanity.h"
 #include "nn/checkpoint.h"
 #include "tests/catch.h"
@@ -129,9 +131,9 @@ TEST_CASE("Inception looks where its weights are given, under every convention a
   const auto network = std::make_shared<const Inception>(request.inception);
   const ExtractorPtr looker = inception_extractor(network, Convention::pytorch);
   const Pictures pictures = pictures_of(held_out, "bars");
-  const Tensor all = look_at(*looker, pictures).features;
+  const Tensor all = extract(*looker, pictures).features;
   const test::Threads one(1);
-  CHECK(look_at(*looker, pictures.range(0, 3)).features.to_vector() == slice(all, 0, 0, 3).to_vector());
+  CHECK(extract(*looker, pictures.range(0, 3)).features.to_vector() == slice(all, 0, 0, 3).to_vector());
 }
 
 TEST_CASE("scores are the same when asked again, and an evaluation of one metric changes no other") {
@@ -155,12 +157,12 @@ TEST_CASE("a part of the real images is drawn from all of them, however they are
   for (int64_t c = 0; c < 3; c++)
     for (int64_t i = 0; i < data->count(); i++)
       if (data->label(i) == c) by_class.push_back(i);
-  const Pictures part = all.at(by_class).some(60, 5);
+  const Pictures part = all.at(by_class).subset(60, 5);
   std::vector<int64_t> classes(3);
   for (int64_t i = 0; i < part.count; i++) classes[static_cast<size_t>(part.label(i))]++;
   for (const int64_t n : classes) CHECK(n > 8);
-  CHECK(part.read(7).pixels == all.at(by_class).some(60, 5).read(7).pixels);
-  CHECK(contains(message_of<DataError>([&] { all.some(301, 0); }), "has 300 images, 301 were asked for"));
+  CHECK(part.read(7).pixels == all.at(by_class).subset(60, 5).read(7).pixels);
+  CHECK(contains(message_of<DataError>([&] { all.subset(301, 0); }), "has 300 images, 301 were asked for"));
 }
 
 TEST_CASE("what cannot be had is refused before any work") {

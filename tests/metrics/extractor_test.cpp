@@ -36,7 +36,7 @@ TEST_CASE("a folder's broken images are named and counted, or left out") {
   CHECK(rest.count == 3);
   CHECK(rest.broken.size() == 2);
   CHECK(rest.read(1).pixels == plain(5, 7, 1, 100).pixels);  // image-2, grey
-  CHECK(contains(message_of<DataError>([&] { rest.some(4, 0); }), "has 3 images, 4 were asked for"));
+  CHECK(contains(message_of<DataError>([&] { rest.subset(4, 0); }), "has 3 images, 4 were asked for"));
   CHECK(contains(message_of<DataError>([&] { pictures_in_folder(scratch.file("absent"), 3, true); }),
                  "cannot read the folder"));
   std::filesystem::create_directories(scratch.file("empty"));

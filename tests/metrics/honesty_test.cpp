@@ -1,6 +1,9 @@
 // Likelihood, copies, variety, modes: against sums by hand and true densities; generators that cheat are found out and
 // honest ones are not.
-#include "metrics/honesty.h"
+#include "metrics/collapse.h"
+#include "metrics/memorisation.h"
+#include "metrics/mode_coverage.h"
+#include "metrics/parzen.h"
 
 #include <cmath>
 #include <limits>

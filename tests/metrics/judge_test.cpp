@@ -30,13 +30,13 @@ TEST_CASE("the judge learns labels, is kept in the cache folder and found again 
   CHECK(found->accuracy() == judge->accuracy());
   CHECK(found->hash() == judge->hash());
   const Pictures pictures = pictures_of(held_out, "held out");
-  const Seen a = look_at(*judge, pictures), b = look_at(*found, pictures);
+  const Activations a = extract(*judge, pictures), b = extract(*found, pictures);
   CHECK(a.features.shape() == Shape({90, 128}));
   CHECK(a.logits.shape() == Shape({90, 3}));
   CHECK(a.features.to_vector() == b.features.to_vector());
 
   // Another order and other neighbours, the same features.
-  const Seen few = look_at(*judge, pictures.range(0, 7));
+  const Activations few = extract(*judge, pictures.range(0, 7));
   CHECK(few.features.to_vector() == slice(a.features, 0, 0, 7).to_vector());
 
   // A damaged file is replaced, not believed.
@@ -44,7 +44,7 @@ TEST_CASE("the judge learns labels, is kept in the cache folder and found again 
     std::filesystem::resize_file(file.path(), 100);
   const auto again = Judge::of(train, held_out, 0, scratch.path(), count);
   CHECK(trained > 0);
-  CHECK(look_at(*again, pictures.range(0, 7)).features.to_vector() == few.features.to_vector());
+  CHECK(extract(*again, pictures.range(0, 7)).features.to_vector() == few.features.to_vector());
   CHECK(Judge::of(train, held_out, 1, scratch.path())->hash() != judge->hash());
 
   // Whatever the caller's settings are.

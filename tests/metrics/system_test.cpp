@@ -50,7 +50,7 @@ TEST_CASE("a view starts from a choice of the held-out rows, or from all") {
   for (const int64_t count : {70, 1000}) {
     const Pictures copies = pictures_of(system, view_of(system, "copy"), *held_out, count, /*seed=*/5, "copies");
     REQUIRE(copies.count == std::min(count, held_out->count()));
-    const Pictures chosen = reals.some(copies.count, 5);
+    const Pictures chosen = reals.subset(copies.count, 5);
     bool same = true, in_order = true;
     for (int64_t i = 0; i < copies.count; i++) {
       same = same && copies.read(i).pixels == chosen.read(i).pixels;
@@ -63,7 +63,7 @@ TEST_CASE("a view starts from a choice of the held-out rows, or from all") {
                  again = pictures_of(system, view_of(system, "noisy"), *held_out, 70, 5, "noisy");
   CHECK(noisy.count == 70);
   CHECK(noisy.read(69).pixels == again.read(69).pixels);
-  CHECK(noisy.read(69).pixels != reals.some(70, 5).read(69).pixels);
+  CHECK(noisy.read(69).pixels != reals.subset(70, 5).read(69).pixels);
 }
 
 TEST_CASE("each view has its scores; one that cannot be scored is left out, unless it is asked for") {
@@ -81,7 +81,7 @@ TEST_CASE("each view has its scores; one that cannot be scored is left out, unle
   CHECK(found.size() == 14);
   CHECK(found.at("copy.fcd") < 1e-6);  // all held-out rows, against themselves
   CHECK(found.at("noisy.fcd") > 1e-3);
-  CHECK(all.lookers().size() == 1);
+  CHECK(all.networks().size() == 1);
   CHECK(all.first()->train() == train);
 
   SystemEvaluation one(system, train, held_out, request, "noisy");

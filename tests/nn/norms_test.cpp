@@ -122,65 +122,63 @@ Tensor one_hot(const std::vector<size_t>& classes, size_t count) {
 }
 
 // Three classes, two channels, with a scale and a shift of each.
-std::shared_ptr<ConditionalBatchNorm> make_conditional(double eps = 1e-3, double momentum = 0.25) {
-  auto layer = std::make_shared<ConditionalBatchNorm>(3, 2, eps, momentum);
-  layer->to(DType::f64);
-  copy_into(layer->weight, random_tensor({3, 2}, 21), "test");
-  copy_into(layer->bias, random_tensor({3, 2}, 22), "test");
+std::shared_ptr<ConditionalBatchNorm> make_conditional() {
+  auto layer = std::make_shared<ConditionalBatchNorm>(2, 3, 0.25, DType::f64);
+  copy_into(layer->gamma, random_tensor({3, 2}, 21), "test");
+  copy_into(layer->beta, random_tensor({3, 2}, 22), "test");
   return layer;
 }
 
 }  // namespace
 
-TEST_CASE("conditional batch norm starts as one without scale and shift") {
-  ConditionalBatchNorm conditional(3, 2);
+TEST_CASE("conditional batch norm begins as the plain one") {
+  ConditionalBatchNorm conditional(2, 3);
   BatchNorm plain(2);
   const Tensor x = random_tensor({3, 2, 2, 2}, 23, DType::f32);
-  CHECK(largest_difference(conditional.forward(x, cast(one_hot({2, 0, 1}, 3), DType::f32)), plain(x)) < 1e-6);
+  CHECK(largest_difference(conditional(x, cast(one_hot({2, 0, 1}, 3), DType::f32)), plain(x)) < 1e-6);
 }
 
 TEST_CASE("conditional batch norm takes statistics of the batch, scale and shift of each sample's class") {
   const auto layer = make_conditional();
   const Tensor x = random_tensor({4, 3, 1, 2}, 24);
   const std::vector<size_t> classes{2, 0, 2, 1};
-  const Values xs = x.to_vector(), gamma = layer->weight.to_vector(), beta = layer->bias.to_vector();
+  const Values xs = x.to_vector(), gamma = layer->gamma.to_vector(), beta = layer->beta.to_vector();
   const Statistics s = statistics(xs, 2);
   const auto expected = [&](const Values& mean, const Values& variance) {
     Values y(xs.size());
     for (size_t i = 0; i < xs.size(); i++) {
       const size_t c = i % 2, row = 2 * classes[i / 6] + c;
-      y[i] = (xs[i] - mean[c]) / std::sqrt(variance[c] + 1e-3) * gamma[row] + beta[row];
+      y[i] = (xs[i] - mean[c]) / std::sqrt(variance[c] + 1e-5) * (1 + gamma[row]) + beta[row];
     }
     return y;
   };
   const Tensor c = one_hot(classes, 3);
-  CHECK(largest_difference(layer->forward(x, c).to_vector(), expected(s.mean, s.variance)) < tolerance);
+  CHECK(largest_difference((*layer)(x, c).to_vector(), expected(s.mean, s.variance)) < tolerance);
   const Values mean{0.25 * s.mean[0], 0.25 * s.mean[1]};
   CHECK(largest_difference(layer->running_mean.to_vector(), mean) < tolerance);
 
   layer->eval();
   const NamedTensors before = copy_of(layer->state());
-  CHECK(largest_difference(layer->forward(x, c).to_vector(), expected(mean, layer->running_var.to_vector())) <
-        tolerance);
+  CHECK(largest_difference((*layer)(x, c).to_vector(), expected(mean, layer->running_var.to_vector())) < tolerance);
   CHECK(identical(layer->state(), before));
 }
 
 TEST_CASE("conditional batch norm between two classes lies between them") {
   const auto layer = make_conditional();
   const Tensor x = random_tensor({2, 2}, 25);
-  const Tensor a = layer->forward(x, one_hot({0, 0}, 3)), b = layer->forward(x, one_hot({1, 1}, 3));
-  const Tensor half = layer->forward(x, (one_hot({0, 0}, 3) + one_hot({1, 1}, 3)) / 2);
+  const Tensor a = (*layer)(x, one_hot({0, 0}, 3)), b = (*layer)(x, one_hot({1, 1}, 3));
+  const Tensor half = (*layer)(x, (one_hot({0, 0}, 3) + one_hot({1, 1}, 3)) / 2);
   CHECK(largest_difference(half, (a + b) / 2) < tolerance);
 }
 
 TEST_CASE("conditional batch norm says what it expected, and its gradients agree with differences") {
-  const auto layer = make_conditional(0.1);
+  const auto layer = make_conditional();
   CHECK(contains(message_of<ShapeError>([&] {
-                   layer->forward(random_tensor({4, 2}, 1), one_hot({0, 1}, 3));
+                   (*layer)(random_tensor({4, 2}, 1), one_hot({0, 1}, 3));
                  }),
-                 "[conditional_batch_norm] expects x of (N, ..., 2) and c of (N, 3), x is 4x2 and c is 2x3"));
-  CHECK_THROWS_AS(layer->forward(random_tensor({2, 3}, 1), one_hot({0, 1}, 3)), ShapeError);
+                 "[conditional_batch_norm] expects x (N, ..., 2) and c (N, 3), got 4x2 and 2x3"));
+  CHECK_THROWS_AS((*layer)(random_tensor({2, 3}, 1), one_hot({0, 1}, 3)), ShapeError);
   check_gradients(layer->parameters(), random_tensor({3, 2, 2, 2}, 26), [&](const Tensor& x) {
-    return layer->forward(x, one_hot({1, 0, 1}, 3));
+    return (*layer)(x, one_hot({1, 0, 1}, 3));
   });
 }

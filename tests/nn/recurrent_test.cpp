@@ -15,9 +15,7 @@ constexpr size_t in = 3, hidden = 2;
 
 std::shared_ptr<Gru> make_gru(uint64_t seed) {
   Random random(seed);
-  auto gru = std::make_shared<Gru>(in, hidden, random);
-  gru->to(DType::f64);
-  return gru;
+  return std::make_shared<Gru>(in, hidden, random, DType::f64);
 }
 
 // One sample's state after x (in), from h (hidden).

@@ -1,9 +1,10 @@
-#include "metrics/honesty.h"
+#include "metrics/memorisation.h"
 
+#include <algorithm>
 #include <cmath>
 #include <limits>
-#include <numeric>
 
+#include "core/random.h"
 #include "metrics/distances.h"
 
 namespace forger::metrics {
@@ -14,67 +15,6 @@ using kernels::parallel_for;
 constexpr double infinity = std::numeric_limits<double>::infinity();
 
 size_t at(int64_t i) { return static_cast<size_t>(i); }
-
-double median(std::vector<double> values) {
-  const auto middle = values.begin() + std::ssize(values) / 2;
-  std::nth_element(values.begin(), middle, values.end());
-  if (values.size() % 2 == 1) return *middle;
-  return *middle / 2 + *std::max_element(values.begin(), middle) / 2;
-}
-
-// ---- Parzen window --------------------------------------------------------------------------------------------------
-
-std::vector<double> nearest_squares(const Cloud& rows, const Cloud& samples) {
-  std::vector<double> nearest(at(rows.rows.count), infinity);
-  for_each_tile(rows, samples, [&](int64_t i, int64_t m, int64_t, int64_t n, const double* d) {
-    for (int64_t r = 0; r < m; r++) {
-      nearest[at(i + r)] = std::min(nearest[at(i + r)], *std::min_element(d + r * n, d + (r + 1) * n));
-    }
-  });
-  return nearest;
-}
-
-// (sigmas, rows): the log-likelihood of each row under each sigma. Terms below e^-40 of a row's largest add nothing.
-std::vector<std::vector<double>> log_likelihoods(const Cloud& rows, const Cloud& samples,
-                                                 const std::vector<double>& nearest, std::span<const double> sigmas,
-                                                 const Ticker& ticker) {
-  constexpr double negligible = 40;
-  const int64_t count = rows.rows.count;
-  std::vector<int64_t> widest(sigmas.size());  // first
-  std::iota(widest.begin(), widest.end(), int64_t{0});
-  std::stable_sort(widest.begin(), widest.end(), [&](int64_t a, int64_t b) { return sigmas[at(a)] > sigmas[at(b)]; });
-  std::vector<std::vector<double>> result(sigmas.size(), std::vector<double>(at(count)));
-  for_each_tile(rows, samples, [&](int64_t i, int64_t m, int64_t j, int64_t n, const double* d) {
-    parallel_for(m, 4, [&](int64_t begin, int64_t end) {
-      for (int64_t r = begin; r < end; r++) {
-        for (int64_t c = 0; c < n; c++) {
-          const double beyond = d[r * n + c] - nearest[at(i + r)];
-          for (const int64_t s : widest) {
-            const double exponent = beyond / (2 * sigmas[at(s)] * sigmas[at(s)]);
-            if (exponent > negligible) break;
-            result[at(s)][at(i + r)] += std::exp(-exponent);
-          }
-        }
-      }
-    });
-    if (ticker && j + n == samples.rows.count) ticker(i + m, count);
-  });
-  const double pi = std::acos(-1.0), dims = static_cast<double>(rows.rows.dims);
-  for (size_t s = 0; s < sigmas.size(); s++) {
-    const double variance = sigmas[s] * sigmas[s];
-    for (int64_t r = 0; r < count; r++) {
-      result[s][at(r)] = std::log(result[s][at(r)]) - nearest[at(r)] / (2 * variance) -
-                         std::log(static_cast<double>(samples.rows.count)) - dims / 2 * std::log(2 * pi * variance);
-    }
-  }
-  return result;
-}
-
-double mean_of(const std::vector<double>& values) {
-  return std::accumulate(values.begin(), values.end(), 0.0) / static_cast<double>(values.size());
-}
-
-// ---- nearest neighbours ---------------------------------------------------------------------------------------------
 
 // Rows to be compared, and how: `moves` versions of a sample, of which the one nearest to a row counts.
 struct Search {
@@ -222,7 +162,8 @@ double tail_probability(const std::vector<int64_t>& weights, double q, int64_t l
   return std::min(1.0, tail);
 }
 
-Memorisation judge(int64_t count, const Search& search, References train, References held_out, const Ticker& ticker) {
+Memorisation compared(int64_t count, const Search& search, References train, References held_out,
+                      const Ticker& ticker) {
   const int64_t dims = search.dims;
   std::vector<References> references;
   references.push_back(std::move(train)), references.push_back(std::move(held_out));
@@ -345,85 +286,7 @@ struct Windows {
   }
 };
 
-// ---- variety --------------------------------------------------------------------------------------------------------
-
-// f(sum, row, columns) for each row of each tile, over the pairs of two different rows, each once; the sums are added
-// up in order.
-template <class F>
-double sum_of_pairs(const Cloud& cloud, const F& f) {
-  std::vector<double> sums(at(cloud.rows.count));
-  for_each_tile(cloud, [&](int64_t i, int64_t m, int64_t j, int64_t n, const double* d) {
-    parallel_for(m, 16, [&](int64_t begin, int64_t end) {
-      for (int64_t r = begin; r < end; r++) f(sums[at(i + r)], d + r * n, i == j ? r : n);
-    });
-  });
-  return std::accumulate(sums.begin(), sums.end(), 0.0);
-}
-
-double mean_distance(const Cloud& cloud) {
-  const auto n = static_cast<double>(cloud.rows.count);
-  return sum_of_pairs(cloud,
-                      [](double& sum, const double* d, int64_t count) {
-                        for (int64_t i = 0; i < count; i++) sum += std::sqrt(d[i]);
-                      }) /
-         (n * (n - 1) / 2);
-}
-
 }  // namespace
-
-// ---- likelihood -----------------------------------------------------------------------------------------------------
-
-Parzen parzen(const Tensor& samples, const Tensor& validation, const Tensor& test, std::span<const double> candidates,
-              const Ticker& ticker) {
-  for (const double sigma : candidates) {
-    check<UsageError>(std::isfinite(sigma) && sigma > 0, "[parzen] a bandwidth must be above 0, got ", sigma);
-  }
-  Parzen result;
-  int64_t validated = 0;
-  {
-    const auto [x, of] = clouds_of(validation, "validation", 1, samples, "samples", 1, "parzen");
-    validated = x.rows.count;
-    check_rows(test, "parzen", "test", 2);
-    const std::vector<double> nearest = nearest_squares(x, of);
-    std::vector<double> chosen(candidates.begin(), candidates.end());
-    if (chosen.empty()) {
-      std::vector<double> away;
-      for (const double square : nearest) {
-        if (square > 0) away.push_back(std::sqrt(square / static_cast<double>(x.rows.dims)));
-      }
-      check<DataError>(!away.empty(), "[parzen] no bandwidth: every validation row is a sample");
-      constexpr int steps = 30;
-      const double middle = median(away), lowest = middle / 10;
-      const double spread = std::sqrt(mean_of(of.squares) / static_cast<double>(of.rows.dims));
-      const double ratio = std::max(10 * middle, spread) / lowest;
-      for (int i = 0; i <= steps; i++) chosen.push_back(lowest * std::pow(ratio, static_cast<double>(i) / steps));
-    }
-    const int64_t all = validated + test.size(0);
-    const auto by_sigma = log_likelihoods(x, of, nearest, chosen, [&](int64_t done, int64_t) {
-      if (ticker) ticker(done, all);
-    });
-    size_t best = 0;
-    for (size_t s = 1; s < chosen.size(); s++) {
-      if (mean_of(by_sigma[s]) > mean_of(by_sigma[best])) best = s;
-    }
-    result.sigma = chosen[best];
-    const auto [least, most] = std::minmax_element(chosen.begin(), chosen.end());
-    result.sigma_at_edge = result.sigma == *least || result.sigma == *most;
-  }
-  const auto [x, of] = clouds_of(test, "test", 2, samples, "samples", 1, "parzen");
-  const std::vector<double> values =
-      log_likelihoods(x, of, nearest_squares(x, of), std::span(&result.sigma, 1), [&](int64_t done, int64_t count) {
-        if (ticker) ticker(validated + done, validated + count);
-      })[0];
-  result.log_likelihood = mean_of(values);
-  double squares = 0;
-  for (const double value : values) squares += (value - result.log_likelihood) * (value - result.log_likelihood);
-  const auto n = static_cast<double>(values.size());
-  result.standard_error = std::sqrt(squares / (n - 1) / n);
-  return result;
-}
-
-// ---- memorisation ---------------------------------------------------------------------------------------------------
 
 Memorisation memorisation(const Tensor& samples, const Tensor& train, const Tensor& held_out, const Ticker& ticker) {
   check_sets(samples, train, held_out);
@@ -434,7 +297,7 @@ Memorisation memorisation(const Tensor& samples, const Tensor& train, const Tens
   const Search search{.dims = dims, .moves = 1, .versions = [&](int64_t sample, float* out) {
                         std::copy_n(samples.data<float>() + sample * dims, dims, out);
                       }};
-  return judge(samples.size(0), search, references(train), references(held_out), ticker);
+  return compared(samples.size(0), search, references(train), references(held_out), ticker);
 }
 
 Memorisation memorisation_of_images(const Tensor& samples, const Tensor& train, const Tensor& held_out, int64_t shift,
@@ -443,7 +306,7 @@ Memorisation memorisation_of_images(const Tensor& samples, const Tensor& train, 
   check<ShapeError>(samples.rank() == 4, "[memorisation] images must be (N, H, W, C), got ", samples.shape());
   const Windows windows(samples, shift);
   const auto references = [&](const Tensor& x) { return References{x.size(0), windows.middles(x), {}, {}}; };
-  return judge(samples.size(0), windows.moved(samples), references(train), references(held_out), ticker);
+  return compared(samples.size(0), windows.moved(samples), references(train), references(held_out), ticker);
 }
 
 std::vector<std::vector<Neighbour>> nearest_images(const Tensor& samples, const Tensor& train, int64_t k, int64_t shift,
@@ -489,57 +352,6 @@ std::vector<std::vector<Neighbour>> nearest_images(const Tensor& samples, const 
     if (ticker) ticker(s + 1, count);
   }
   return nearest;
-}
-
-// ---- variety --------------------------------------------------------------------------------------------------------
-
-Collapse collapse(const Tensor& real, const Tensor& fake) {
-  const Cloud reals = cloud_of(real, "collapse", "real", 2), fakes = cloud_of(fake, "collapse", "fake", 2);
-  check<ShapeError>(reals.rows.dims == fakes.rows.dims, "[collapse] rows differ in length: real ", real.shape(),
-                    ", fake ", fake.shape());
-  std::vector<double> smallest(at(reals.rows.count), infinity);
-  for_each_tile(reals, [&](int64_t i, int64_t m, int64_t j, int64_t n, const double* d) {
-    for (int64_t r = 0; r < m; r++) {
-      for (int64_t c = 0; c < (i == j ? r : n); c++) {
-        if (d[r * n + c] > 0) smallest[at(i + r)] = std::min(smallest[at(i + r)], d[r * n + c]);
-      }
-    }
-  });
-  const double least = *std::min_element(smallest.begin(), smallest.end());
-  check<DataError>(least < infinity, "[collapse] all real rows are the same");
-  Collapse result;
-  result.diversity = mean_distance(fakes) / mean_distance(reals);
-  result.threshold = std::sqrt(least) / 2;
-  result.duplicates = static_cast<int64_t>(sum_of_pairs(fakes, [&](double& sum, const double* d, int64_t count) {
-    for (int64_t i = 0; i < count; i++) sum += d[i] < least / 4;
-  }));
-  const auto n = static_cast<double>(fakes.rows.count);
-  result.support_is_bound = result.duplicates == 0;
-  result.support = n * (n - 1) / 2 / static_cast<double>(std::max<int64_t>(1, result.duplicates));
-  return result;
-}
-
-ModeCoverage mode_coverage(const Tensor& points, std::span<const std::array<double, 2>> centres, double stddev) {
-  const Rows rows = rows_of(points, "mode_coverage", "points");
-  check<ShapeError>(rows.dims == 2, "[mode_coverage] points must be (N, 2), got ", points.shape());
-  check<UsageError>(!centres.empty() && std::isfinite(stddev) && stddev > 0,
-                    "[mode_coverage] expects modes with a standard deviation above 0, got ", centres.size(), " with ",
-                    stddev);
-  ModeCoverage result{.modes = std::ssize(centres), .samples = std::vector<int64_t>(centres.size())};
-  int64_t good = 0;
-  for (int64_t i = 0; i < rows.count; i++) {
-    size_t mode = 0;
-    double nearest = infinity;
-    for (size_t k = 0; k < centres.size(); k++) {
-      const double distance = std::hypot(rows.at(i)[0] - centres[k][0], rows.at(i)[1] - centres[k][1]);
-      if (distance < nearest) nearest = distance, mode = k;
-    }
-    if (nearest > 3 * stddev) continue;
-    good++, result.samples[mode]++;
-  }
-  result.covered = std::count_if(result.samples.begin(), result.samples.end(), [](int64_t n) { return n > 0; });
-  result.high_quality = static_cast<double>(good) / static_cast<double>(rows.count);
-  return result;
 }
 
 }  // namespace forger::metrics

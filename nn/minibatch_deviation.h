@@ -8,6 +8,6 @@ namespace forger::nn {
 // (N, ..., C) -> (N, ..., C + 1). The samples are dealt into groups, sample i to group i modulo their number; the new
 // channel holds the standard deviation over a sample's group, averaged over all places and channels. A group has `group`
 // samples, or where that does not divide N the largest number below that does. UsageError unless `group` is positive.
-LayerPtr minibatch_stddev(int64_t group = 4);
+LayerPtr minibatch_deviation(int64_t group = 4);
 
 }  // namespace forger::nn

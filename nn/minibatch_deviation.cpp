@@ -1,14 +1,14 @@
-#include "nn/minibatch_stddev.h"
+#include "nn/minibatch_deviation.h"
 
 #include "nn/functions.h"
 
 namespace forger::nn {
 
-LayerPtr minibatch_stddev(int64_t group) {
-  check<UsageError>(group >= 1, "[minibatch_stddev] a group has at least one sample, not ", group);
+LayerPtr minibatch_deviation(int64_t group) {
+  check<UsageError>(group >= 1, "[minibatch_deviation] a group has at least one sample, not ", group);
   return fn([group](const Tensor& x) {
     constexpr double eps = 1e-8;  // the root has no gradient at 0
-    check<ShapeError>(x.rank() >= 2 && x.size(0) > 0, "[minibatch_stddev] expects samples (N, ..., C), x is ",
+    check<ShapeError>(x.rank() >= 2 && x.size(0) > 0, "[minibatch_deviation] expects samples (N, ..., C), x is ",
                       x.shape());
     const int64_t n = x.size(0);
     int64_t members = std::min(group, n);

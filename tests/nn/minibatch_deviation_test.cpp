@@ -1,5 +1,5 @@
 // Minibatch standard deviation: of the groups that the paper's code deals, by loops.
-#include "nn/minibatch_stddev.h"
+#include "nn/minibatch_deviation.h"
 
 #include "tests/nn/gradients.h"
 
@@ -7,14 +7,14 @@ using namespace forger;
 using namespace forger::nn;
 using namespace forger::test;
 
-TEST_CASE("minibatch stddev adds a channel that says how much each group differs") {
+TEST_CASE("minibatch deviation adds a channel that says how much each group differs") {
   struct Case {
     int64_t n, group;
     size_t members;
   };
   for (const auto& [n, group, members] : {Case{6, 3, 3}, {8, 4, 4}, {6, 4, 3}, {3, 4, 3}, {7, 4, 1}}) {
     INFO(n << " in groups of " << group);
-    const Tensor x = random_tensor({n, 2, 3, 2}, 1), y = minibatch_stddev(group)->forward(x);
+    const Tensor x = random_tensor({n, 2, 3, 2}, 1), y = minibatch_deviation(group)->forward(x);
     REQUIRE(y.shape() == Shape{n, 2, 3, 3});
     CHECK(slice(y, 3, 0, 2).to_vector() == x.to_vector());
     const std::vector<double> xs = x.to_vector(), added = slice(y, 3, 2, 3).to_vector();
@@ -35,14 +35,15 @@ TEST_CASE("minibatch stddev adds a channel that says how much each group differs
   }
 }
 
-TEST_CASE("minibatch stddev takes vectors, and says what it does not take") {
+TEST_CASE("minibatch deviation takes vectors, and says what it does not take") {
   const Tensor x = random_tensor({4, 3}, 2);
-  CHECK(minibatch_stddev()->forward(x).shape() == Shape{4, 4});
-  CHECK(minibatch_stddev()->state().empty());
-  CHECK(contains(message_of<UsageError>([] { minibatch_stddev(0); }), "at least one sample, not 0"));
-  CHECK_THROWS_AS(minibatch_stddev()->forward(random_tensor({4}, 3)), ShapeError);
+  CHECK(minibatch_deviation()->forward(x).shape() == Shape{4, 4});
+  CHECK(minibatch_deviation()->state().empty());
+  CHECK(contains(message_of<UsageError>([] { minibatch_deviation(0); }), "at least one sample, not 0"));
+  CHECK_THROWS_AS(minibatch_deviation()->forward(random_tensor({4}, 3)), ShapeError);
 }
 
-TEST_CASE("minibatch stddev: gradients agree with differences") {
-  check_gradients({}, random_tensor({4, 1, 2, 2}, 4), [](const Tensor& x) { return minibatch_stddev(2)->forward(x); });
+TEST_CASE("minibatch deviation: gradients agree with differences") {
+  check_gradients({}, random_tensor({4, 1, 2, 2}, 4),
+                  [](const Tensor& x) { return minibatch_deviation(2)->forward(x); });
 }

@@ -1,0 +1,44 @@
+#include "metrics/score.h"
+
+#include <algorithm>
+#include <sstream>
+
+#include "core/error.h"
+
+namespace forger::metrics {
+
+std::string thousands(int64_t n) {
+  const std::string digits = std::to_string(n);
+  std::string out;
+  for (size_t i = 0; i < digits.size(); i++) {
+    if (i > 0 && (digits.size() - i) % 3 == 0) out += ',';
+    out += digits[i];
+  }
+  return out;
+}
+
+std::string rank_remark(int64_t reals, int64_t fakes, int64_t dims) {
+  if (std::min(reals, fakes) > dims) return {};
+  return text("fewer than ", thousands(dims + 1),
+              " images: the covariance is not of full rank and the score is too high; compare at equal N only");
+}
+
+std::string line_of(const Score& score) {
+  std::ostringstream line;
+  line.precision(5);
+  const bool named = score.values.size() > 1;
+  for (size_t i = 0; i < score.values.size(); i++) {
+    const auto& [name, value] = score.values[i];
+    line << (i > 0 ? ", " : "") << (named && name != score.metric ? name + " " : "") << value;
+    if (i == 0 && score.spread) line << " +- " << *score.spread;
+  }
+  line << "  (" << score.convention;
+  if (score.reals > 0) line << ", " << thousands(score.reals) << " real";
+  line << ", " << thousands(score.fakes) << " fake";
+  if (!score.split.empty()) line << ", " << score.split;
+  if (!score.weights.empty()) line << ", weights " << score.weights;
+  line << ")";
+  return line.str();
+}
+
+}  // namespace forger::metrics
