@@ -1,5 +1,6 @@
-// Module: named parameters and buffers, and Layer: a module that is a function of one tensor. A network is a tree of them; names are joined by dots
-// ("body.0.weight"), in the order of registration, which is also the order of parameters in optimisers and checkpoints.
+// Module: named parameters and buffers. A network is a tree of them; names are joined by dots ("body.0.weight"), in the
+// order of registration, which is also the order of parameters in optimisers and checkpoints. Layer: a module that is a
+// function of one tensor; networks of two inputs or two heads are modules with functions of their own.
 //
 // Handles share memory and autograd identity: a layer's own member, what parameters() returns and what an optimiser
 // holds are one parameter. Values are therefore replaced in place (load_state, init.h), never by assigning another
@@ -69,9 +70,6 @@ class Module {
   bool training_ = true;
 };
 
-using ModulePtr = std::shared_ptr<Module>;
-
-// A module that maps a tensor to another. Networks of several inputs or outputs are modules that say so themselves.
 class Layer : public Module {
  public:
   virtual Tensor forward(const Tensor& x) = 0;

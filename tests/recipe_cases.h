@@ -34,7 +34,9 @@ inline const std::vector<RecipeCase>& recipe_cases() {
   static const std::vector<RecipeCase> table{
       {"dcgan", "dcgan", {image("image", 3, 24)}, "IMAGES"},
       {"wgan-gp", "wgan-gp", grey, "IMAGES", {{"n_critic", "2"}}},
+      {"wgan-gp-resnet", "wgan-gp", grey, "IMAGES", {{"n_critic", "2"}, {"arch", "resnet"}}, false},
       {"sngan", "sngan", grey, "IMAGES"},
+      {"sngan-resnet", "sngan", grey, "IMAGES", {{"arch", "resnet"}}, false},
       {"gan", "gan", grey, "IMAGES", {{"width", "8"}}},
       {"gan-points", "gan", {point}, "ring8", {{"width", "8"}, {"replay", "10"}}},
       {"cgan", "cgan", classes, "IMAGES"},

@@ -1,93 +1,72 @@
 #include "gan/networks/resnet.h"
 
-#include "nn/blocks.h"
+#include <numbers>
+
 #include "nn/init.h"
 
 namespace forger::gan {
 namespace {
 
-nn::LayerPtr doubled() {
-  return nn::fn([](const Tensor& x) { return upsample_nearest(x, 2); });
+template <class L>
+std::shared_ptr<L> initialised(std::shared_ptr<L> layer, double gain, Random& random) {
+  nn::xavier_uniform(layer->weight, random, gain);
+  nn::init_constant(layer->bias, 0);
+  return layer;
 }
 
-nn::LayerPtr halved() {
-  return nn::fn([](const Tensor& x) { return avg_pool2d(x, {.kernel = 2, .stride = 2}); });
+std::shared_ptr<nn::Conv2d> conv(int64_t in, int64_t out, int64_t window, double gain, Random& random) {
+  const Conv2dOptions keep{.stride = 1, .padding = window / 2};
+  return initialised(std::make_shared<nn::Conv2d>(in, out, window, keep, random), gain, random);
 }
 
-nn::LayerPtr norm_relu(int64_t channels) {
-  return std::make_shared<nn::BatchNorm>(channels, NormOptions{.activation = kernels::Activation::relu});
+std::shared_ptr<nn::Linear> linear(int64_t in, int64_t out, Random& random) {
+  return initialised(std::make_shared<nn::Linear>(in, out, random), 1, random);
 }
 
-// Layers of a network that are initialised as the papers do (Glorot, with the gain of a ReLU before a 3x3 convolution),
-// and that spectral norm may wrap.
-class Layers {
- public:
-  Layers(bool spectral, Random& random) : spectral_(spectral), random_(random) {}
-  nn::LayerPtr conv(int64_t in, int64_t out, int64_t window) {
-    return finished(std::make_shared<nn::Conv2d>(in, out, window, window == 1 ? project : same, random_),
-                    window == 1 ? 1 : std::sqrt(2.0));
-  }
-  nn::LayerPtr linear(int64_t in, int64_t out) { return finished(std::make_shared<nn::Linear>(in, out, random_), 1); }
-
- private:
-  nn::LayerPtr finished(std::shared_ptr<nn::WeightedLayer> layer, double gain) {
-    nn::xavier_uniform(layer->weight, random_, gain);
-    nn::init_constant(layer->bias, 0);
-    if (!spectral_) return layer;
-    return std::make_shared<nn::SpectralNorm>(std::move(layer), random_);
-  }
-  bool spectral_;
-  Random& random_;
-};
-
-nn::LayerPtr sequence(std::initializer_list<nn::LayerPtr> layers) { return std::make_shared<nn::Sequential>(layers); }
+// Of a block's convolutions those on the shortcut are 1x1.
+double gain_of(int64_t window) { return window == 1 ? 1 : std::numbers::sqrt2; }
 
 }  // namespace
 
 std::shared_ptr<nn::Sequential> resnet_generator(int64_t latent, int64_t width, int64_t channels, Extent size,
                                                  Random& random) {
-  Layers layers(false, random);
-  const Extent map = smallest(size);
-  const int64_t c = 2 * width;
+  const Extent small = smallest(size);
+  const int64_t maps = 2 * width;
+  const nn::ResidualParts parts{.activation = [](int64_t c) -> nn::LayerPtr {
+                                  return std::make_shared<nn::BatchNorm>(
+                                      c, NormOptions{.activation = kernels::Activation::relu});
+                                },
+                                .conv = [&](int64_t in, int64_t out, int64_t window) -> nn::LayerPtr {
+                                  return conv(in, out, window, gain_of(window), random);
+                                }};
   auto net = std::make_shared<nn::Sequential>();
-  net->append(layers.linear(latent, map.height * map.width * c));
-  net->append(nn::reshape_to({map.height, map.width, c}));
-  for (int64_t factor = halvings(size); factor > 1; factor /= 2) {
-    const nn::LayerPtr first = layers.conv(c, c, 3), second = layers.conv(c, c, 3), shortcut = layers.conv(c, c, 1);
-    net->append(std::make_shared<nn::Residual>(sequence({norm_relu(c), doubled(), first, norm_relu(c), second}),
-                                               sequence({doubled(), shortcut})));
-  }
-  net->append(norm_relu(c));
-  net->append(layers.conv(c, channels, 3));
+  net->append(linear(latent, small.height * small.width * maps, random));
+  net->append(nn::reshape_to({small.height, small.width, maps}));
+  for (int64_t left = halvings(size); left > 1; left /= 2)
+    net->append(nn::residual_block(maps, maps, nn::Resample::up, parts));
+  net->append(parts.activation(maps));
+  net->append(conv(maps, channels, 3, 1, random));
   net->append(nn::tanh());
   return net;
 }
 
-std::shared_ptr<nn::Sequential> resnet_discriminator(int64_t width, int64_t channels, Extent size, bool spectral,
+std::shared_ptr<nn::Sequential> resnet_discriminator(int64_t width, int64_t channels, Extent size, bool spectral_norm,
                                                      Random& random) {
-  constexpr int64_t smallest_side = 8, kept = 2;
-  Layers layers(spectral, random);
-  auto net = std::make_shared<nn::Sequential>();
-  const auto block = [&](bool first, bool halves) {
-    auto body = std::make_shared<nn::Sequential>(), shortcut = std::make_shared<nn::Sequential>();
-    if (!first) body->append(nn::relu());
-    body->append(layers.conv(first ? channels : width, width, 3));
-    body->append(nn::relu());
-    body->append(layers.conv(width, width, 3));
-    if (!first && !halves) return net->append(std::make_shared<nn::Residual>(body));
-    if (halves) body->append(halved());
-    if (first && halves) shortcut->append(halved());
-    shortcut->append(layers.conv(first ? channels : width, width, 1));
-    if (!first && halves) shortcut->append(halved());
-    net->append(std::make_shared<nn::Residual>(body, shortcut));
+  const auto bounded = [&](std::shared_ptr<nn::WeightedLayer> layer) -> nn::LayerPtr {
+    if (!spectral_norm) return layer;
+    return std::make_shared<nn::SpectralNorm>(std::move(layer), random);
   };
-  bool first = true;
-  for (int64_t side = std::min(size.height, size.width); side > smallest_side; side /= 2, first = false)
-    block(first, true);
-  for (int64_t i = 0; i < kept; i++) block(false, false);
+  const nn::ResidualParts parts{
+      .activation = [](int64_t) { return nn::relu(); },
+      .conv = [&](int64_t in, int64_t out,
+                  int64_t window) { return bounded(conv(in, out, window, gain_of(window), random)); }};
+  auto net = std::make_shared<nn::Sequential>();
+  for (int64_t left = halvings(size), in = channels; left > 2; left /= 2, in = width)
+    net->append(nn::residual_block(in, width, nn::Resample::down, parts, /*image=*/left == halvings(size)));
+  for (int i = 0; i < 2; i++) net->append(nn::residual_block(width, width, nn::Resample::none, parts));
   net->append(nn::relu());
   net->append(nn::fn([](const Tensor& x) { return sum(x, {1, 2}); }));
-  net->append(layers.linear(width, 1));
+  net->append(bounded(linear(width, 1, random)));
   net->append(nn::reshape_to({}));  // (N, 1) -> (N)
   return net;
 }

@@ -1,5 +1,6 @@
-// The residual networks of SNGAN and WGAN-GP for small images (Miyato et al. 2018, arXiv:1802.05957, tables 4 to 6;
-// Gulrajani et al. 2017, appendix F), here for sides from 16 pixels on. Every builder returns an initialised network.
+// The residual networks of SNGAN (Miyato et al. 2018, arXiv:1802.05957, appendix B.4, table 4; after Gulrajani et al. 2017,
+// arXiv:1704.00028): of 32 pixels the paper's, with `width` 128; other sizes have more or fewer of the blocks that halve
+// and double. Weights are Xavier-uniform, with a gain of sqrt(2) inside the blocks; biases 0.
 #pragma once
 #include <memory>
 
@@ -7,19 +8,14 @@
 
 namespace forger::gan {
 
-// z (N, latent) -> (N, H, W, channels) in [-1, 1]: a linear layer to the smallest map of 2 width channels (256 in the
-// paper), a block that doubles it until it is of the image's size, batch norm, ReLU, a 3x3 convolution, tanh.
-//
-//   block: x -> batch norm, ReLU, double, 3x3, batch norm, ReLU, 3x3, + 1x1 of the doubled x
+// Generator: z (N, latent) -> (N, H, W, channels) in [-1, 1], 2 width channels throughout. A linear layer to the smallest
+// map, blocks with batch norm that double it, batch norm, ReLU, a 3x3 convolution and tanh.
 std::shared_ptr<nn::Sequential> resnet_generator(int64_t latent, int64_t width, int64_t channels, Extent size,
                                                  Random& random);
-
-// (N, H, W, channels) -> (N): blocks of `width` channels (128 in the paper) that halve the image to 8 pixels on its
-// shorter side, two that keep it, ReLU, a sum over the map, a linear layer. No norm: `spectral` divides each weight by
-// its largest singular value, and a gradient penalty needs none.
-//
-//   block: x -> ReLU, 3x3, ReLU, 3x3, halve, + 1x1 of x, halved        (the first one begins without ReLU)
-std::shared_ptr<nn::Sequential> resnet_discriminator(int64_t width, int64_t channels, Extent size, bool spectral,
+// Discriminator: (N, H, W, channels) -> (N), width channels throughout. Blocks without norm that halve the image to twice
+// the smallest map, two that keep it, ReLU, the sum over all pixels and a linear layer; every weight under spectral norm,
+// or none.
+std::shared_ptr<nn::Sequential> resnet_discriminator(int64_t width, int64_t channels, Extent size, bool spectral_norm,
                                                      Random& random);
 
 }  // namespace forger::gan

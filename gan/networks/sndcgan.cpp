@@ -6,7 +6,7 @@ namespace forger::gan {
 
 std::shared_ptr<nn::Sequential> sndcgan_generator(int64_t latent, int64_t width, int64_t channels, Extent size,
                                                   Random& random) {
-  check<UsageError>(size.height % 8 == 0 && size.width % 8 == 0, "sngan takes --size of multiples of 8, not ",
+  check<UsageError>(size.height % 8 == 0 && size.width % 8 == 0, "--arch sndcgan takes --size of multiples of 8, not ",
                     size.height, 'x', size.width);
   auto net = std::make_shared<nn::Sequential>();
   auto norm = [&](int64_t c) {
@@ -26,15 +26,16 @@ std::shared_ptr<nn::Sequential> sndcgan_generator(int64_t latent, int64_t width,
   return net;
 }
 
-std::shared_ptr<nn::Sequential> sndcgan_discriminator(int64_t width, int64_t channels, Extent size, Random& random) {
+std::shared_ptr<nn::Sequential> sndcgan_discriminator(int64_t width, int64_t channels, Extent size, bool spectral_norm,
+                                                      Random& random) {
   auto net = std::make_shared<nn::Sequential>();
-  auto normalised = [&](std::shared_ptr<nn::WeightedLayer> layer) {
+  auto append = [&](const std::shared_ptr<nn::WeightedLayer>& layer) {
     nn::init_normal(layer->weight, 0, 0.02, random);
     nn::init_constant(layer->bias, 0);
-    net->append(std::make_shared<nn::SpectralNorm>(std::move(layer), random));
+    spectral_norm ? net->append(std::make_shared<nn::SpectralNorm>(layer, random)) : net->append(layer);
   };
   auto conv = [&](int64_t in, int64_t out, int64_t side, Conv2dOptions options) {
-    normalised(std::make_shared<nn::Conv2d>(in, out, side, with_leaky_relu(options, 0.1), random));
+    append(std::make_shared<nn::Conv2d>(in, out, side, with_leaky_relu(options, 0.1), random));
   };
   int64_t in = channels;
   for (int64_t multiple = 1; multiple < 8; multiple *= 2) {
@@ -44,7 +45,7 @@ std::shared_ptr<nn::Sequential> sndcgan_discriminator(int64_t width, int64_t cha
   }
   conv(in, 8 * width, 3, same);
   net->append(nn::flatten());
-  normalised(std::make_shared<nn::Linear>(size.height / 8 * (size.width / 8) * 8 * width, 1, random));
+  append(std::make_shared<nn::Linear>(size.height / 8 * (size.width / 8) * 8 * width, 1, random));
   net->append(nn::reshape_to({}));  // (N, 1) -> (N)
   return net;
 }

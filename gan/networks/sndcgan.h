@@ -12,7 +12,8 @@ namespace forger::gan {
 std::shared_ptr<nn::Sequential> sndcgan_generator(int64_t latent, int64_t width, int64_t channels, Extent size,
                                                   Random& random);
 // Discriminator: (N, H, W, channels) -> (N). Pairs of a 3x3 convolution and a 4x4 stride-2 one, a 3x3 and a linear
-// layer; LeakyReLU 0.1 between; every weight under spectral norm.
-std::shared_ptr<nn::Sequential> sndcgan_discriminator(int64_t width, int64_t channels, Extent size, Random& random);
+// layer; LeakyReLU 0.1 between; every weight under spectral norm, or none.
+std::shared_ptr<nn::Sequential> sndcgan_discriminator(int64_t width, int64_t channels, Extent size, bool spectral_norm,
+                                                      Random& random);
 
 }  // namespace forger::gan

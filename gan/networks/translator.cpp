@@ -1,25 +1,9 @@
 #include "gan/networks/translator.h"
 
-#include "nn/blocks.h"
 #include "nn/init.h"
 
 namespace forger::gan {
 namespace {
-
-// The `reach` rows (axis 1) or columns (axis 2) next to each edge, mirrored beyond it; the edge itself stands once.
-Tensor reflected(const Tensor& x, int axis, int64_t reach) {
-  const int64_t size = x.size(axis);
-  check<ShapeError>(reach < size, "[reflect] ", reach, " beyond the edge of a map of ", size);
-  std::vector<Tensor> parts;
-  for (int64_t i = reach; i > 0; i--) parts.push_back(slice(x, axis, i, i + 1));
-  parts.push_back(x);
-  for (int64_t i = 1; i <= reach; i++) parts.push_back(slice(x, axis, size - 1 - i, size - i));
-  return concat(parts, axis);
-}
-
-nn::LayerPtr reflect(int64_t reach) {
-  return nn::fn([reach](const Tensor& x) { return reflected(reflected(x, 1, reach), 2, reach); });
-}
 
 nn::LayerPtr norm(int64_t channels, kernels::Activation activation) {
   return std::make_shared<nn::InstanceNorm>(channels, NormOptions{.activation = activation});
@@ -27,7 +11,7 @@ nn::LayerPtr norm(int64_t channels, kernels::Activation activation) {
 
 // A convolution that keeps the map, of an odd window.
 void append_same(nn::Sequential& net, int64_t in, int64_t out, int64_t window, Random& random, bool bias) {
-  net.append(reflect(window / 2));
+  net.append(nn::reflect(window / 2));
   net.append(std::make_shared<nn::Conv2d>(in, out, window, project, random, bias));
 }
 

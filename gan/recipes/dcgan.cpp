@@ -5,7 +5,6 @@
 //   repeat: x = a batch of the data, z ~ N(0, I)
 //     D: one Adam step on  -E log s(D(x)) - E log(1 - s(D(G(z))))
 //     G: one Adam step on  -E log s(D(G(z)))                        (the same z: G runs forward once per step)
-#include "gan/networks/arch.h"
 #include "gan/recipes/unconditional.h"
 
 namespace forger::gan {

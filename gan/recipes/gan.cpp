@@ -5,7 +5,6 @@
 //   repeat: x = a batch of the data, z ~ N(0, I)
 //     D: one Adam step on  -E log s(D(x)) - E log(1 - s(D(G(z))))
 //     G: one Adam step on  -E log s(D(G(z)))          (--loss minimax: E log(1 - s(D(G(z)))), the game as it is stated)
-#include "gan/networks/arch.h"
 #include "gan/recipes/unconditional.h"
 
 namespace forger::gan {
@@ -19,7 +18,7 @@ const RegisterRecipe registered{{
     .needs = {"image", "or", "point"},
     .settings = {loss_setting("non-saturating"),
                  arch_setting("mlp"),
-                 {"width", int64_t{256}, "units of a hidden layer"},
+                 {"width", int64_t{256}, "units of a hidden layer; channels beside the image of other networks"},
                  {"latent", int64_t{32}, "dimensions of the noise"}},
     .make = make_unconditional,
 }};

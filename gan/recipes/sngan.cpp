@@ -5,11 +5,14 @@
 //   repeat: x = a batch of the data, z ~ N(0, I), D's every weight divided by its largest singular value
 //     D: one Adam step on  E max(0, 1 - D(x)) + E max(0, 1 + D(G(z)))      (hinge; or non-saturating, ...)
 //     G: one Adam step on  -E D(G(z))
-#include "gan/networks/arch.h"
 #include "gan/recipes/unconditional.h"
 
 namespace forger::gan {
 namespace {
+
+std::unique_ptr<Recipe> make(const Settings& settings, const Columns& columns) {
+  return std::make_unique<Unconditional>(settings, need_column(settings, columns, "image"), DNorm::spectral);
+}
 
 const RegisterRecipe registered{{
     .name = "sngan",
@@ -18,7 +21,7 @@ const RegisterRecipe registered{{
     .data = "images of 16 to 256 pixels, square or not",
     .needs = {"image"},
     .settings = {loss_setting("hinge"), arch_setting("sndcgan")},
-    .make = make_unconditional,
+    .make = make,
 }};
 
 }  // namespace

@@ -1,17 +1,16 @@
 #include "gan/recipes/unconditional.h"
 
 #include "core/autograd.h"
-#include "gan/networks/arch.h"
 
 namespace forger::gan {
 
-Unconditional::Unconditional(const Settings& settings, const Column& column)
+Unconditional::Unconditional(const Settings& settings, const Column& column, std::optional<DNorm> norm)
     : Recipe(settings),
       column_(column.name),
       latent_(settings.integer("latent")),
       batch_(settings.integer("batch")),
       n_critic_(settings.integer("n_critic")) {
-  const GanNetworks networks = build_networks(settings, column.sample, random_);
+  const GanNetworks networks = build_networks(settings, column.sample, random_, norm);
   g_ = network("g", networks.generator, /*averaged=*/true);
   d_ = network("d", networks.discriminator);
   player_g_ = player("g", {"g"}, settings);

@@ -5,6 +5,7 @@
 //     G: one step on its term for G(z); with n_critic 1 for the same z, whose G(z) is not computed again
 #pragma once
 #include "gan/adversary.h"
+#include "gan/networks/arch.h"
 #include "gan/recipe.h"
 
 namespace forger::gan {
@@ -12,8 +13,8 @@ namespace forger::gan {
 class Unconditional : public Recipe {
  public:
   // Reads arch, latent, width, batch, n_critic, lr_g, lr_d, beta1, beta2 and what an Adversary reads. `column`: what it
-  // learns to make.
-  Unconditional(const Settings& settings, const Column& column);
+  // learns to make. `norm`: what it needs of its discriminator.
+  Unconditional(const Settings& settings, const Column& column, std::optional<DNorm> norm = {});
   Readings step(const NextBatch& next) override;
   std::vector<View> views() override;  // "sample" and "judge"
 

@@ -5,11 +5,14 @@
 //   repeat: n_critic times: x = a batch, z ~ N(0, I), a ~ U(0, 1) per sample, x^ = a*x + (1 - a)*G(z)
 //       D: one Adam step on  E D(G(z)) - E D(x) + lambda E (||grad D(x^)||_2 - 1)^2
 //     G: one Adam step on  -E D(G(z))
-#include "gan/networks/arch.h"
 #include "gan/recipes/unconditional.h"
 
 namespace forger::gan {
 namespace {
+
+std::unique_ptr<Recipe> make(const Settings& settings, const Columns& columns) {
+  return std::make_unique<Unconditional>(settings, need_column(settings, columns, "image"), DNorm::none);
+}
 
 const RegisterRecipe registered{{
     .name = "wgan-gp",
@@ -26,7 +29,7 @@ const RegisterRecipe registered{{
                  {"lr_d", 1e-4, "learning rate of the critic", 0, 1},
                  {"beta1", 0.0, "Adam's decay of the first moment", 0, 0.9999},
                  {"beta2", 0.9, "Adam's decay of the second moment", 0, 0.9999999}},
-    .make = make_unconditional,
+    .make = make,
 }};
 
 }  // namespace

@@ -69,6 +69,37 @@ def discriminator(channels=1, height=16, width=16, batch_norm=True, outputs=1):
     return nn.Sequential(*layers, head, nn.Flatten(0) if outputs == 1 else nn.Flatten(1))
 
 
+class Residual(nn.Module):
+    """The pre-activation block, the shortcut's 1x1 convolution where the map is large."""
+
+    def __init__(self, into, out, activation, conv, resample=None, image=False):
+        super().__init__()
+        up = [nn.Upsample(scale_factor=2)] if resample == "up" else []
+        down = [nn.AvgPool2d(2)] if resample == "down" else []
+        self.body = nn.Sequential(*([] if image else activation(into)), *up, conv(nn.Conv2d(into, out, 3, padding=1)),
+                                  *activation(out), conv(nn.Conv2d(out, out, 3, padding=1)), *down)
+        learned = into != out or resample
+        self.shortcut = nn.Sequential(*up, conv(nn.Conv2d(into, out, 1)), *down) if learned else nn.Identity()
+
+    def forward(self, x):
+        return self.body(x) + self.shortcut(x)
+
+
+def resnet_generator():
+    maps, keep = 2 * WIDTH, lambda layer: layer
+    activation = lambda c: [nn.BatchNorm2d(c), nn.ReLU()]
+    return nn.Sequential(nn.Linear(LATENT, 16 * maps), To(lambda x: x.reshape(-1, 4, 4, maps).permute(0, 3, 1, 2)),
+                         *[Residual(maps, maps, activation, keep, "up") for _ in range(2)], *activation(maps),
+                         nn.Conv2d(maps, 1, 3, padding=1), nn.Tanh())
+
+
+def resnet_discriminator(conv=lambda layer: layer):
+    activation = lambda c: [nn.ReLU()]
+    return nn.Sequential(Residual(1, WIDTH, activation, conv, "down", image=True),
+                         *[Residual(WIDTH, WIDTH, activation, conv) for _ in range(2)],
+                         nn.ReLU(), To(lambda x: x.sum((2, 3))), conv(nn.Linear(WIDTH, 1)), nn.Flatten(0))
+
+
 # ---- objectives: of D for real and for fake samples, of G ----
 
 
@@ -135,8 +166,12 @@ def sngan(step):
     two_players(step, g, d, {"image": images()}, HINGE)
 
 
-def wgan_gp(step, n_critic=2, weight=10):
-    g, d = step.network("g", generator()), step.network("d", discriminator(batch_norm=False))
+def sngan_resnet(step):
+    two_players(step, resnet_generator(), resnet_discriminator(spectral_norm), {"image": images()}, HINGE)
+
+
+def wgan_gp(step, g, d, n_critic=2, weight=10):
+    g, d = step.network("g", g()), step.network("d", d())
     player_g, player_d = step.player("g"), step.player("d")
     for _ in range(n_critic):
         real = step.next(image=images())
@@ -359,8 +394,10 @@ def vae(step, sigma=0.25):
 
 ROWS = {
     "dcgan": dcgan,
-    "wgan-gp": wgan_gp,
+    "wgan-gp": lambda step: wgan_gp(step, generator, lambda: discriminator(batch_norm=False)),
+    "wgan-gp-resnet": lambda step: wgan_gp(step, resnet_generator, resnet_discriminator),
     "sngan": sngan,
+    "sngan-resnet": sngan_resnet,
     "gan": gan,
     "gan-points": gan_points,
     "cgan": lambda step: cgan(step, "projection"),
