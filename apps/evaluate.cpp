@@ -1,5 +1,6 @@
-// forger evaluate: scores of what each view of a trained system makes, and the system's own tests, as a table for people
-// or JSON for programs. In the run's folder it leaves evaluation.json, modes.png (the real images that D is least and most sure of) and sanity.svg, for the report.
+// forger evaluate: scores of what each view of a trained system makes, and the system's own tests, as a table for
+// people or JSON for programs. In the run's folder it leaves evaluation.json, modes.png (the real images that D is
+// least and most sure of) and sanity.svg, for the report.
 #include <unistd.h>
 
 #include <cerrno>

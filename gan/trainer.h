@@ -53,8 +53,8 @@ struct TrainingScore {
 // Called with the averaged weights in place. It must draw nothing from recipe.random(): a run that is watched is the
 // run that is not. Always the same names in the same order; the first one ranks checkpoints.
 using Evaluate = std::function<std::vector<TrainingScore>()>;
-// Makes it for the recipe that is trained, as the settings ask: when all else has been checked and before anything is written. Throws when a score
-// cannot be had. Called where `evaluate_every` is not 0.
+// Makes it for the recipe that is trained, as the settings ask: when all else has been checked and before anything is
+// written. Throws when a score cannot be had. Called where `evaluate_every` is not 0.
 using MakeEvaluate = std::function<Evaluate(Recipe& recipe, const Settings& settings, const DataSetPtr& data)>;
 
 // What a person asks of a run while it goes on; set by signal handlers.

@@ -36,9 +36,9 @@ Pictures pictures_in_folder(const std::string& folder, int channels, bool skip_b
 Pictures pictures_of(const gan::DataSetPtr& data, const std::string& name);
 // Images (N, H, W, C) in [-1, 1], rounded to 8 bits as a PNG file would hold them; kept as bytes.
 Pictures pictures_of(const Tensor& images, const std::string& name);
-// `count` images that a view makes of what it draws and, where it is given data, of rows of `held_out`: as many as there
-// are, or a choice of them. Labels are the classes that were asked for, where it starts from any. The same seed, the
-// same images.
+// `count` images that a view makes of what it draws and, where it is given data, of rows of `held_out`: as many as
+// there are, or a choice of them. Labels are the classes that were asked for, where it starts from any. The same seed,
+// the same images.
 Pictures pictures_of(gan::Recipe& recipe, const gan::View& view, const gan::DataSet& held_out, int64_t count,
                      uint64_t seed, const std::string& name, const Ticker& ticker = {});
 // The same of the view that draws and is given nothing.

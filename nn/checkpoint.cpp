@@ -4,7 +4,7 @@
 //   N bytes    {"__metadata__": {"key": "text", ...},
 //               "name": {"dtype": "F32", "shape": [2, 3], "data_offsets": [0, 24]}, ...}, padded with spaces
 //   the rest   the tensors' elements, row-major, little-endian; offsets count from here and cover it without gap or
-//   overlap
+//              overlap
 //
 // A file may come from anywhere, so the reader trusts nothing: the header is read by a state machine over JSON events
 // that admits this grammar only (no tree is built, nesting has no depth to exhaust, duplicate keys are seen), and every

@@ -19,8 +19,8 @@ LayerPtr average_pool(int64_t factor = 2);  // ... to (N, H/factor, W/factor, C)
 // (N, H, W, C*factor^2) -> (N, H*factor, W*factor, C): behind a convolution, upsampling that is learned (Shi et al.
 // 2016, arXiv:1609.05158).
 LayerPtr pixel_shuffle(int64_t factor = 2);
-// (N, H, W, C) -> (N, H + 2 reach, W + 2 reach, C): `reach` pixels beyond each edge are those within, mirrored; the edge
-// itself stands once. ShapeError where a side is no longer than `reach`.
+// (N, H, W, C) -> (N, H + 2 reach, W + 2 reach, C): `reach` pixels beyond each edge are those within, mirrored; the
+// edge itself stands once. ShapeError where a side is no longer than `reach`.
 LayerPtr reflect(int64_t reach);
 
 class Dropout : public Layer {  // the identity in evaluation

@@ -4,8 +4,8 @@
 
 namespace forger::nn {
 
-// x itself, bit for bit; its gradient is -weight times what arrives, to any order. `weight`: a number, or a scalar of x's
-// dtype on its device, so that a schedule can move it.
+// x itself, bit for bit; its gradient is -weight times what arrives, to any order. `weight`: a number, or a scalar of
+// x's dtype on its device, so that a schedule can move it.
 Tensor reverse_gradient(const Tensor& x, double weight = 1);
 Tensor reverse_gradient(const Tensor& x, const Tensor& weight);
 

@@ -24,8 +24,8 @@ class BatchNorm : public NormLayer {  // (..., C), with the activation that foll
 };
 
 // Batch norm that each class scales and shifts in its own way (de Vries et al. 2017, arXiv:1707.00683; Miyato, Koyama
-// 2018): norm(x) (1 + c gamma) + c beta. Statistics are of the whole batch; gamma and beta, (classes, C), are zeros at first:
-// every class begins with the plain norm.
+// 2018): norm(x) (1 + c gamma) + c beta. Statistics are of the whole batch; gamma and beta, (classes, C), are zeros at
+// first: every class begins with the plain norm.
 class ConditionalBatchNorm : public Module {
  public:
   ConditionalBatchNorm(int64_t channels, int64_t classes, double momentum = 0.1, DType dtype = DType::f32);

@@ -7,8 +7,8 @@
 
 namespace forger::nn {
 
-// Gated recurrent unit (Cho et al. 2014, arXiv:1406.1078) with PyTorch's bias of the state inside the reset, its order of
-// gates and its first weights, uniform in +-1/sqrt(hidden). s is the sigmoid; each product has a bias:
+// Gated recurrent unit (Cho et al. 2014, arXiv:1406.1078) with PyTorch's bias of the state inside the reset, its order
+// of gates and its first weights, uniform in +-1/sqrt(hidden). s is the sigmoid; each product has a bias:
 //
 //   r = s(A_r x + B_r h)   z = s(A_z x + B_z h)   n = tanh(A_n x + r * (B_n h))   h' = (1 - z) * n + z * h
 class Gru : public Layer {

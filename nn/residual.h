@@ -24,8 +24,8 @@ struct ResidualParts {
   std::function<LayerPtr(int64_t in, int64_t out, int64_t window)> conv;  // keeps the map; drawn in order of use
 };
 
-// The pre-activation block (He et al. 2016, arXiv:1603.05027) as GANs have it (Gulrajani et al. 2017, Miyato et al. 2018),
-// (N, H, W, in) -> (N, H', W', out):
+// The pre-activation block (He et al. 2016, arXiv:1603.05027) as GANs have it (Gulrajani et al. 2017, Miyato et al.
+// 2018), (N, H, W, in) -> (N, H', W', out):
 //
 //   activation -- up -- 3x3, out -- activation -- 3x3, out -- down
 //   up -- 1x1, out -- down                                          where sides or channels change, x itself otherwise

@@ -3,8 +3,7 @@
 // Each op is one function of three paragraphs: check the shapes, call the kernel through `dispatch`, `record` the
 // gradient. The closures handed to `record` follow three habits:
 //   - they capture `Saved` handles of the tensors whose values they read, and only if somebody will read them: in a*b
-//   the
-//     gradient of b needs a, so a is saved only if b requires a gradient;
+//     the gradient of b needs a, so a is saved only if b requires a gradient;
 //   - they compute only the gradients that `in.needs` asks for and return undefined tensors in the other places;
 //   - they call ops, never kernels, so that the gradient of the gradient is there by itself.
 #pragma once

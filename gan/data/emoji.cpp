@@ -1,11 +1,11 @@
-// Emoji of one code point each, from the distribution's packages: colour bitmaps of Noto Color Emoji, names and groups of
-// Unicode's emoji-test.txt.
+// Emoji of one code point each, from the distribution's packages: colour bitmaps of Noto Color Emoji, names and groups
+// of Unicode's emoji-test.txt.
 //
 //   emoji         image (H, W, 3), label (its group), caption (its English name)
 //   emoji-pairs   source (H, W, 1), the character's outline in Symbola; target (H, W, 3), the bitmap; label, caption
 //
-// All of a picture is seen, on white. One in ten is held out; which ones is a function of the code point alone. Files are
-// looked for in the folder FORGER_DATA first, then where the packages put them.
+// All of a picture is seen, on white. One in ten is held out; which ones is a function of the code point alone. Files
+// are looked for in the folder FORGER_DATA first, then where the packages put them.
 #include <algorithm>
 #include <array>
 #include <cstdlib>

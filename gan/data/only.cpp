@@ -1,5 +1,5 @@
-// only:SET/CLASS,CLASS: the rows of a set that are of these classes, which are numbered anew. Words are compared by their
-// letters and digits alone, in any case, so that they can be typed without quotes:
+// only:SET/CLASS,CLASS: the rows of a set that are of these classes, which are numbered anew. Words are compared by
+// their letters and digits alone, in any case, so that they can be typed without quotes:
 //
 //   only:fashion-mnist/sandal      only:fashion-mnist/tshirttop,ankle-boot      only:folder:photos/cats,dogs
 #include <algorithm>

@@ -1,7 +1,7 @@
 // Pairs of pictures in folders, train/ and test/ as in gan/data/folder.cpp:
 //
-//   pairs:DIR       each picture is two side by side, source on the left and target on the right, as in pix2pix's own data
-//                   sets; swap:pairs:DIR reads them the other way round
+//   pairs:DIR       each picture is two side by side, source on the left and target on the right, as in pix2pix's own
+//                   data sets; swap:pairs:DIR reads them the other way round
 //   pairs:A:B       sources in A, targets in B, under the same names but for their endings
 #include <algorithm>
 #include <map>
@@ -137,7 +137,8 @@ std::set<std::string> left_out(const PictureSet& pictures, const DataOptions& op
   return stems;
 }
 
-// DataError that names the first picture of `from` that has no partner in the other folder, and says how many there are.
+// DataError that names the first picture of `from` that has no partner in the other folder, and says how many there
+// are.
 void check_partners(const PictureSet& from, const std::map<std::string, int64_t>& rows,
                     const std::map<std::string, int64_t>& others, const std::set<std::string>& excused,
                     const PictureSet& other) {

@@ -59,8 +59,8 @@ class PictureSet : public DataSet {
   mutable std::vector<std::vector<uint8_t>> cache_;  // by picture; no entries when the set is too large
 };
 
-// The part of a folder that is a subset: its own where it is split into train/ and test/ (or val/, valid/, validation/),
-// and else all of it. `extra` is told what is not used. DataError when there is no such folder.
+// The part of a folder that is a subset: its own where it is split into train/ and test/ (or val/, valid/,
+// validation/), and else all of it. `extra` is told what is not used. DataError when there is no such folder.
 std::filesystem::path part_of(const std::filesystem::path& folder, Subset subset, std::string& extra);
 bool is_folder(const std::filesystem::path& path);
 

@@ -1,8 +1,9 @@
 // Two domains that stand side by side without belonging together, each drawn in an order of its own:
 //
 //   unpaired:SET:SET     the images of two sets: shoes and bags, two folders
-//   unpaired:PAIRS       the sources of one half of the rows of a set of pairs and the targets of the other half: nothing
-//                        in training is known to belong together, and on the rows that are held out the truth is known
+//   unpaired:PAIRS       the sources of one half of the rows of a set of pairs and the targets of the other half:
+//                        nothing in training is known to belong together, and on the rows that are held out the truth
+//                        is known
 #include <algorithm>
 #include <cstring>
 #include <filesystem>
@@ -118,8 +119,8 @@ bool is_likely(const std::string& spec) {
   }
 }
 
-// SET and SET, or PAIRS and nothing. A set's own spec may hold colons: the colon between them is one with a set on either
-// side.
+// SET and SET, or PAIRS and nothing. A set's own spec may hold colons: the colon between them is one with a set on
+// either side.
 std::pair<std::string, std::string> sets_in(const std::string& spec) {
   const std::string rest = spec.substr(prefix.size());
   for (size_t colon = rest.find(':'); colon != rest.npos; colon = rest.find(':', colon + 1))

@@ -29,8 +29,8 @@ inline Conv2dOptions with_leaky_relu(Conv2dOptions options, double below) {
 // Height and width of samples (H, W, C).
 inline Extent extent_of(const Shape& sample) { return {sample[0], sample[1]}; }
 
-// UsageError, "`who` takes ...", unless `sample` is (height, width, 1 or 3) whose shorter side is a power of two from 16 to 256, and whose
-// longer one is a multiple of what the shorter one is of 4: 64 x 96 halves four times, to 4 x 6.
+// UsageError, "`who` takes ...", unless `sample` is (height, width, 1 or 3) whose shorter side is a power of two from
+// 16 to 256, and whose longer one is a multiple of what the shorter one is of 4: 64 x 96 halves four times, to 4 x 6.
 void require_images(const std::string& who, const Shape& sample);
 
 }  // namespace forger::gan

@@ -8,10 +8,11 @@ namespace forger::gan {
 
 // (N, H, W, in_channels) -> (N, H, W, out_channels) in [-1, 1], sides that halve twice:
 //
-//   7x7, width -- halve, 2 width -- halve, 4 width -- `blocks` residual blocks -- double, 2 width -- double, width -- 7x7
+//   7x7, width -- halve, 2 width -- halve, 4 width -- `blocks` residual blocks
+//     -- double, 2 width -- double, width -- 7x7
 //
-// Instance norm and ReLU after each but the last, tanh at the end; the 7x7 and 3x3 windows see the image reflected at its
-// edges. Convolutions that halve and double are 4x4 here, where the paper's are 3x3.
+// Instance norm and ReLU after each but the last, tanh at the end; the 7x7 and 3x3 windows see the image reflected at
+// its edges. Convolutions that halve and double are 4x4 here, where the paper's are 3x3.
 std::shared_ptr<nn::Sequential> resnet_translator(int64_t in_channels, int64_t out_channels, int64_t width,
                                                   int64_t blocks, Random& random);
 

@@ -14,8 +14,7 @@ Unconditional::Unconditional(const Settings& settings, const Column& column, std
   g_ = network("g", networks.generator, /*averaged=*/true);
   d_ = network("d", networks.discriminator);
   player_g_ = player("g", {"g"}, settings);
-  player_d_ = player("d", {"d"}, settings);
-  game_ = Adversary(player_d_, settings, random_, replay("d", settings, column.sample));
+  game_ = Adversary(player("d", {"d"}, settings), settings, random_, replay("d", settings, column.sample));
 }
 
 Readings Unconditional::step(const NextBatch& next) {

@@ -22,7 +22,7 @@ class Unconditional : public Recipe {
   std::string column_;
   int64_t latent_, batch_, n_critic_;
   nn::LayerPtr g_, d_;
-  std::shared_ptr<Player> player_g_, player_d_;
+  std::shared_ptr<Player> player_g_;
   Adversary game_;
 };
 

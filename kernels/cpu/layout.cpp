@@ -5,16 +5,14 @@
 //   strided_copy  axes are merged (strides.h), then
 //     runs        the innermost stride is 1 on both sides: contiguous pieces, short ones by a loop, long ones by memcpy
 //     transpose   dst runs along the last axis, src along another axis t: tiles of 32 x 32 through a buffer, so that
-//     each
-//                 cache line is read once and written once
+//                 each cache line is read once and written once
 //                       src (.., i, t)     tile[i][t]     dst (.., t, i)
 //     repeat      the innermost stride is 0 on src: each value fills a run
 //     any other   element by element
 //   gather        memcpy per row
 //   scatter_add   every table row must receive its rows in the order of i. Threads therefore share out the table, not
-//   the
-//                 rows: by columns where rows are wide, else by table entries, each thread looking through the whole
-//                 index.
+//                 the rows: by columns where rows are wide, else by table entries, each thread looking through the
+//                 whole index.
 #include <algorithm>
 #include <cstring>
 

@@ -8,15 +8,13 @@
 //     axes are merged (kernels/cpu/strides.h), then
 //     contiguous   copy
 //     transpose    dst runs along the last axis, src along another axis t: a block per tile of 32 x 32, turned in
-//     shared
-//                  memory, so that both sides are touched in runs of 32
+//                  shared memory, so that both sides are touched in runs of 32
 //                       src (.., i, t)    tile[i][t], rows of 33: no two threads on one bank    dst (.., t, i)
 //     any other    a thread per element
 //   gather         rows[i] = table[index[i]]                 bytes: n*width read, written; a thread per element
 //   scatter_add    table[index[i]] += rows[i], in the order of i and without atomics: a warp owns some table entries
-//   and
-//                  32 columns of them, looks through the whole index, 128 at a time, and adds the rows that are its
-//                  own. So every sum has one thread, which makes its order that of the CPU.
+//                  and 32 columns of them, looks through the whole index, 128 at a time, and adds the rows that are
+//                  its own. So every sum has one thread, which makes its order that of the CPU.
 //                    bytes: n*width read and as many times read and written in the table, entries*width written
 //                    and the index n*8 times per warp, nearly all from the L1 cache; 16 warps per multiprocessor
 #include <algorithm>
