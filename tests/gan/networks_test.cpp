@@ -116,7 +116,7 @@ TEST_CASE("a discriminator has the norm that is asked for, its architecture's ow
     }
 }
 
-TEST_CASE("--arch: one line says what does not fit, and what would do") {
+TEST_CASE("architectures: one line says what does not fit, and what would do") {
   Random random(1);
   const auto error = [&](const std::string& arch, const Shape& sample, std::optional<DNorm> norm) {
     return error_of<UsageError>([&] { build_networks(with(arch), sample, random, norm); });
