@@ -70,10 +70,12 @@ ConditionalDiscriminator::ConditionalDiscriminator(Condition condition, bool two
     : condition_(condition), two_scores_(two_scores) {
   const int64_t features = body_channels(width, size);
   const bool concat = condition == Condition::concat;
-  const int64_t planes = concat && !two_scores ? classes : 0;
-  body_ = child("body", body(width, channels + planes, size, true, random));
+  body_ = child("body", body(width, channels + (concat && !two_scores ? classes : 0), size, true, random));
   score_ = child("score", conv(features, 1, smallest(size), project, random));
-  if (two_scores && concat) match_ = child("match", conv(features + classes, 1, smallest(size), project, random));
+  if (concat && two_scores) {
+    joint_ = child("joint", conv(features + classes, features, 1, with_leaky_relu({}, slope), random));
+    match_ = child("match", conv(features, 1, smallest(size), project, random));
+  }
   if (condition == Condition::projection)
     classes_ = child("classes", std::make_shared<nn::Linear>(classes, features, random, false));
   if (condition == Condition::acgan)
@@ -108,7 +110,7 @@ Tensor ConditionalDiscriminator::score(const Tensor& x, const Tensor& c) {
 Tensor ConditionalDiscriminator::match(const Tensor& x, const Tensor& c) {
   check<Error>(two_scores_, "this discriminator has one score");
   const Tensor map = features(x);
-  return match_ ? per_sample((*match_)(with_planes(map, c))) : projected(map, c);
+  return match_ ? per_sample((*match_)((*joint_)(with_planes(map, c)))) : projected(map, c);
 }
 
 Tensor ConditionalDiscriminator::logits(const Tensor& x) { return (*classes_)(mean(features(x), {1, 2})); }

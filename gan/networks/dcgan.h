@@ -26,7 +26,8 @@ std::shared_ptr<nn::Sequential> dcgan_encoder(int64_t outputs, int64_t width, in
 //   projection  D(x, c) = D(x) + (V c) f(x), f summed over its pixels   (Miyato, Koyama 2018, arXiv:1802.05637)
 //   acgan       D(x), and a second head that says the class             (Odena et al. 2017, arXiv:1610.09585)
 // With two scores D(x) says whether a sample is real, whatever its class, and match(x, c) whether it is of its class:
-// c joins f(x), as further channels or projected.
+// c is projected, or joins f(x) as further channels, and a layer sees both before there is a score (Reed et al. 2016):
+// a score that is a sum of one for f(x) and one for c would know every class, and of no image which is its own.
 enum class Condition : uint8_t { concat, projection, acgan };
 class ConditionalDiscriminator : public nn::Module {
  public:
@@ -42,7 +43,7 @@ class ConditionalDiscriminator : public nn::Module {
   Condition condition_;
   bool two_scores_;
   std::shared_ptr<nn::Sequential> body_;
-  std::shared_ptr<nn::Conv2d> score_, match_;
+  std::shared_ptr<nn::Conv2d> score_, joint_, match_;
   std::shared_ptr<nn::Linear> classes_;
 };
 

@@ -6,10 +6,10 @@
 //   repeat: (x, c) = a batch of the data, z ~ N(0, I), c' another class than c, at random
 //     D: one Adam step on its terms for real (x, c), fake (G(z, c), c) and mismatched (x, c')
 //     G: one Adam step on its term for (G(z, c), c)
-//   acgan: D(x) alone; D learns to name the class of real and of fake samples, G to make samples that are named right
-//   --scores two: D(x) says whether a sample is real; a second score, whether it is of its class, learns from real (x,
-//   c)
-//     and (x, c') alone; G minimises its terms of both
+//   acgan: D(x) alone; D learns to name the class of real and of fake samples, G to make samples that are named right,
+//     by --class-weight times that loss
+//   --scores two: D(x) says whether a sample is real; a second score, whether it is of its class, learns from real
+//     (x, c) and (x, c') alone; G minimises its terms of both
 #include "core/autograd.h"
 #include "gan/adversary.h"
 #include "gan/networks/dcgan.h"
@@ -56,6 +56,7 @@ class ConditionalGan : public Recipe {
         condition_(find_condition(settings.text("condition"))),
         two_scores_(find_scores(settings, condition_)),
         mismatched_(settings.flag("mismatched") && condition_ != Condition::acgan),
+        class_weight_(settings.number("class_weight")),
         eye_(to(cast(identity(classes_), dtype_), device_)) {
     const Column& image = need_column(settings, columns, "image");
     require_images("cgan", image.sample);
@@ -91,7 +92,8 @@ class ConditionalGan : public Recipe {
     return std::move(readings) + player_g_->minimise({[&] {
       const Tensor fooled = game_.fool(d, fake());
       if (two_scores_) return Losses{{"", fooled}, {"match", game_.fool(match, fake())}};
-      if (condition_ == Condition::acgan) return Losses{{"", fooled}, {"class", class_loss(d_->logits(fake()), c)}};
+      if (condition_ == Condition::acgan)
+        return Losses{{"", fooled}, {"class", class_weight_ * class_loss(d_->logits(fake()), c)}};
       return Losses(fooled);
     }});
   }
@@ -125,6 +127,7 @@ class ConditionalGan : public Recipe {
   int64_t latent_, classes_;
   Condition condition_;
   bool two_scores_, mismatched_;
+  double class_weight_;
   Tensor eye_;
   std::shared_ptr<nn::Sequential> g_;
   std::shared_ptr<ConditionalDiscriminator> d_;
@@ -141,7 +144,8 @@ const RegisterRecipe registered{{
     .settings = {loss_setting("non-saturating"),
                  {"condition", "projection", "how D sees the class: concat, projection, or acgan (it names the class)"},
                  {"scores", "one", "of D: one of image and class, or two: is it real, and is it of its class"},
-                 {"mismatched", true, "real pictures under a wrong class are negatives, too (not acgan)"}},
+                 {"mismatched", true, "real pictures under a wrong class are negatives, too (not acgan)"},
+                 {"class_weight", 1.0, "of the class beside the objective in G's loss (acgan)"}},
     .make = make_recipe<ConditionalGan>,
 }};
 

@@ -1,8 +1,8 @@
 // The variational autoencoder: Kingma and Welling, "Auto-encoding variational Bayes", ICLR 2014, arXiv:1312.6114, on
 // DCGAN's networks (the critic's body as encoder). No game: one player, who maximises a bound of the likelihood
 //
-//   log p(x) >= E_q log p(x|z) - KL(q(z|x) || N(0, I)),   q(z|x) = N(m, s^2),  m, log s^2 = E(x),  p(x|z) = N(G(z),
-//   sigma^2)
+//   log p(x) >= E_q log p(x|z) - KL(q(z|x) || N(0, I))
+//   q(z|x) = N(m, s^2),  m, log s^2 = E(x),  p(x|z) = N(G(z), sigma^2)
 //
 //   repeat: x = a batch of the data, e ~ N(0, I), z = m + s e
 //     E, G: one Adam step on  |x - G(z)|^2 / (2 sigma^2) + log sigma + log(2 pi)/2  -  (1 + log s^2 - m^2 - s^2)/2,

@@ -28,7 +28,7 @@
 namespace forger::kernels {
 namespace {
 
-using gemm::blocks;
+using gemm::block_count;
 using gemm::Range;
 
 constexpr int64_t most_channels = 4;
@@ -90,8 +90,8 @@ class ThinConv {
         row(s.kw * s.c),
         step(s.stride_w * s.c),
         taps(s.kh * row),
-        wide(blocks(s.ow, lanes) * lanes),
-        places(wide + blocks(row, step)),
+        wide(block_count(s.ow, lanes) * lanes),
+        places(wide + block_count(row, step)),
         line(places * step),
         lines((s.oh - 1) * s.stride_h + s.kh) {}
 
@@ -103,7 +103,7 @@ class ThinConv {
     for (int64_t k = 0; k < taps; k++) at[k] = k / row * line + phased(k % row);
 
     const int64_t most_lines = band(s.stride_h * line);
-    parallel_for(s.n * blocks(s.oh, most_lines), grain(blocks(s.oh, most_lines)), [&](int64_t begin, int64_t end) {
+    parallel_for(s.n * block_count(s.oh, most_lines), grain(block_count(s.oh, most_lines)), [&](int64_t begin, int64_t end) {
       T *const copy = numbers(Scratch::gemm_a, band_lines(most_lines) * line), *out[gemm::max_mr];
       for_bands({begin, end}, most_lines, [&](int64_t n, Range band) {
         copy_lines<true>(image, n, band, copy);
@@ -121,7 +121,7 @@ class ThinConv {
 
   // Each thread sums over its share of the windows; the shares are added in the order of the threads.
   void weight_grad(const T* image, const T* map, T* weight) const {
-    const int64_t most_lines = band(s.ow * s.oc), bands = s.n * blocks(s.oh, most_lines), size = taps * s.oc;
+    const int64_t most_lines = band(s.ow * s.oc), bands = s.n * block_count(s.oh, most_lines), size = taps * s.oc;
     const int64_t jobs = std::min<int64_t>(useful_threads(), bands);
     int64_t* const at = offsets(most_lines * s.ow);
     for (int64_t k = 0; k < most_lines * s.ow; k++) at[k] = k / s.ow * s.stride_h * line + k % s.ow * step;
@@ -182,7 +182,7 @@ class ThinConv {
   }
   int useful_threads() const { return gemm::useful_threads(s.flops() / 2); }
   // The least units of work for a thread, of which an image has `units`.
-  int64_t grain(int64_t units) const { return blocks(s.n * units, useful_threads()); }
+  int64_t grain(int64_t units) const { return block_count(s.n * units, useful_threads()); }
 
   int64_t phased(int64_t x) const { return x % step * places + x / step; }
 
@@ -195,7 +195,7 @@ class ThinConv {
   // f(image, lines of its map) for some of all bands.
   template <class F>
   void for_bands(Range some, int64_t most_lines, const F& f) const {
-    const int64_t count = blocks(s.oh, most_lines);
+    const int64_t count = block_count(s.oh, most_lines);
     for (int64_t i = some.begin; i < some.end; i++) f(i / count, Range{0, s.oh}.part(i % count, count));
   }
 
@@ -265,7 +265,7 @@ class ThinConv {
 
   template <class F>
   static void for_parts(int64_t count, const F& f) {
-    const int64_t parts = blocks(count, most_rows);
+    const int64_t parts = block_count(count, most_rows);
     for (int64_t i = 0; i < parts; i++) f(Range{0, count}.part(i, parts));
   }
 

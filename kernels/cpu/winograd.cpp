@@ -39,317 +39,40 @@
 #include "kernels/cpu/winograd.h"
 
 #include "kernels/cpu/gemm.h"
-#include "kernels/cpu/winograd_matrices.h"
+#include "kernels/cpu/winograd_tiles.h"
 
 namespace forger::kernels {
 namespace {
 
+using namespace winograd;
 using gemm::Matrix;
 using gemm::MatrixOut;
 using gemm::Operand;
-using gemm::Range;
 
-constexpr int64_t all_columns = INT64_MAX;
 constexpr int64_t max_depth = 256;          // what one pass of a product sums
 constexpr int64_t passing_width = 64;       // columns of a slice of U that passes
 constexpr int64_t staying_bytes = 8 << 20;  // of a factor that stays
 constexpr int64_t grad_tiles = 64;          // tiles of a block where they are the depth of the product
 constexpr int64_t grad_bytes = 3 << 20;     // of a slice of the transformed weight gradient
 
-// ---- transforms -----------------------------------------------------------------------------------------------------
-
-// Row I of m times the vectors x: only what is not zero, signs instead of multiplications by -1.
-template <const auto& m, int I, int J, bool Started, class V>
-inline V add_terms(V sum, const V* x) {
-  if constexpr (J == std::remove_cvref_t<decltype(m)>::cols) {
-    return sum;
-  } else {
-    constexpr auto factor = m.at[I][J];
-    if constexpr (factor == 0) {
-      return add_terms<m, I, J + 1, Started>(sum, x);
-    } else if constexpr (factor == 1) {
-      return add_terms<m, I, J + 1, true>(Started ? sum + x[J] : x[J], x);
-    } else if constexpr (factor == -1) {
-      return add_terms<m, I, J + 1, true>(Started ? sum - x[J] : -x[J], x);
-    } else {
-      return add_terms<m, I, J + 1, true>(Started ? sum + factor * x[J] : factor * x[J], x);
-    }
-  }
-}
-
-// y (v rows, h rows) = v x h^T for x (v cols, h cols), element i being read by get(i) and written by put(i, value) when
-// it is due: all that lives in between fits the registers.
-template <const auto& v, const auto& h, class V, size_t... I, size_t... J, class Get, class Put>
-inline void sandwich(std::index_sequence<I...>, std::index_sequence<J...>, const Get& get, const Put& put) {
-  using Down = std::remove_cvref_t<decltype(v)>;
-  using Across = std::remove_cvref_t<decltype(h)>;
-  V half[Down::rows * Across::cols];
-#pragma GCC unroll 8
-  for (int j = 0; j < Across::cols; j++) {
-    V column[Down::cols];
-#pragma GCC unroll 8
-    for (int l = 0; l < Down::cols; l++) column[l] = get(l * Across::cols + j);
-    ((half[static_cast<int>(I) * Across::cols + j] = add_terms<v, static_cast<int>(I), 0, false>(V{}, column)), ...);
-  }
-#pragma GCC unroll 8
-  for (int i = 0; i < Down::rows; i++)
-    (put(i * Across::rows + static_cast<int>(J),
-         add_terms<h, static_cast<int>(J), 0, false>(V{}, half + i * Across::cols)),
-     ...);
-}
-template <const auto& v, const auto& h, class V, class Get, class Put>
-inline void sandwich(const Get& get, const Put& put) {
-  sandwich<v, h, V>(std::make_index_sequence<std::remove_cvref_t<decltype(v)>::rows>{},
-                    std::make_index_sequence<std::remove_cvref_t<decltype(h)>::rows>{}, get, put);
-}
-
-// A filter's matrices as numbers.
-template <class T, class Filter>
-struct Transforms {
-  static constexpr Filter exact{};
-  static constexpr auto a = exact.a.template as<T>(), b = exact.b.template as<T>();
-  static constexpr auto g = exact.g.template as<T>();
-  static constexpr auto a_t = a.transposed(), b_t = b.transposed();
-  static constexpr auto g_t = g.transposed();
-};
-
-// Transformed values: points x (rows, columns). By panels of `panel` columns as gemm packs B, or plainly by rows.
-template <class T>
-struct Points {
-  T* data;
-  int64_t plane;  // from a point to the next
-  int64_t row;    // from a row to the next
-  int64_t panel;  // columns of a panel; `all_columns` for plain rows
-  int64_t panel_step;
-
-  T* at(int64_t i, int64_t column) const {
-    if (panel == all_columns) return data + i * row + column;
-    return data + column / panel * panel_step + i * row + column % panel;
-  }
-};
-
-int64_t odd_lines(int64_t elements, size_t size) {
-  const int64_t line = 64 / static_cast<int64_t>(size);
-  return ((elements + line - 1) / line | 1) * line;
-}
-
-template <class T>
-Points<T> plain_points(Scratch slot, int64_t points, int64_t rows, int64_t columns) {
-  const int64_t plane = odd_lines(rows * columns, sizeof(T));
-  T* const data = static_cast<T*>(scratch(slot, static_cast<size_t>(points * plane) * sizeof(T)));
-  return {data, plane, columns, all_columns, 0};
-}
-// Rows as the micro-kernels read them in place (gemm.h).
-template <class T>
-Points<T> row_points(Scratch slot, int64_t points, int64_t rows, int64_t columns) {
-  constexpr int64_t panel = gemm::max_kc<T>, row = gemm::row_step<T>;
-  const int64_t plane = odd_lines(gemm::blocks(columns, panel) * rows * row, sizeof(T));
-  T* const data = static_cast<T*>(scratch(slot, static_cast<size_t>(points * plane) * sizeof(T)));
-  return {data, plane, row, panel, rows * row};
-}
-template <class T>
-Points<T> packed_points(Scratch slot, int64_t points, int64_t rows, int64_t columns, int64_t panel) {
-  const int64_t plane = odd_lines(rows * gemm::blocks(columns, panel) * panel, sizeof(T));
-  T* const data = static_cast<T*>(scratch(slot, static_cast<size_t>(points * plane) * sizeof(T)));
-  return {data, plane, panel, panel, rows * panel};
-}
-
-// ---- geometry -------------------------------------------------------------------------------------------------------
-
-// Down and Across: the minimal filters of the two axes.
 template <class T, int Bytes, class Down, class Across>
-class Polyphase {
+class Winograd : public Polyphase<T, Bytes, Down, Across> {
  public:
-  static constexpr int points = Down::n * Across::n;
-
-  explicit Polyphase(const ConvShape& shape)
-      : s(shape),
-        stride(s.stride_h),
-        phase_rows(stride * groups(s.kh, Down::r)),
-        phase_cols(stride * groups(s.kw, Across::r)),
-        depth(phase_rows * phase_cols * s.c),
-        tile_rows(gemm::blocks(s.oh, Down::m)),
-        tile_cols(gemm::blocks(s.ow, Across::m)),
-        tiles(s.n * tile_rows * tile_cols) {}
-
-  bool shares_pixels() const { return phase_rows * phase_cols > stride * stride; }  // phases of one tile
+  using Base = Polyphase<T, Bytes, Down, Across>;
+  using Base::Base;  // Winograd(ConvShape)
 
   void conv2d(const T* image, const T* weight, const BiasActivation<T>* epilogue, T* map) const;
   void conv_transpose2d(const T* map, const T* weight, T* image) const;
   void weight_grad(const T* image, const T* map, T* weight) const;
 
-  double multiply_adds() const { return double(points) * double(tiles) * double(depth) * double(s.oc); }
-  double transformed_values() const {
-    return double(points) *
-           (double(tiles) * double(depth) + double(tiles) * double(s.oc) + double(depth) * double(s.oc));
-  }
-
  private:
-  using V = Vec<T, Bytes>;
-  static constexpr int lanes = gemm::Tile<T, Bytes>::lanes, nr = gemm::Tile<T, Bytes>::nr;
+  using Base::clear_uncovered, Base::pack_forward, Base::pack_transposed, Base::points_to_weight;
+  using Base::points, Base::depth, Base::tiles, Base::tile_rows, Base::tile_cols;
+  using Base::s, Base::lanes, Base::nr;
+  using typename Base::Packed, typename Base::PhaseTile;
 
-  using V_ = Transforms<T, Down>;
-  using H_ = Transforms<T, Across>;
   // Tiles of a block that passes: panels of 14 rows, so that the block and its piece of U share the L2.
   static constexpr int64_t passing_tiles = 14 * std::max(2, 50 / points);
-
-  int64_t groups(int64_t kernel, int taps) const { return gemm::blocks(gemm::blocks(kernel, stride), taps); }
-
-  struct Tile {
-    int64_t n, row, col;  // row and col of its first map pixel
-  };
-  Tile tile(int64_t t) const {
-    const int64_t line = t / tile_cols;
-    return {line / tile_rows, line % tile_rows * Down::m, t % tile_cols * Across::m};
-  }
-
-  // The pixels of a tile in one phase. Those outside [row_begin, row_end) x [col_begin, col_end) are not in the image;
-  // the first R - 1 rows or columns may belong to an earlier tile, too.
-  struct PhaseTile {
-    int64_t origin;  // offset of pixel (0, 0) in the image
-    int64_t row_begin, row_end, col_begin, col_end;
-    bool rows_shared, cols_shared;
-    int64_t skipped;  // offset of the first pixel that no earlier tile has
-
-    bool inside(int i, int j) const { return i >= row_begin && i < row_end && j >= col_begin && j < col_end; }
-    bool whole() const { return row_begin <= 0 && row_end >= Down::n && col_begin <= 0 && col_end >= Across::n; }
-    bool shared(int i, int j) const { return (rows_shared && i < Down::r - 1) || (cols_shared && j < Across::r - 1); }
-  };
-  // Where the first tap of a phase stands in the kernel.
-  int64_t first_row(int64_t phase) const { return first_tap(phase / phase_cols, Down::r); }
-  int64_t first_col(int64_t phase) const { return first_tap(phase % phase_cols, Across::r); }
-  int64_t first_tap(int64_t phase, int taps) const { return phase % stride + phase / stride * stride * taps; }
-
-  PhaseTile phase_tile(const Tile& t, int64_t phase) const {
-    const int64_t top = first_row(phase) - s.pad_h, left = first_col(phase) - s.pad_w;
-    const int64_t y = stride * t.row + top, x = stride * t.col + left;
-    const auto steps = [&](int64_t pixels) { return pixels > 0 ? gemm::blocks(pixels, stride) : 0; };
-    return {((t.n * s.h + y) * s.w + x) * s.c,
-            steps(-y),
-            steps(covered_rows() - y),
-            steps(-x),
-            steps(covered_cols() - x),
-            t.row > 0,
-            t.col > 0,
-            stride * (steps(-top) * s.w + steps(-left)) * s.c};
-  }
-  // Pixels under some window; the image may have a few more.
-  int64_t covered_rows() const { return std::min(s.h, stride * (s.oh - 1) + s.kh - s.pad_h); }
-  int64_t covered_cols() const { return std::min(s.w, stride * (s.ow - 1) + s.kw - s.pad_w); }
-
-  // f(tile index, phase tile, is it whole, k, channel) for the vectors of channels k of `slice`.
-  template <class F>
-  void for_phase_vectors(Range block, Range slice, const F& f) const {
-    for (int64_t t = block.begin; t < block.end; t++) {
-      const Tile at = tile(t);
-      for (int64_t k = slice.begin; k < slice.end;) {
-        const int64_t phase = k / s.c, end = std::min(slice.end, (phase + 1) * s.c);
-        const PhaseTile pixels = phase_tile(at, phase);
-        with_flag(pixels.whole(), [&](auto all) {
-          for (; k < end; k += lanes) f(t - block.begin, pixels, all, k - slice.begin, k - phase * s.c);
-        });
-      }
-    }
-  }
-  // f(tile index, its offset in the map, rows and columns in the map, is it whole, channel), likewise.
-  template <class F>
-  void for_map_vectors(Range block, Range slice, const F& f) const {
-    for (int64_t t = block.begin; t < block.end; t++) {
-      const Tile at = tile(t);
-      const int64_t rows = s.oh - at.row, cols = s.ow - at.col;
-      const int64_t origin = ((at.n * s.oh + at.row) * s.ow + at.col) * s.oc;
-      with_flag(rows >= Down::m && cols >= Across::m, [&](auto all) {
-        for (int64_t o = slice.begin; o < slice.end; o += lanes) f(t - block.begin, origin, rows, cols, all, o);
-      });
-    }
-  }
-  template <class F>
-  static void with_flag(bool flag, const F& f) {
-    flag ? f(std::true_type{}) : f(std::false_type{});
-  }
-
-  // Pixels under no window are zeros.
-  void clear_uncovered(T* image) const {
-    const int64_t rows = covered_rows(), cols = covered_cols();
-    if (rows == s.h && cols == s.w) return;
-    for (int64_t line = 0; line < s.n * s.h; line++) {
-      const int64_t from = line % s.h < rows ? cols : 0;
-      std::fill_n(image + (line * s.w + from) * s.c, (s.w - from) * s.c, T{0});
-    }
-  }
-
-  // From a pixel of a phase to the one below it and to the one beside it; of the map likewise, whose pixels are
-  // adjacent.
-  int64_t image_line() const { return stride * s.w * s.c; }
-  int64_t image_pixel() const { return stride * s.c; }
-  int64_t map_line() const { return s.ow * s.oc; }
-
-  // How far the pixels of the tile that usually comes next are, so that they can be fetched ahead: the image and the
-  // map are what comes from far.
-  int64_t next_image_tile() const { return tile_cols > 1 ? Across::m * stride * s.c : s.h * s.w * s.c; }
-  int64_t next_map_tile() const { return tile_cols > 1 ? Across::m * s.oc : s.oh * s.ow * s.oc; }
-
-  // ---- tiles to points and back ----
-
-  // V: B^T d B of the tiles of `block`, channels of `slice`.
-  void image_to_points(const T* image, Range block, Range slice, const Points<T>& out) const {
-    const int64_t line = image_line(), pixel = image_pixel(), next_tile = next_image_tile();
-    for_phase_vectors(block, slice, [&](int64_t row, const PhaseTile& t, auto whole, int64_t k, int64_t channel) {
-      const T* const from = image + t.origin + channel;
-      T* const to = out.at(row, k);
-      const auto get = [&](int i) {
-        const T* const at = from + i / Across::n * line + i % Across::n * pixel;
-        if (i % Across::n >= Across::r - 1) __builtin_prefetch(at + next_tile, 0, 2);
-        return whole || t.inside(i / Across::n, i % Across::n) ? load<V>(at) : V{};
-      };
-      sandwich<V_::b_t, H_::b_t, V>(get, [&](int i, V v) { store(to + i * out.plane, v); });
-    });
-  }
-
-  // image (+)= B v B^T. Tiles of an image must come in order: a pixel's first tile stores, the others add.
-  void points_to_image(const Points<T>& in, Range block, Range slice, T* image) const {
-    const int64_t line = image_line(), pixel = image_pixel();
-    for_phase_vectors(block, slice, [&](int64_t row, const PhaseTile& t, auto whole, int64_t k, int64_t channel) {
-      const T* const from = in.at(row, k);
-      T* const to = image + t.origin + channel;
-      const auto put = [&](int i, V v) {
-        T* const at = to + i / Across::n * line + i % Across::n * pixel;
-        if (!whole && !t.inside(i / Across::n, i % Across::n)) return;
-        store(at, t.shared(i / Across::n, i % Across::n) ? load<V>(at) + v : v);
-      };
-      sandwich<V_::b, H_::b, V>([&](int i) { return load<V>(from + i * in.plane); }, put);
-    });
-  }
-
-  // W: A y A^T of the tiles of `block`, channels of `slice`.
-  void map_to_points(const T* map, Range block, Range slice, const Points<T>& out) const {
-    const int64_t line = map_line(), pixel = s.oc, next_tile = next_map_tile();
-    for_map_vectors(block, slice, [&](int64_t row, int64_t origin, int64_t rows, int64_t cols, auto whole, int64_t o) {
-      const T* const from = map + origin + o;
-      T* const to = out.at(row, o - slice.begin);
-      const auto get = [&](int i) {
-        const T* const at = from + i / Across::m * line + i % Across::m * pixel;
-        __builtin_prefetch(at + next_tile, 0, 2);
-        return whole || (i / Across::m < rows && i % Across::m < cols) ? load<V>(at) : V{};
-      };
-      sandwich<V_::a, H_::a, V>(get, [&](int i, V v) { store(to + i * out.plane, v); });
-    });
-  }
-
-  // map = A^T w A for the channels of `slice`, or what the epilogue makes of it.
-  void points_to_map(const Points<T>& in, Range block, Range slice, const BiasActivation<T>* epilogue, T* map) const {
-    const int64_t line = map_line(), pixel = s.oc;
-    for_map_vectors(block, slice, [&](int64_t row, int64_t origin, int64_t rows, int64_t cols, auto whole, int64_t o) {
-      const T* const from = in.at(row, o - slice.begin);
-      T* const to = map + origin + o;
-      const V bias = epilogue && epilogue->bias ? load<V>(epilogue->bias + o) : V{};
-      const auto put = [&](int i, V v) {
-        if (!whole && (i / Across::m >= rows || i % Across::m >= cols)) return;
-        store(to + i / Across::m * line + i % Across::m * pixel, epilogue ? (*epilogue)(v, bias) : v);
-      };
-      sandwich<V_::a_t, H_::a_t, V>([&](int i) { return load<V>(from + i * in.plane); }, put);
-    });
-  }
 
   // ---- the two ends of a convolution ----
   //
@@ -360,7 +83,7 @@ class Polyphase {
 
   template <class Pixel>
   struct ImageEnd {
-    const Polyphase& of;
+    const Winograd& of;
     Pixel* image;
     void load(Range block, Range slice, const Points<T>& v) const { of.image_to_points(image, block, slice, v); }
     void store(const Points<T>& v, Range block, Range slice) const { of.points_to_image(v, block, slice, image); }
@@ -374,7 +97,7 @@ class Polyphase {
 
   template <class Pixel>
   struct MapEnd {
-    const Polyphase& of;
+    const Winograd& of;
     Pixel* map;
     const BiasActivation<T>* epilogue = nullptr;
     void load(Range block, Range slice, const Points<T>& w) const { of.map_to_points(map, block, slice, w); }
@@ -394,95 +117,7 @@ class Polyphase {
   }
   // Addresses of a block of tiles, for so many channels.
   static int64_t most_wanted(int64_t block, int64_t channels) {
-    return block * gemm::blocks(channels, lanes) * Down::m * Across::m;
-  }
-
-  // ---- weights to points and back ----
-
-  static constexpr int taps_of_phase = Down::r * Across::r;
-
-  // f(tap, its offset in the weight) for the taps of filter o and channel k that exist.
-  template <class F>
-  void for_taps(int64_t o, int64_t k, const F& f) const {
-    const int64_t phase = k / s.c, c = k % s.c;
-    for (int i = 0; i < taps_of_phase; i++) {
-      const int64_t y = stride * (i / Across::r) + first_row(phase), x = stride * (i % Across::r) + first_col(phase);
-      if (y < s.kh && x < s.kw) f(i, ((o * s.kh + y) * s.kw + x) * s.c + c);
-    }
-  }
-
-  // A piece of U as the B of products: points x panels (columns/nr, rows, nr) of `rows` x `columns`.
-  struct Packed {
-    T* data;
-    Range rows, columns;
-
-    static int64_t plane(int64_t rows, int64_t columns) {
-      return odd_lines(rows * gemm::blocks(columns, nr) * nr, sizeof(T));
-    }
-    T* point(int i) const { return data + i * plane(rows.size(), columns.size()); }
-    T* at(int64_t row, int64_t column) const {  // of the first point
-      column -= columns.begin;
-      return data + (column / nr * rows.size() + row - rows.begin) * nr + column % nr;
-    }
-  };
-
-  // U = G g G^T at a place of a piece, for as many columns as there are lanes.
-  void store_points(const V* taps, const Packed& packed, int64_t row, int64_t column) const {
-    T* const to = packed.at(row, column);
-    const int64_t plane = packed.point(1) - packed.point(0);
-    sandwich<V_::g, H_::g, V>([&](int i) { return taps[i]; }, [&](int i, V u) { store(to + i * plane, u); });
-  }
-
-  // (OC, K).
-  void pack_transposed(const T* weight, const Packed& packed) const {
-    const int64_t filter = s.kh * s.kw * s.c;
-    for (int64_t o = packed.rows.begin; o < packed.rows.end; o++) {
-      for (int64_t k = packed.columns.begin; k < packed.columns.end; k += lanes) {
-        V taps[taps_of_phase] = {};
-        for_taps(o, k, [&](int i, int64_t offset) {
-          taps[i] = load<V>(weight + offset);
-          __builtin_prefetch(weight + offset + filter);  // what the next row needs
-        });
-        store_points(taps, packed, o, k);
-      }
-    }
-  }
-
-  // (K, OC), whose columns are filters: squares of filters and channels are transposed first.
-  void pack_forward(const T* weight, const Packed& packed) const {
-    const int64_t filter = s.kh * s.kw * s.c;
-    for (int64_t o = packed.columns.begin; o < packed.columns.end; o += lanes) {
-      for (int64_t k = packed.rows.begin; k < packed.rows.end; k += lanes) {
-        V square[taps_of_phase][lanes] = {};  // taps, channels
-        for_taps(o, k, [&](int i, int64_t offset) {
-#pragma GCC unroll 16
-          for (int64_t l = 0; l < lanes; l++) {
-            square[i][l] = load<V>(weight + offset + l * filter);
-            __builtin_prefetch(weight + offset + l * filter + lanes);  // what the next square needs
-          }
-          gemm::transpose<V, lanes>(square[i]);
-        });
-        for (int64_t l = 0; l < lanes; l++) {
-          V taps[taps_of_phase];
-#pragma GCC unroll 9
-          for (int i = 0; i < taps_of_phase; i++) taps[i] = square[i][l];
-          store_points(taps, packed, k + l, o);
-        }
-      }
-    }
-  }
-
-  // weight = G^T u G for the channels of `slice`, all filters.
-  void points_to_weight(const Points<T>& from, Range slice, T* weight) const {
-    for (int64_t o = 0; o < s.oc; o++) {
-      for (int64_t k = slice.begin; k < slice.end; k += lanes) {
-        V taps[taps_of_phase];
-        const T* const data = from.at(o, k - slice.begin);
-        sandwich<V_::g_t, H_::g_t, V>([&](int i) { return load<V>(data + i * from.plane); },
-                                      [&](int i, V tap) { taps[i] = tap; });
-        for_taps(o, k, [&](int i, int64_t offset) { store(weight + offset, taps[i]); });
-      }
-    }
+    return block * gemm::block_count(channels, lanes) * Down::m * Across::m;
   }
 
   // ---- products of points ----
@@ -499,7 +134,7 @@ class Polyphase {
       return double(tiles) / double(t) + double(width) / double(m);
     };
     for (int64_t t = 1; t <= std::min(count, tiles / grain); t++) {
-      const int64_t m = std::min(count / t, gemm::blocks(width, nr));
+      const int64_t m = std::min(count / t, gemm::block_count(width, nr));
       if (t * m > teams * members || (t * m == teams * members && transformed(t, m) < transformed(teams, members)))
         teams = t, members = m;
     }
@@ -512,7 +147,7 @@ class Polyphase {
 
   template <class From, class Pack, class To>
   void multiply_share(int64_t length, Range mine, Range wide, const From& from, const Pack& pack, const To& to) const {
-    const int64_t size = int64_t{sizeof(T)}, parts = gemm::blocks(length, max_depth);
+    const int64_t size = int64_t{sizeof(T)}, parts = gemm::block_count(length, max_depth);
     const auto part_of_u = [&](int64_t width) { return points * Packed::plane(std::min(max_depth, length), width); };
     const bool u_is_smaller = wide.size() <= mine.size() && mine.size() > passing_tiles;
     const bool u_stays = u_is_smaller && parts * part_of_u(wide.size()) * size <= staying_bytes;
@@ -559,7 +194,7 @@ class Polyphase {
     });
   }
 
-  int worthwhile_threads() const { return gemm::useful_threads(multiply_adds()); }
+  int worthwhile_threads() const { return gemm::useful_threads(this->multiply_adds()); }
 
   // f(piece) for pieces of `step` and a rest, or for equal pieces of at most `step`.
   template <class F>
@@ -571,24 +206,21 @@ class Polyphase {
   }
   template <class F>
   static void for_shares(Range range, int64_t step, const F& f) {
-    const int64_t count = gemm::blocks(range.size(), step);
+    const int64_t count = gemm::block_count(range.size(), step);
     for (int64_t i = 0; i < count; i++) f(range.part(i, count));
   }
-
-  ConvShape s;
-  int64_t stride, phase_rows, phase_cols, depth, tile_rows, tile_cols, tiles;
 };
 
 template <class T, int Bytes, class Down, class Across>
-void Polyphase<T, Bytes, Down, Across>::conv2d(const T* image, const T* weight, const BiasActivation<T>* epilogue,
-                                               T* map) const {
+void Winograd<T, Bytes, Down, Across>::conv2d(const T* image, const T* weight, const BiasActivation<T>* epilogue,
+                                              T* map) const {
   multiply_points(
       depth, s.oc, 1, ImageEnd<const T>{*this, image}, [&](const Packed& u) { pack_forward(weight, u); },
       MapEnd<T>{*this, map, epilogue});
 }
 
 template <class T, int Bytes, class Down, class Across>
-void Polyphase<T, Bytes, Down, Across>::conv_transpose2d(const T* map, const T* weight, T* image) const {
+void Winograd<T, Bytes, Down, Across>::conv_transpose2d(const T* map, const T* weight, T* image) const {
   clear_uncovered(image);
   multiply_points(
       s.oc, depth, tile_rows * tile_cols, MapEnd<const T>{*this, map},
@@ -597,9 +229,9 @@ void Polyphase<T, Bytes, Down, Across>::conv_transpose2d(const T* map, const T* 
 
 // Threads take channels: each transforms its own part of the image, and all of the map.
 template <class T, int Bytes, class Down, class Across>
-void Polyphase<T, Bytes, Down, Across>::weight_grad(const T* image, const T* map, T* weight) const {
+void Winograd<T, Bytes, Down, Across>::weight_grad(const T* image, const T* map, T* weight) const {
   const int64_t width = std::max<int64_t>(1, grad_bytes / (points * s.oc * int64_t{sizeof(T)}) / nr) * nr;
-  const int64_t panels = gemm::blocks(depth, nr), block_rows = std::min(grad_tiles, tiles);
+  const int64_t panels = gemm::block_count(depth, nr), block_rows = std::min(grad_tiles, tiles);
   const int64_t jobs = std::min<int64_t>(worthwhile_threads(), panels);
   const ImageEnd<const T> image_end{*this, image};
   const MapEnd<const T> map_end{*this, map};
@@ -640,7 +272,7 @@ template <class T, class F>
 bool with_algorithm(const ConvShape& s, const F& f, bool transposed = false) {
   constexpr double transform = 8;
   if (conv_method() == ConvMethod::direct || s.flops() == 0 || s.stride_h != s.stride_w) return false;
-  const int64_t down = gemm::blocks(s.kh, s.stride_h), across = gemm::blocks(s.kw, s.stride_w);
+  const int64_t down = gemm::block_count(s.kh, s.stride_h), across = gemm::block_count(s.kw, s.stride_w);
   const int64_t taps = std::max(down, across);
   if (taps == 1) return false;
   bool done = false;
@@ -659,11 +291,11 @@ bool with_algorithm(const ConvShape& s, const F& f, bool transposed = false) {
     using Three = MinimalFilter<4, 3>;
     using Four = MinimalFilter<5, 4>;
     if (down > 1 && across > 1) {
-      taps == 2 ? consider(Polyphase<T, bytes, Two, Two>(s)) : consider(Polyphase<T, bytes, Three, Three>(s));
+      taps == 2 ? consider(Winograd<T, bytes, Two, Two>(s)) : consider(Winograd<T, bytes, Three, Three>(s));
     } else if (down > 1) {
-      taps <= 3 ? consider(Polyphase<T, bytes, Three, One>(s)) : consider(Polyphase<T, bytes, Four, One>(s));
+      taps <= 3 ? consider(Winograd<T, bytes, Three, One>(s)) : consider(Winograd<T, bytes, Four, One>(s));
     } else {
-      taps <= 3 ? consider(Polyphase<T, bytes, One, Three>(s)) : consider(Polyphase<T, bytes, One, Four>(s));
+      taps <= 3 ? consider(Winograd<T, bytes, One, Three>(s)) : consider(Winograd<T, bytes, One, Four>(s));
     }
   });
   return done;

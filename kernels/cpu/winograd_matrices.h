@@ -22,7 +22,7 @@
 #include <cstdint>
 #include <numeric>
 
-namespace forger::kernels {
+namespace forger::kernels::winograd {
 
 struct Fraction {
   int64_t num = 0, den = 1;  // in lowest terms, den > 0
@@ -95,4 +95,4 @@ struct MinimalFilter {
   }
 };
 
-}  // namespace forger::kernels
+}  // namespace forger::kernels::winograd

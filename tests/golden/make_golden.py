@@ -194,7 +194,8 @@ class ConditionalDiscriminator(nn.Module):
         self.condition, self.two_scores = condition, two_scores
         self.body, self.head = nn.Sequential(*layers), nn.Conv2d(out, 1, 4, bias=False)
         if concat and two_scores:
-            self.match_head = nn.Conv2d(out + CLASSES, 1, 4, bias=False)
+            self.joint = nn.Conv2d(out + CLASSES, out, 1, bias=False)
+            self.match_head = nn.Conv2d(out, 1, 4, bias=False)
         if condition == "projection":
             self.classes = nn.Linear(CLASSES, out, bias=False)
         if condition == "acgan":
@@ -217,7 +218,8 @@ class ConditionalDiscriminator(nn.Module):
         features = self.body(x)
         if self.condition == "projection":
             return self.projected(features, c)
-        return self.match_head(self.with_planes(features, c)).flatten()
+        joint = F.leaky_relu(self.joint(self.with_planes(features, c)), 0.2)
+        return self.match_head(joint).flatten()
 
     def logits(self, x):
         return self.classes(self.body(x).mean((2, 3)))

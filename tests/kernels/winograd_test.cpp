@@ -9,6 +9,7 @@
 #include "tests/kernels/triangle.h"
 
 using namespace forger::kernels;
+using namespace forger::kernels::winograd;
 
 namespace {
 
