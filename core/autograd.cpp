@@ -208,12 +208,17 @@ std::vector<Tensor> grad(std::span<const Tensor> outputs, std::span<const Tensor
     check<AutogradError>(x.requires_grad(), "grad() was asked for the gradient of a tensor that does not require one");
     targets.insert(key_of(*x.variable()));
   }
-  const auto gradients = propagate(outputs, start, reachable(outputs), targets, options);
+  auto gradients = propagate(outputs, start, reachable(outputs), targets, options);
   std::vector<Tensor> result;
   for (const Tensor& x : inputs) {
     const auto found = gradients.find(key_of(*x.variable()));
     result.push_back(found == gradients.end() ? full_like(x, 0) : found->second);
   }
+  if (options.create_graph) return result;
+  gradients.clear();
+  start.clear();
+  for (Tensor& g : result)  // an optimiser may scale it in place
+    if (g.storage().use_count() > 1) g = clone(g);
   return result;
 }
 

@@ -70,7 +70,8 @@ struct GradOptions {
 };
 
 // Gradients of sum_i <outputs[i], seeds[i]> with respect to each input (leaf or intermediate). Seeds default to ones.
-// An input that no output depends on gets zeros. Only what lies between inputs and outputs is computed.
+// An input that no output depends on gets zeros. Only what lies between inputs and outputs is computed. Without
+// create_graph each result has memory of its own, so that it may be written in place.
 std::vector<Tensor> grad(std::span<const Tensor> outputs, std::span<const Tensor> inputs, GradOptions options = {},
                          std::span<const Tensor> seeds = {});
 Tensor grad(const Tensor& output, const Tensor& input, GradOptions options = {});

@@ -64,10 +64,12 @@ Tensor broadcast_to(const Tensor& x, const Shape& shape);  // the gradient of su
 Tensor matmul(const Tensor& a, const Tensor& b, bool trans_a = false, bool trans_b = false);
 
 // ---- softmax and losses ---- core/ops/loss.cpp
-Tensor softmax(const Tensor& x);                                     // over the last axis
-Tensor log_softmax(const Tensor& x);                                 // over the last axis
-Tensor logsumexp(const Tensor& x);                                   // over the last axis: (..., C) -> (...)
-Tensor bce_with_logits(const Tensor& logits, const Tensor& target);  // mean of softplus(x) - x*t, stable for any x
+Tensor softmax(const Tensor& x);      // over the last axis
+Tensor log_softmax(const Tensor& x);  // over the last axis
+Tensor logsumexp(const Tensor& x);    // over the last axis: (..., C) -> (...); infinities are what the limits say
+// Mean of softplus(x) - x*t, to all digits for any finite x. Of infinite x only the verdict that the target rules out
+// entirely has a value, infinity.
+Tensor bce_with_logits(const Tensor& logits, const Tensor& target);
 Tensor cross_entropy(const Tensor& logits,
                      const Tensor& labels);         // logits (N, C), labels i64 (N): mean of -log p[label]
 Tensor l1_loss(const Tensor& a, const Tensor& b);   // mean |a - b|
@@ -159,6 +161,6 @@ inline Tensor operator-(const Tensor& x, double c) { return affine(x, 1, -c); }
 inline Tensor operator-(double c, const Tensor& x) { return affine(x, -1, c); }
 inline Tensor operator*(const Tensor& x, double c) { return affine(x, c, 0); }
 inline Tensor operator*(double c, const Tensor& x) { return affine(x, c, 0); }
-inline Tensor operator/(const Tensor& x, double c) { return affine(x, 1 / c, 0); }
+Tensor operator/(const Tensor& x, double c);  // also where 1/c is too large for the type, as long as x/c is not
 
 }  // namespace forger

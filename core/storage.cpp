@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "core/error.h"
+#include "kernels/poison.h"
 
 namespace forger {
 namespace {
@@ -193,6 +194,7 @@ ReservedMemory::~ReservedMemory() { pool(device_).dissolve(this); }
 
 Storage::Storage(Device device, size_t bytes, DType dtype)
     : device_(device), dtype_(dtype), bytes_(bytes), data_(pool(device).take(bytes, block_bytes_)) {
+  if (device == Device::cpu) kernels::poison(data_, bytes_);  // simt fills its own; a GPU's is out of reach
   if (const size_t guard = guard_size(device)) std::memset(static_cast<char*>(data_) + bytes_, guard_pattern, guard);
 }
 

@@ -41,8 +41,9 @@ static void conv_weight_grad(const ConvShape& s, const T* image, const T* map, T
 static double conv_multiply_adds(const ConvShape& s, bool transposed);
 
 // ---- normalisation with a fused activation ----
-// mean, rstd (groups, channels): mean and 1/sqrt(var + eps), biased variance, of x (groups, rows, channels).
-static void norm_stats(const NormShape& s, const T* x, T eps, T* mean, T* rstd);
+// mean, variance (biased; may be null), rstd = 1/sqrt(variance + eps) (groups, channels), of x (groups, rows, channels).
+// Those of a channel of equal values are exact: the value and 0.
+static void norm_stats(const NormShape& s, const T* x, T eps, T* mean, T* variance, T* rstd);
 // y = act((x - mean)*rstd*gamma + beta); gamma and beta may be null (1 and 0).
 static void norm_apply(const NormShape& s, const T* x, const T* mean, const T* rstd, const T* gamma, const T* beta,
                        Activation act, T slope, T* y);
@@ -55,9 +56,9 @@ static void norm_backward(const NormShape& s, const T* x, const T* gy, const T* 
 static void norm_backward_grad(const NormShape& s, const T* x, const T* gy, const T* a, const T* mean, const T* rstd,
                                const T* gamma, const T* beta, Activation act, T slope, T* dx, T* dgy, T* dgamma);
 // Running averages of one group's statistics, in place: r = (1 - momentum)*r + momentum*statistic, the variance taken
-// unbiased: max(1/rstd^2 - eps, 0) * rows/(rows - 1).
-static void norm_running(int64_t rows, int64_t channels, const T* mean, const T* rstd, T eps, T momentum,
-                         T* running_mean, T* running_variance);
+// unbiased: variance * rows/(rows - 1).
+static void norm_running(int64_t rows, int64_t channels, const T* mean, const T* variance, T momentum, T* running_mean,
+                         T* running_variance);
 // Layer norm: x (rows, cols), statistics over cols, gamma and beta (cols) may be null; mean, rstd (rows).
 static void layer_norm(int64_t rows, int64_t cols, const T* x, const T* gamma, const T* beta, T eps, T* y, T* mean,
                        T* rstd);
@@ -81,12 +82,14 @@ static void scatter_add(int64_t n, int64_t width, int64_t entries, const T* rows
 
 // ---- random numbers: Philox 4x32-10, the stream of cuRAND's curand_init(seed, stream, 4*(block + i/4)) ----
 // Element i takes word i%4 of counter block + i/4. Uniform in (0, 1]: word*2^-32 + 2^-33. Normal: Box-Muller on word
-// pairs. Computed in float for both scalar types, so that every device and type sees the same numbers.
+// pairs: in float on the uniform number, in double where T is double. Uniform numbers are the same on every device, bit
+// for bit. Normal ones are to the last digits, in float as far as the device's sine and logarithm: to 3e-7 on the CPU, to
+// 1e-5 on a GPU.
 static void random_uniform(uint64_t seed, uint64_t stream, uint64_t block, int64_t n, T low, T high, T* y);
 static void random_normal(uint64_t seed, uint64_t stream, uint64_t block, int64_t n, T mean, T stddev, T* y);
 
 // y = x/(1 - p) where the stream's uniform number is above p, else 0. Linear in x, so its own gradient.
-static void dropout(uint64_t seed, uint64_t stream, uint64_t block, int64_t n, T p, const T* x, T* y);
+static void dropout(uint64_t seed, uint64_t stream, uint64_t block, int64_t n, double p, const T* x, T* y);
 
 // ---- optimisers: fused over a list of tensors ----
 // `step` (t of the bias corrections, from 1) and `lr` lie in the device's memory, so that a recorded graph can be
@@ -109,5 +112,5 @@ static void power_iteration(int64_t rows, int64_t cols, bool trans, const T* w, 
 // ---- penalty on the norms of rows, g (rows, cols): Gulrajani et al. 2017, equation 3 ----
 // norms[i] = sqrt(sum_j g[i,j]^2 + eps),  penalty[0] = mean_i (norms[i] - target)^2
 static void norm_penalty(int64_t rows, int64_t cols, const T* g, T target, T eps, T* norms, T* penalty);
-// gg[i,j] = gy[0] * 2 (norms[i] - target) / (rows * norms[i]) * g[i,j]
+// gg[i,j] = gy[0] * 2 (norms[i] - target) / (rows * norms[i]) * g[i,j], 0 in rows whose norm is 0.
 static void norm_penalty_grad(int64_t rows, int64_t cols, const T* g, const T* norms, T target, const T* gy, T* gg);

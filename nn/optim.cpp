@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <cmath>
 #include <limits>
+#include <map>
 #include <numbers>
 #include <set>
 
@@ -44,7 +45,6 @@ Optimizer::Optimizer(NamedTensors parameters, double rate)
   check<UsageError>(!parameters_.empty(), "[optimizer] there are no parameters to train");
   check_alike(parameters_, "optimizer");
   const Device device = parameters_.front().tensor.device();
-  step_count_ = scalar(0, device);
   lr_there_ = scalar(rate, device);
 }
 
@@ -66,10 +66,6 @@ void Optimizer::step(std::span<const Tensor> gradients) {
                       g.shape());
   }
   upload_lr();
-  dispatch(step_count_, [&]<class K>() {
-    auto* count = step_count_.write<typename K::Scalar>("optimizer");
-    K::unary(kernels::Unary::affine, 1, count, count, 1, 1);
-  });
   update(gradients);
   if (Profile* const profile = Profile::active()) {
     double bytes = 3 * bytes_of(gradients);  // parameters are read and written
@@ -88,8 +84,6 @@ void Optimizer::zero_grad() {
   for (auto& [name, p] : parameters_) p.zero_grad();
 }
 
-NamedTensors Optimizer::state() const { return {{"step", step_count_}}; }
-
 NamedTensors Optimizer::moments(const char* suffix) const {
   NamedTensors out;
   for (const auto& [name, p] : parameters_) out.push_back({name + "." + suffix, full_like(p, 0)});
@@ -99,24 +93,48 @@ NamedTensors Optimizer::moments(const char* suffix) const {
 // ---- Adam ----
 
 Adam::Adam(NamedTensors parameters, kernels::AdamSettings settings)
-    : Optimizer(std::move(parameters), settings.lr), settings_(settings), m_(moments("m")), v_(moments("v")) {}
+    : Optimizer(std::move(parameters), settings.lr),
+      settings_(settings),
+      m_(moments("m")),
+      v_(moments("v")),
+      steps_(full({std::ssize(m_)}, 0, DType::f64, lr_there_.device())),
+      leaders_(full({std::ssize(m_)}, 0, DType::f64)) {}
 
 NamedTensors Adam::state() const {
-  NamedTensors all = Optimizer::state();
+  NamedTensors all = {{"steps", steps_}, {"leaders", leaders_}};
   append(all, m_);
   append(all, v_);
   return all;
 }
 
 void Adam::update(std::span<const Tensor> gradients) {
+  const size_t count = gradients.size();
+  const auto updated = [&](size_t i) { return gradients[i].defined(); };
+  // Those of a group that are left out now and then are a group of their own from now on.
+  auto* const leaders = leaders_.write<double>("adam");
+  std::map<std::pair<double, bool>, size_t> groups;  // old leader and whether updated -> new leader
+  for (size_t i = 0; i < count; i++)
+    leaders[i] = static_cast<double>(groups.try_emplace({leaders[i], updated(i)}, i).first->second);
+
+  dispatch(steps_, [&]<class K>() {
+    auto* const steps = steps_.write<typename K::Scalar>("adam");
+    for (size_t i = 0, end = 0; i < count; i = end + 1) {
+      for (end = i; end < count && updated(end); end++) {
+      }
+      if (end > i) K::unary(kernels::Unary::affine, static_cast<int64_t>(end - i), steps + i, steps + i, 1, 1);
+    }
+  });
   dispatch(parameters_.front().tensor, [&]<class K>() {
     using T = typename K::Scalar;
-    std::vector<kernels::AdamSlice<T>> list;
-    for (size_t i = 0; i < gradients.size(); i++)
-      if (gradients[i].defined())
-        list.push_back({parameters_[i].tensor.write<T>("adam"), gradients[i].data<T>(), m_[i].tensor.write<T>("adam"),
-                        v_[i].tensor.write<T>("adam"), gradients[i].numel()});
-    K::adam(list, settings_, step_count_.data<double>(), lr_there_.data<double>());
+    for (const auto& [key, leader] : groups) {
+      if (!key.second) continue;
+      std::vector<kernels::AdamSlice<T>> list;
+      for (size_t i = 0; i < count; i++)
+        if (updated(i) && leaders[i] == static_cast<double>(leader))
+          list.push_back({parameters_[i].tensor.write<T>("adam"), gradients[i].data<T>(), m_[i].tensor.write<T>("adam"),
+                          v_[i].tensor.write<T>("adam"), gradients[i].numel()});
+      K::adam(list, settings_, steps_.data<double>() + leader, lr_there_.data<double>());
+    }
   });
 }
 
@@ -125,11 +143,7 @@ void Adam::update(std::span<const Tensor> gradients) {
 RmsProp::RmsProp(NamedTensors parameters, double rate, double alpha, double eps)
     : Optimizer(std::move(parameters), rate), alpha_(alpha), eps_(eps), v_(moments("v")) {}
 
-NamedTensors RmsProp::state() const {
-  NamedTensors all = Optimizer::state();
-  append(all, v_);
-  return all;
-}
+NamedTensors RmsProp::state() const { return v_; }
 
 void RmsProp::update(std::span<const Tensor> gradients) {
   dispatch(parameters_.front().tensor, [&]<class K>() {
@@ -150,11 +164,7 @@ Sgd::Sgd(NamedTensors parameters, double rate, double momentum, double weight_de
   if (momentum_ != 0) velocity_ = moments("velocity");
 }
 
-NamedTensors Sgd::state() const {
-  NamedTensors all = Optimizer::state();
-  append(all, velocity_);
-  return all;
-}
+NamedTensors Sgd::state() const { return velocity_; }
 
 void Sgd::update(std::span<const Tensor> gradients) {
   dispatch(parameters_.front().tensor, [&]<class K>() {
@@ -287,8 +297,10 @@ double clip_global_norm(std::span<const Tensor> gradients, double max_norm) {
     dispatch(*first, [&]<class K>() {
       using T = typename K::Scalar;
       std::vector<kernels::ClipSlice<T>> list;
+      std::set<const Storage*> scaled;  // memory that several share is scaled once
       for (const Tensor& g : gradients)
-        if (g.defined()) list.push_back({g.write<T>("clip_global_norm"), g.numel()});
+        if (g.defined() && scaled.insert(g.storage().get()).second)
+          list.push_back({g.write<T>("clip_global_norm"), g.numel()});
       K::clip_norm(list, before.data<double>(), max_norm);
     });
   }

@@ -19,9 +19,8 @@ class Optimizer {
   void step(std::span<const Tensor> gradients);
   void step();       // from .grad
   void zero_grad();  // drops every .grad
-  // Everything a resumed run needs, for a checkpoint: moments by parameter name and the step count ("step", float64
-  // scalar).
-  virtual NamedTensors state() const;
+  // Everything a resumed run needs, for a checkpoint: moments by parameter name, and what Adam counts.
+  virtual NamedTensors state() const { return {}; }
   const NamedTensors& parameters() const { return parameters_; }
   // Brings the device's copy of `lr` up to date; step() does so itself, a replayed graph needs it done before.
   void upload_lr();
@@ -31,9 +30,8 @@ class Optimizer {
   virtual void update(std::span<const Tensor> gradients) = 0;
   NamedTensors moments(const char* suffix) const;  // zeros like each parameter, named "<parameter>.<suffix>"
   NamedTensors parameters_;
-  // float64 scalars on the parameters' device, read by the kernels there: a recorded step can be replayed for any count
-  // and rate. The count is checkpointed with the moments.
-  Tensor step_count_, lr_there_;
+  // A float64 scalar on the parameters' device, read by the kernels there: a recorded step can be replayed for any rate.
+  Tensor lr_there_;
 
  private:
   double uploaded_lr_;
@@ -50,6 +48,10 @@ class Adam : public Optimizer {  // Kingma and Ba 2015; weight_decay decoupled (
  private:
   kernels::AdamSettings settings_;
   NamedTensors m_, v_;
+  // Float64, one of each parameter. Its updates so far, which its bias correction is of, on the parameters' device: a
+  // recorded step can be replayed for any count. And the first parameter with which it has had all updates in common, on
+  // the CPU: those that go together are updated together.
+  Tensor steps_, leaders_;
 };
 
 class RmsProp : public Optimizer {

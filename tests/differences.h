@@ -6,6 +6,7 @@
 #include <limits>
 
 #include "tests/op_cases.h"
+#include "tests/worst.h"
 
 namespace forger::test {
 
@@ -30,15 +31,16 @@ inline double relative_error(const Values& got, const Values& expected) {
   if (got.size() != expected.size()) return std::numeric_limits<double>::infinity();
   Values difference(got.size());
   std::transform(got.begin(), got.end(), expected.begin(), difference.begin(), std::minus<>());
-  double error = std::sqrt(inner(difference, difference)) / (std::sqrt(inner(expected, expected)) + floor);
-  return std::isnan(error) ? std::numeric_limits<double>::infinity() : error;
+  Worst error;
+  error.add(std::sqrt(inner(difference, difference)) / (std::sqrt(inner(expected, expected)) + floor));
+  return error;
 }
 inline double relative_error(const Tensors& got, const Tensors& expected) {
   if (got.size() != expected.size()) return std::numeric_limits<double>::infinity();
-  double worst = 0;
+  Worst worst;
   for (size_t i = 0; i < got.size(); ++i) {
     if (got[i].shape() != expected[i].shape()) return std::numeric_limits<double>::infinity();
-    worst = std::max(worst, relative_error(got[i].to_vector(), expected[i].to_vector()));
+    worst.add(relative_error(got[i].to_vector(), expected[i].to_vector()));
   }
   return worst;
 }
@@ -60,7 +62,7 @@ inline double slope(const Scalar& f, const Tensors& points, size_t k, const Valu
 
 // The worst relative error, over all points, of gradients[k] = df/dpoints[k].
 inline double gradient_error(const Scalar& f, const Tensors& points, const Tensors& gradients, Draw draw) {
-  double worst = 0;
+  Worst worst;
   for (size_t k = 0; k < points.size(); ++k) {
     if (gradients[k].shape() != points[k].shape()) return std::numeric_limits<double>::infinity();
     const int64_t n = points[k].numel();
@@ -74,7 +76,7 @@ inline double gradient_error(const Scalar& f, const Tensors& points, const Tenso
       got.push_back(inner(gradient, direction));
       expected.push_back(slope(f, points, k, direction));
     }
-    worst = std::max(worst, relative_error(got, expected));
+    worst.add(relative_error(got, expected));
   }
   return worst;
 }

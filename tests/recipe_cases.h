@@ -41,7 +41,7 @@ inline const std::vector<RecipeCase>& recipe_cases() {
       {"gan-points", "gan", {point}, "ring8", {{"width", "8"}, {"replay", "10"}}},
       {"cgan", "cgan", classes, "IMAGES"},
       {"cgan-concat", "cgan", classes, "IMAGES", {{"condition", "concat"}}},
-      {"cgan-acgan", "cgan", classes, "IMAGES", {{"condition", "acgan"}}},
+      {"cgan-acgan", "cgan", classes, "IMAGES", {{"condition", "acgan"}, {"class_weight", "0.5"}}},
       {"cgan-two-scores", "cgan", classes, "IMAGES", {{"scores", "two"}}},
       {"cgan-concat-two-scores", "cgan", classes, "IMAGES", {{"condition", "concat"}, {"scores", "two"}}},
       {"pix2pix", "pix2pix", pairs, "edges:IMAGES"},

@@ -12,6 +12,9 @@
 // The first derivatives of the activations are one kernel pass each. They are ops too (tanh_grad, sigmoid_grad,
 // leaky_relu_grad, elu_grad below), linear in gy, with gradients of their own, so the second derivative of a network
 // costs passes of the same kind. Where f is piecewise linear the derivative by the mask is zero and not recorded.
+#include <cmath>
+#include <limits>
+
 #include "core/ops/common.h"
 
 namespace forger {
@@ -157,12 +160,11 @@ Tensor abs(const Tensor& x) {
 
 Tensor sign(const Tensor& x) { return map("sign", Unary::sign, x); }
 
-// The exponent 0 ends the chain of derivatives of x^2, x^3, ...: taken as a constant, so that 0*x^-1 makes no NaN at x
-// = 0.
+// The exponent 0 ends the chain of derivatives of x^2, x^3, ...: its own is 0, so that 0*x^-1 makes no NaN at x = 0.
 Tensor pow(const Tensor& x, double exponent) {
   if (exponent == 0) {
     check_operand("pow", x);
-    return full_like(x, 1);
+    return record("pow", full_like(x, 1), {x}, [](const Incoming& in) { return Gradients{full_like(in.gy, 0)}; });
   }
   return record("pow", map("pow", Unary::pow, x, exponent), {x}, [exponent, x_ = Saved(x)](const Incoming& in) {
     return Gradients{mul(in.gy, affine(pow(*x_, exponent - 1), exponent, 0))};
@@ -174,6 +176,14 @@ Tensor clamp(const Tensor& x, double low, double high) {
   return record("clamp", map("clamp", Unary::clamp, x, low, high), {x}, [low, high, x_ = Saved(x)](const Incoming& in) {
     return Gradients{mul(in.gy, map("clamp", Unary::inside, *x_, low, high))};
   });
+}
+
+Tensor operator/(const Tensor& x, double c) {
+  const double largest =
+      x.dtype() == DType::f32 ? std::numeric_limits<float>::max() : std::numeric_limits<double>::max();
+  if (std::abs(1 / c) <= largest || c == 0) return affine(x, 1 / c, 0);
+  const double part = std::ldexp(1.0, 64);  // c is so small that only a denormal number is
+  return affine(affine(x, part, 0), 1 / (c * part), 0);
 }
 
 Tensor sin(const Tensor& x) {
@@ -271,7 +281,7 @@ Tensor drop(const Tensor& x, double probability, uint64_t seed, uint64_t stream,
   Tensor y = fresh(x);
   dispatch(x, [&]<class K>() {
     using T = typename K::Scalar;
-    K::dropout(seed, stream, block, x.numel(), static_cast<T>(probability), x.data<T>(), y.data<T>());
+    K::dropout(seed, stream, block, x.numel(), probability, x.data<T>(), y.data<T>());
   });
   return record("dropout", y, {x},
                 [=](const Incoming& in) { return Gradients{drop(in.gy, probability, seed, stream, block)}; });

@@ -5,6 +5,10 @@
 //   log_softmax  y = x - log sum e^x          gx = gy - e^y * sum(gy)
 //   logsumexp    y = log sum e^x              gx = gy * p
 // The row maximum is subtracted before any exponential. The losses are means over all elements, written in other ops.
+// Cross entropy with a logit is -t log s(x) - (1 - t) log(1 - s(x)), each logarithm a softplus: in softplus(x) - x*t,
+// which is the same, all digits of a small loss cancel.
+#include <limits>
+
 #include "core/ops/common.h"
 
 namespace forger {
@@ -53,7 +57,10 @@ Tensor logsumexp(const Tensor& x) {
   check_classes("logsumexp", x);
   const auto forward = [&] {
     const NoGrad no_grad;
-    const Tensor top = max(x, {-1}, true);
+    // An infinite maximum is taken as the largest number: infinities less themselves would be no number.
+    const double largest =
+        x.dtype() == DType::f32 ? std::numeric_limits<float>::max() : std::numeric_limits<double>::max();
+    const Tensor top = clamp(max(x, {-1}, true), -largest, largest);
     const Tensor y = add(top, log(sum(exp(sub(x, top)), {-1}, true)));
     return reshape(y, Shape(std::span(x.shape().begin(), x.shape().end() - 1)));
   };
@@ -66,7 +73,8 @@ Tensor logsumexp(const Tensor& x) {
 
 Tensor bce_with_logits(const Tensor& logits, const Tensor& target) {
   check_pair("bce_with_logits", logits, target);
-  return mean(sub(softplus(logits), mul(logits, target)));
+  const Tensor if_one = mul(target, softplus(neg(logits))), if_zero = mul(affine(target, -1, 1), softplus(logits));
+  return mean(add(if_one, if_zero));
 }
 
 Tensor cross_entropy(const Tensor& logits, const Tensor& labels) {

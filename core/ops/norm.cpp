@@ -27,7 +27,7 @@ using kernels::NormShape;
 using namespace ops;
 
 struct Statistics {
-  Tensor mean, rstd;
+  Tensor mean, rstd, variance = {};
 };
 
 template <class T>
@@ -49,12 +49,13 @@ void check_per_channel(const char* op, const Tensor& x, const char* name, const 
 
 // ---- kernel calls, unrecorded ----
 
-Statistics statistics(const NormShape& s, const Tensor& x, double eps) {
+Statistics statistics(const NormShape& s, const Tensor& x, double eps, bool with_variance = false) {
   const Shape shape{s.groups, s.channels};
-  Statistics result{fresh(x, shape), fresh(x, shape)};
+  Statistics result{fresh(x, shape), fresh(x, shape), with_variance ? fresh(x, shape) : Tensor()};
   dispatch(x, [&]<class K>() {
     using T = typename K::Scalar;
-    K::norm_stats(s, x.data<T>(), static_cast<T>(eps), result.mean.data<T>(), result.rstd.data<T>());
+    K::norm_stats(s, x.data<T>(), static_cast<T>(eps), result.mean.data<T>(), data_or_null<T>(result.variance),
+                  result.rstd.data<T>());
   });
   return result;
 }
@@ -70,15 +71,27 @@ Tensor apply(const NormShape& s, const Tensor& x, const Statistics& stats, const
   return y;
 }
 
+// ---- references, recorded ----
+
+double slope_of(const NormOptions& options) { return options.activation == Activation::relu ? 0 : options.slope; }
+
+// act(pre), with the slopes that the kernels' result y had: near 0 its sign may be another than that of pre, and all
+// orders of differentiation must be those of one function.
+Tensor activate_as(const Tensor& y, const Tensor& pre, const NormOptions& options) {
+  if (!y.defined()) return activate(pre, options.activation, options.slope);
+  return options.activation == Activation::none ? pre : leaky_relu_grad(pre, y, slope_of(options));
+}
+
 // ---- batch norm and instance norm ----
 
 // Statistics over the rows of x (groups, rows, C).
-Tensor grouped_reference(const NormShape& s, std::span<const Tensor> inputs, const NormOptions& options) {
+Tensor grouped_reference(const NormShape& s, std::span<const Tensor> inputs, const NormOptions& options,
+                         const Tensor& y) {
   const Tensor &x = inputs[0], &gamma = inputs[1], &beta = inputs[2];
   const Tensor rows = reshape(x, {s.groups, s.rows, s.channels});
   const Tensor centred = sub(rows, mean(rows, {1}, true));
   const Tensor rstd = reciprocal(sqrt(affine(mean(square(centred), {1}, true), 1, options.eps)));
-  return reshape(activate(add(mul(mul(centred, rstd), gamma), beta), options.activation, options.slope), x.shape());
+  return activate_as(y, reshape(add(mul(mul(centred, rstd), gamma), beta), x.shape()), options);
 }
 
 // Kernel calls and the reference share what does not change between the orders of differentiation.
@@ -87,7 +100,10 @@ struct Grouped {
   NormOptions options;
   Statistics stats;
 
-  Tensor reference(std::span<const Tensor> inputs) const { return grouped_reference(s, inputs, options); }
+  Tensor reference(std::span<const Tensor> in) const {
+    const Tensor y = fused_enabled() ? apply(s, in[0], stats, in[1], in[2], options) : Tensor();
+    return grouped_reference(s, in, options, y);
+  }
 
   Gradients backward(const Tensor& x, const Tensor& gamma, const Tensor& beta, const Incoming& in) const {
     Gradients g{in.needs(0) ? fresh(x) : Tensor(), in.needs(1) ? fresh(gamma) : Tensor(),
@@ -151,10 +167,10 @@ struct Grouped {
   }
 };
 
-void update_running(const RunningStats& running, const Statistics& stats, const NormShape& s, double eps) {
+void update_running(const RunningStats& running, const Statistics& stats, const NormShape& s) {
   dispatch(stats.mean, [&]<class K>() {
     using T = typename K::Scalar;
-    K::norm_running(s.rows, s.channels, stats.mean.data<T>(), stats.rstd.data<T>(), static_cast<T>(eps),
+    K::norm_running(s.rows, s.channels, stats.mean.data<T>(), stats.variance.data<T>(),
                     static_cast<T>(running.momentum), running.mean.write<T>("batch_norm"),
                     running.variance.write<T>("batch_norm"));
   });
@@ -177,9 +193,9 @@ Tensor batch_norm(const Tensor& x, const Tensor& gamma, const Tensor& beta, cons
     check_per_channel("batch_norm", x, "running variance", running->variance);
   }
 
-  const Statistics stats = statistics(s, x, options.eps);
+  const Statistics stats = statistics(s, x, options.eps, running != nullptr);
   const Tensor y = Grouped{s, options, stats}("batch_norm", x, gamma, beta);
-  if (running) update_running(*running, stats, s, options.eps);
+  if (running) update_running(*running, stats, s);
   return y;
 }
 
@@ -211,20 +227,19 @@ Tensor batch_norm_inference(const Tensor& x, const Tensor& gamma, const Tensor& 
     const Tensor rstd = reciprocal(sqrt(affine(variance, 1, options.eps)));
     return apply(s, x, {mean, rstd}, gamma, beta, options);
   };
-  const auto reference = [options](std::span<const Tensor> in) {
+  const auto reference = [s, options](std::span<const Tensor> in) {
     const Tensor rstd = reciprocal(sqrt(affine(in[4], 1, options.eps)));
-    return activate(add(mul(mul(sub(in[0], in[3]), rstd), in[1]), in[2]), options.activation, options.slope);
+    const Tensor y = fused_enabled() ? apply(s, in[0], {in[3], rstd}, in[1], in[2], options) : Tensor();
+    return activate_as(y, add(mul(mul(sub(in[0], in[3]), rstd), in[1]), in[2]), options);
   };
-  const auto gradient = [options, x_ = Saved(x), gamma_ = Saved(gamma), beta_ = Saved(beta), mean_ = Saved(mean),
+  const auto gradient = [s, options, x_ = Saved(x), gamma_ = Saved(gamma), beta_ = Saved(beta), mean_ = Saved(mean),
                          variance_ = Saved(variance)](const Incoming& in) {
     const Shape channels = (*gamma_).shape();
     const Tensor rstd = reciprocal(sqrt(affine(*variance_, 1, options.eps)));
     const Tensor scale = mul(*gamma_, rstd);
     Tensor g = in.gy;
-    if (options.activation != Activation::none) {
-      const Tensor before = add(mul(*x_, scale), sub(*beta_, mul(*mean_, scale)));
-      g = leaky_relu_grad(g, before, options.activation == Activation::relu ? 0 : options.slope);
-    }
+    if (options.activation != Activation::none)
+      g = leaky_relu_grad(g, apply(s, *x_, {*mean_, rstd}, *gamma_, *beta_, options), slope_of(options));
     Gradients result(5);
     if (in.needs(0)) result[0] = mul(g, scale);
     if (in.needs(1) || in.needs(4)) {

@@ -121,8 +121,12 @@ Tensor norm(const Tensor& x, const Axes& axes, double eps, bool keepdim) {
   };
   return record(
       "norm", forward(), {x},
-      [x_ = Saved(x), kept = r.kept](const Incoming& in) {
-        return Gradients{mul(*x_, reshape(div(in.gy, in.y), kept))};
+      [x_ = Saved(x), kept = r.kept, eps](const Incoming& in) {
+        if (eps > 0) return Gradients{mul(*x_, reshape(div(in.gy, in.y), kept))};
+        // Where the norm is 0 the gradient is taken as 0.
+        const Tensor zero = equal(in.y, full_like(in.y, 0));
+        const Tensor slope = mul(div(in.gy, add(in.y, zero)), affine(zero, -1, 1));
+        return Gradients{mul(*x_, reshape(slope, kept))};
       },
       true);
 }

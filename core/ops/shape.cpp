@@ -48,8 +48,9 @@ void copy_range(const Tensor& src, int64_t from, const Tensor& dst, int64_t to, 
   });
 }
 
-void check_indices(const char* op, const Tensor& index, int64_t entries) {
+void check_indices(const char* op, const Tensor& index, const Tensor& rows, int64_t entries) {
   check_index(op, index);
+  check<ShapeError>(index.device() == rows.device(), "[", op, "] operands must be on one device");
   check<ShapeError>(index.rank() == 1, "[", op, "] indices must be a list, got ", index.shape());
   if (index.device() != Device::cpu) return;  // looking would wait for the device; what fills such lists has checked
   const int64_t* p = index.data<int64_t>();
@@ -208,7 +209,7 @@ Tensor gather(const Tensor& table, const Tensor& index) {
   check_operand("gather", table);
   check<ShapeError>(table.rank() > 0, "[gather] needs a table of rows, got a scalar");
   const int64_t entries = table.size(0);
-  check_indices("gather", index, entries);
+  check_indices("gather", index, table, entries);
   Tensor rows = fresh(table, resized(table.shape(), 0, index.numel()));
   dispatch(table, [&]<class K>() {
     using T = typename K::Scalar;
@@ -222,7 +223,7 @@ Tensor gather(const Tensor& table, const Tensor& index) {
 Tensor scatter_add(const Tensor& rows, const Tensor& index, int64_t entries) {
   check_operand("scatter_add", rows);
   check<ShapeError>(entries >= 0, "[scatter_add] the table cannot have ", entries, " entries");
-  check_indices("scatter_add", index, entries);
+  check_indices("scatter_add", index, rows, entries);
   check<ShapeError>(rows.rank() > 0 && rows.size(0) == index.numel(), "[scatter_add] ", index.numel(),
                     " indices came with rows ", rows.shape());
   Tensor table = fresh(rows, resized(rows.shape(), 0, entries));

@@ -11,6 +11,7 @@
 #include "kernels/cpu/parallel.h"
 #include "kernels/cpu/simd.h"
 #include "kernels/devices.h"
+#include "kernels/poison.h"
 
 namespace forger::kernels {
 namespace {
@@ -111,6 +112,21 @@ double register_multiply_adds(int64_t rounds) {
   return sum > 0 ? static_cast<double>(rounds) * chains * lanes * count : 0;
 }
 
+bool poisoning() {
+#if !defined(NDEBUG) || defined(__SANITIZE_ADDRESS__)
+  return true;
+#else
+  static const bool wanted = [] {
+    const char* const wish = std::getenv("FORGER_POISON");
+    return wish && std::string_view(wish) == "1";
+  }();
+  return wanted;
+#endif
+}
+void poison(void* memory, size_t bytes) {
+  if (bytes > 0 && poisoning()) std::memset(memory, 0xFF, bytes);
+}
+
 void* scratch(Scratch slot, size_t bytes) {
   static thread_local ThreadScratch mine;
   const auto i = static_cast<size_t>(slot);
@@ -121,6 +137,7 @@ void* scratch(Scratch slot, size_t bytes) {
     mine.memory[i] = aligned_memory(bytes);
     mine.bytes[i] = bytes;
   }
+  poison(mine.memory[i], bytes);
   return mine.memory[i];
 }
 

@@ -13,9 +13,9 @@
 // rows of a group for batch and instance norm, over the columns of a row for layer norm.
 //
 // Statistics. sum x^2 - (sum x)^2 / n cancels when the mean is large; Welford's recurrence is one long chain of
-// divisions. Here every tile of rows is looked at twice, the second time in the cache: first its mean, then M2 = sum (x
-// - mean)^2. Tiles are merged in a fixed order and in double by the parallel-axis form of Chan, Golub and LeVeque
-// (1979):
+// divisions. Here every tile of rows is looked at twice, the second time in the cache: first its mean, counted from its
+// first row so that equal values have themselves as their mean, then M2 = sum (x - mean)^2. Tiles are merged in a fixed
+// order and in double by the parallel-axis form of Chan, Golub and LeVeque (1979):
 //   mean = sum n_t mean_t / n,   M2 = sum (M2_t + n_t (mean_t - mean)^2),   var = M2 / n.
 //
 // Memory traffic in elements per element of x: stats 1, apply 2, backward 2 + 3 (sums; gx), again 3 + 5. Parameters
@@ -85,7 +85,7 @@ struct Columns {
 // ---- batch and instance norm ----------------------------------------------------------------------------------------
 
 template <class T>
-void Cpu<T>::norm_stats(const NormShape& s, const T* x, T eps, T* mean, T* rstd) {
+void Cpu<T>::norm_stats(const NormShape& s, const T* x, T eps, T* mean, T* variance, T* rstd) {
   const Tiles t(s.groups, s.rows, s.channels);
   // (groups, row_tiles, {mean, M2}, width) of the tiles
   std::vector<T> partial(static_cast<size_t>(t.groups * t.row_tiles * 2 * t.width));
@@ -94,9 +94,12 @@ void Cpu<T>::norm_stats(const NormShape& s, const T* x, T eps, T* mean, T* rstd)
   };
   t.for_tiles([&](int64_t group, int64_t tile, int64_t r0, int64_t r1, int64_t c0, int64_t c1) {
     T* const tile_mean = part(group, tile, 0);
-    const auto element = [=]<class V>(const Place& at) { return std::array<V, 1>{load<V>(x + at.offset)}; };
+    const T* const first = x + group * t.group_size() + r0 * t.width;  // row; means are counted from it
+    const auto element = [=]<class V>(const Place& at) {
+      return std::array<V, 1>{load<V>(x + at.offset) - load<V>(first + at.column)};
+    };
     fold_any_tile<1, T>(t, group, r0, r1, c0, c1, T(0), Plus{}, element, {tile_mean + c0});
-    for (int64_t c = c0; c < c1; c++) tile_mean[c] /= static_cast<T>(r1 - r0);
+    for (int64_t c = c0; c < c1; c++) tile_mean[c] = first[c] + tile_mean[c] / static_cast<T>(r1 - r0);
     const auto square = [=]<class V>(const Place& at) {
       const V d = load<V>(x + at.offset) - load<V>(tile_mean + at.column);
       return std::array<V, 1>{d * d};
@@ -133,6 +136,7 @@ void Cpu<T>::norm_stats(const NormShape& s, const T* x, T eps, T* mean, T* rstd)
       });
       for (int64_t c = 0; c < channels; c++) {
         mean[i + c] = static_cast<T>(total_mean[c]);
+        if (variance) variance[i + c] = static_cast<T>(m2[c] / n);
         rstd[i + c] = static_cast<T>(1 / std::sqrt(m2[c] / n + static_cast<double>(eps)));
       }
     }
@@ -253,8 +257,11 @@ void Cpu<T>::layer_norm(int64_t rows, int64_t cols, const T* x, const T* gamma, 
   parallel_for(rows, 16384 / (cols + 1) + 1, [&](int64_t begin, int64_t end) {
     for (int64_t i = begin; i < end; i++) {
       const T* row = x + i * cols;
-      const auto element = [=]<class V>(int64_t c) { return std::array<V, 1>{load<V>(row + c)}; };
-      const T m = fold_row<T, 1>(0, cols, T(0), Plus{}, element)[0] / n;
+      const T first = cols > 0 ? row[0] : T{0};  // the mean is counted from it
+      const auto element = [=]<class V>(int64_t c) {
+        return std::array<V, 1>{load<V>(row + c) - vec::splat<V>(first)};
+      };
+      const T m = first + fold_row<T, 1>(0, cols, T(0), Plus{}, element)[0] / n;
       const auto square = [=]<class V>(int64_t c) {
         const V d = load<V>(row + c) - vec::splat<V>(m);
         return std::array<V, 1>{d * d};
@@ -302,13 +309,12 @@ void Cpu<T>::layer_norm_backward(int64_t rows, int64_t cols, const T* x, const T
 }
 
 template <class T>
-void Cpu<T>::norm_running(int64_t rows, int64_t channels, const T* mean, const T* rstd, T eps, T momentum,
-                          T* running_mean, T* running_variance) {
+void Cpu<T>::norm_running(int64_t rows, int64_t channels, const T* mean, const T* variance, T momentum, T* running_mean,
+                          T* running_variance) {
   const T unbias = static_cast<T>(rows) / static_cast<T>(rows - 1);
   for (int64_t c = 0; c < channels; c++) {
-    const T variance = std::max(1 / (rstd[c] * rstd[c]) - eps, T{0}) * unbias;
     running_mean[c] = (1 - momentum) * running_mean[c] + momentum * mean[c];
-    running_variance[c] = (1 - momentum) * running_variance[c] + momentum * variance;
+    running_variance[c] = (1 - momentum) * running_variance[c] + momentum * (variance[c] * unbias);
   }
 }
 

@@ -58,7 +58,8 @@ template <class T>
 void Cpu<T>::norm_penalty_grad(int64_t rows, int64_t cols, const T* g, const T* norms, T target, const T* gy, T* gg) {
   parallel_for(rows, std::max<int64_t>(16384 / std::max<int64_t>(cols, 1), 1), [=](int64_t begin, int64_t end) {
     for (int64_t i = begin; i < end; i++) {
-      const T factor = *gy * 2 * (norms[i] - target) / (static_cast<T>(rows) * norms[i]);
+      const T slope = norms[i] == 0 ? T{0} : (norms[i] - target) / norms[i];
+      const T factor = *gy * 2 * slope / static_cast<T>(rows);
       for (int64_t j = 0; j < cols; j++) gg[i * cols + j] = factor * g[i * cols + j];
     }
   });

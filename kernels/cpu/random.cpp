@@ -111,11 +111,11 @@ void Cpu<T>::random_normal(uint64_t seed, uint64_t stream, uint64_t block, int64
 }
 
 template <class T>
-void Cpu<T>::dropout(uint64_t seed, uint64_t stream, uint64_t block, int64_t n, T p, const T* x, T* y) {
+void Cpu<T>::dropout(uint64_t seed, uint64_t stream, uint64_t block, int64_t n, double p, const T* x, T* y) {
   random_uniform(seed, stream, block, n, T{0}, T{1}, y);
-  const T scale = 1 / (1 - p);
+  const T scale = static_cast<T>(1 / (1 - p)), below = static_cast<T>(p);
   parallel_for(n, 16384, [=](int64_t begin, int64_t end) {
-    for (int64_t i = begin; i < end; i++) y[i] = y[i] > p ? x[i] * scale : T{0};
+    for (int64_t i = begin; i < end; i++) y[i] = y[i] > below ? x[i] * scale : T{0};
   });
 }
 

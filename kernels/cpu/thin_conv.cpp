@@ -103,20 +103,21 @@ class ThinConv {
     for (int64_t k = 0; k < taps; k++) at[k] = k / row * line + phased(k % row);
 
     const int64_t most_lines = band(s.stride_h * line);
-    parallel_for(s.n * block_count(s.oh, most_lines), grain(block_count(s.oh, most_lines)), [&](int64_t begin, int64_t end) {
-      T *const copy = numbers(Scratch::gemm_a, band_lines(most_lines) * line), *out[gemm::max_mr];
-      for_bands({begin, end}, most_lines, [&](int64_t n, Range band) {
-        copy_lines<true>(image, n, band, copy);
-        for (int64_t p = band.begin; p < band.end; p++) {
-          const T* const from = copy + (p - band.begin) * s.stride_h * line;
-          for_parts(s.ow, [&](Range windows) {
-            for (int64_t i = 0; i < windows.size(); i++)
-              out[i] = map + ((n * s.oh + p) * s.ow + windows.begin + i) * s.oc;
-            multiply(windows.size(), s.oc, taps, from + windows.begin, at, filters, s.oc, out, false, epilogue);
+    parallel_for(
+        s.n * block_count(s.oh, most_lines), grain(block_count(s.oh, most_lines)), [&](int64_t begin, int64_t end) {
+          T *const copy = numbers(Scratch::gemm_a, band_lines(most_lines) * line), *out[gemm::max_mr];
+          for_bands({begin, end}, most_lines, [&](int64_t n, Range band) {
+            copy_lines<true>(image, n, band, copy);
+            for (int64_t p = band.begin; p < band.end; p++) {
+              const T* const from = copy + (p - band.begin) * s.stride_h * line;
+              for_parts(s.ow, [&](Range windows) {
+                for (int64_t i = 0; i < windows.size(); i++)
+                  out[i] = map + ((n * s.oh + p) * s.ow + windows.begin + i) * s.oc;
+                multiply(windows.size(), s.oc, taps, from + windows.begin, at, filters, s.oc, out, false, epilogue);
+              });
+            }
           });
-        }
-      });
-    });
+        });
   }
 
   // Each thread sums over its share of the windows; the shares are added in the order of the threads.

@@ -6,6 +6,7 @@
 
 #include "kernels/cuda/device.h"
 #include "kernels/devices.h"
+#include "kernels/poison.h"
 
 namespace forger::kernels {
 inline namespace gpu_words {
@@ -89,6 +90,10 @@ void* scratch(size_t bytes) {
     buffer = lasting_memory(wanted, "intermediate results");
     size = wanted;
   }
+#ifndef __CUDACC__
+  const simt::OpenMemory open;
+  poison(buffer, bytes);
+#endif
   return buffer;
 }
 
@@ -101,7 +106,7 @@ int multiprocessors() {
   }();
   return count;
 #else
-  return 4;
+  return simt::multiprocessors();
 #endif
 }
 

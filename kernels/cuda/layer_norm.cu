@@ -21,16 +21,16 @@ __global__ void layer_norm_kernel(int64_t cols, const T* __restrict__ x, const T
                                   T* __restrict__ rstd) {
   const int64_t row = blockIdx.x, begin = row * cols;
   const int64_t first = int64_t{threadIdx.x} * P;
-  const T n = static_cast<T>(cols);
+  const T n = static_cast<T>(cols), origin = x[begin];  // the mean is counted from the row's first value
   T sum = 0;
 #pragma unroll 4
   for (int64_t c = first; c < cols; c += Threads * P) {
     T v[P];
     load(x + begin + c, v);
 #pragma unroll
-    for (int p = 0; p < P; p++) sum += v[p];
+    for (int p = 0; p < P; p++) sum += v[p] - origin;
   }
-  const T m = block_reduce<Threads>(sum, Plus{}) / n;
+  const T m = origin + block_reduce<Threads>(sum, Plus{}) / n;
   T squares = 0;
 #pragma unroll 4
   for (int64_t c = first; c < cols; c += Threads * P) {

@@ -67,7 +67,7 @@ __device__ __forceinline__ Moments<T> moments_of(T x0, T x1, T x2, T x3) {
 
 template <class T, int P>
 __global__ void stats_kernel(Cut cut, const T* __restrict__ x, T eps, Moments<T>* partial, unsigned* tickets, T* mean,
-                             T* rstd) {
+                             T* variance, T* rstd) {
   const Place<P> at(cut);
   Moments<T> mine[P] = {};
   int64_t row = at.row;
@@ -93,6 +93,7 @@ __global__ void stats_kernel(Cut cut, const T* __restrict__ x, T eps, Moments<T>
   const auto done = [&](int64_t channel, Two<double> sum, const Moments<T>& first) {
     const double n = static_cast<double>(cut.rows), shift = sum.a / n, var = sum.b / n - shift * shift;
     mean[at.group * cut.cols + channel] = static_cast<T>(static_cast<double>(first.mean) + shift);
+    if (variance) variance[at.group * cut.cols + channel] = static_cast<T>(var);
     rstd[at.group * cut.cols + channel] = static_cast<T>(1 / std::sqrt(var + static_cast<double>(eps)));
   };
   fold_columns(cut, at, mine, Merge{}, partial, tickets, from_first, done);
@@ -313,14 +314,12 @@ __global__ void backward_grad_kernel(Cut cut, const T* __restrict__ x, const T* 
 }
 
 template <class T>
-__global__ void running_kernel(int64_t channels, const T* mean, const T* rstd, T eps, T momentum, T unbias,
+__global__ void running_kernel(int64_t channels, const T* mean, const T* variance, T momentum, T unbias,
                                T* running_mean, T* running_variance) {
   const int64_t c = global_thread();
   if (c >= channels) return;
-  const T biased = 1 / (rstd[c] * rstd[c]) - eps;
-  const T variance = (biased > 0 ? biased : T(0)) * unbias;
   running_mean[c] = (1 - momentum) * running_mean[c] + momentum * mean[c];
-  running_variance[c] = (1 - momentum) * running_variance[c] + momentum * variance;
+  running_variance[c] = (1 - momentum) * running_variance[c] + momentum * (variance[c] * unbias);
 }
 
 // Blocks that fill the device: twice over for folds, whose second stage grows with them, more where there is none.
@@ -330,11 +329,11 @@ int64_t mapping_blocks() { return 4 * multiprocessors(); }
 }  // namespace
 
 template <class T>
-void Gpu<T>::norm_stats(const NormShape& s, const T* x, T eps, T* mean, T* rstd) {
+void Gpu<T>::norm_stats(const NormShape& s, const T* x, T eps, T* mean, T* variance, T* rstd) {
   with_packs<T>(packable(s.channels, x), [&]<int P>(std::integral_constant<int, P>) {
     const Cut cut = cut_columns<T, P>(s.groups, s.rows, s.channels, folding_blocks());
     auto* partial = static_cast<Moments<T>*>(scratch(cut.partials() * sizeof(Moments<T>)));
-    launch<stats_kernel<T, P>>(cut.grid(), cut, x, eps, partial, tickets(), mean, rstd);
+    launch<stats_kernel<T, P>>(cut.grid(), cut, x, eps, partial, tickets(), mean, variance, rstd);
   });
 }
 
@@ -391,11 +390,10 @@ void Gpu<T>::norm_backward_grad(const NormShape& s, const T* x, const T* gy, con
 }
 
 template <class T>
-void Gpu<T>::norm_running(int64_t rows, int64_t channels, const T* mean, const T* rstd, T eps, T momentum,
-                          T* running_mean, T* running_variance) {
+void Gpu<T>::norm_running(int64_t rows, int64_t channels, const T* mean, const T* variance, T momentum, T* running_mean,
+                          T* running_variance) {
   const T unbias = static_cast<T>(rows) / static_cast<T>(rows - 1);
-  launch<running_kernel<T>>(over(channels), channels, mean, rstd, eps, momentum, unbias, running_mean,
-                            running_variance);
+  launch<running_kernel<T>>(over(channels), channels, mean, variance, momentum, unbias, running_mean, running_variance);
 }
 
 FORGER_KERNEL(Gpu, norm_running);

@@ -137,7 +137,8 @@ __global__ void penalty_grad_kernel(int64_t rows, int64_t cols, int pieces, cons
   const int64_t row = blockIdx.x / static_cast<unsigned>(pieces);
   const int64_t begin = blockIdx.x % static_cast<unsigned>(pieces) * int64_t{4 * threads_per_block * P};
   const int64_t end = min(cols, begin + 4 * threads_per_block * P);
-  const T factor = *gy * 2 * (norms[row] - target) / (static_cast<T>(rows) * norms[row]);
+  const T slope = norms[row] == 0 ? T(0) : (norms[row] - target) / norms[row];
+  const T factor = *gy * 2 * slope / static_cast<T>(rows);
 #pragma unroll 4
   for (int64_t c = begin + int64_t{threadIdx.x} * P; c < end; c += threads_per_block * P) {
     T v[P];

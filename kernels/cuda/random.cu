@@ -103,9 +103,9 @@ void Gpu<T>::random_normal(uint64_t seed, uint64_t stream, uint64_t block, int64
 }
 
 template <class T>
-void Gpu<T>::dropout(uint64_t seed, uint64_t stream, uint64_t block, int64_t n, T p, const T* x, T* y) {
+void Gpu<T>::dropout(uint64_t seed, uint64_t stream, uint64_t block, int64_t n, double p, const T* x, T* y) {
   const Stream numbers{seed, stream, block, random_offset()};
-  launch<dropout_kernel<T>>(grid_of(n), numbers, n, p, 1 / (1 - p), x, y);
+  launch<dropout_kernel<T>>(grid_of(n), numbers, n, static_cast<T>(p), static_cast<T>(1 / (1 - p)), x, y);
 }
 
 FORGER_KERNEL(Gpu, random_uniform);

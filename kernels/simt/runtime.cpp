@@ -447,6 +447,24 @@ Scheduler& scheduler() {
 void run(const Launch& launch, void (*thread)(void*), void* data) { scheduler().run(launch, {thread, data}); }
 void set_seed(uint64_t seed) { scheduler().set_seed(seed); }
 
+namespace {
+
+int& multiprocessor_count() {
+  static int count = [] {
+    const char* const wish = std::getenv("FORGER_SIMT_MULTIPROCESSORS");
+    const long value = wish ? std::strtol(wish, nullptr, 10) : 4;
+    if (value < 1 || value > 1024)
+      throw DeviceError(std::string("FORGER_SIMT_MULTIPROCESSORS must be 1 to 1024, got '") + wish + "'");
+    return static_cast<int>(value);
+  }();
+  return count;
+}
+
+}  // namespace
+
+int multiprocessors() { return multiprocessor_count(); }
+void set_multiprocessors(int count) { multiprocessor_count() = count; }
+
 Index3 thread_index() { return scheduler().thread(); }
 Index3 block_index() { return scheduler().block(); }
 Index3 block_dim() { return scheduler().launch().block; }

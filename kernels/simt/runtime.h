@@ -43,6 +43,11 @@ void run(const Launch& launch, void (*thread)(void*), void* data);
 // The order of blocks and threads; from FORGER_SIMT_SEED at first. Right kernels give the same bits for every seed.
 void set_seed(uint64_t seed);
 
+// Multiprocessors of the device, by which kernels choose their grids: 4, or FORGER_SIMT_MULTIPROCESSORS (1 to 1024). A
+// few keep launches small; what only a grid of many blocks does shows with those of a real card, such as 132.
+int multiprocessors();
+void set_multiprocessors(int count);
+
 // ---- what device code asks for: valid inside a kernel ----
 
 Index3 thread_index();

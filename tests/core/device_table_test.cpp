@@ -15,10 +15,11 @@ constexpr Device simt_device = Device::simt;
 
 // Normalised mean squared error: |a - b|^2 / |b|^2, over all tensors.
 double nmse(const Tensors& a, const Tensors& b) {
-  double worst = 0;
-  for (size_t i = 0; i < a.size(); i++) {
+  Worst worst;
+  if (a.size() != b.size()) worst.add(NAN);
+  for (size_t i = 0; i < std::min(a.size(), b.size()); i++) {
     const double error = relative_error(a[i].to_vector(), b[i].to_vector());
-    worst = std::max(worst, error * error);
+    worst.add(error * error);
   }
   return worst;
 }

@@ -77,7 +77,7 @@ TEST_CASE("a profile knows the bytes of what calls kernels by itself") {
   const auto& entries = profile.entries();
   CHECK(entries.at("batch_norm").bytes == 4.0 * (2 * n + 5 + 5));
   CHECK(entries.at("gradient of batch_norm").bytes == 4.0 * 3 * n);
-  CHECK(entries.at("optimiser step").bytes == 4.0 * (5 + 5) * (1 + 3 * 2) + 2 * 8);  // the step count, too
+  CHECK(entries.at("optimiser step").bytes == 4.0 * (5 + 5) * (1 + 3 * 2) + 2 * 8 * (2 + 2));  // and counts
   CHECK(entries.at("global norm").bytes == 4.0 * (5 + 5));
 }
 

@@ -250,7 +250,7 @@ def cgan(step, condition, two_scores=False):
     if two_scores:
         more = {"match": fooled(d.match(fake, c))}
     elif condition == "acgan":
-        more = {"class": F.cross_entropy(d.logits(fake), label)}
+        more = {"class": 0.5 * F.cross_entropy(d.logits(fake), label)}  # class_weight of the row
     player_g.minimise(judged, **more)
 
 

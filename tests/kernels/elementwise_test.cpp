@@ -5,6 +5,7 @@
 
 #include "tests/kernels/elementwise_reference.h"
 #include "tests/kernels/values.h"
+#include "tests/worst.h"
 
 using namespace forger::kernels;
 
@@ -100,17 +101,12 @@ double ulps(float actual, double right) {
 }
 
 double worst_ulps(Unary op, const std::vector<float>& x, double p = 0) {
-  std::vector<float> y(x.size());
+  std::vector<float> y = unwritten<float>(x.size());
   Cpu<float>::unary(op, static_cast<int64_t>(x.size()), x.data(), y.data(), static_cast<float>(p), 0);
-  double worst = 0;
+  forger::test::Worst worst;
   float at = 0;
-  for (size_t i = 0; i < x.size(); i++) {
-    const double error = ulps(y[i], expected(op, x[i], p, 0));
-    if (error > worst) {
-      worst = error;
-      at = x[i];
-    }
-  }
+  for (size_t i = 0; i < x.size(); i++)
+    if (worst.add(ulps(y[i], expected(op, x[i], p, 0)))) at = x[i];
   UNSCOPED_INFO("op " << static_cast<int>(op) << ": " << worst << " ulp at " << at);
   return worst;
 }
@@ -157,7 +153,7 @@ TEST_CASE("unary ops at special values") {
     for (int i = 0; i < unary_count; i++) {
       const Unary op = static_cast<Unary>(i);
       const double p = op == Unary::pow ? 2 : op == Unary::affine ? 1 : -0.75;
-      std::vector<T> y(x.size());
+      std::vector<T> y = unwritten<T>(x.size());
       Cpu<T>::unary(op, static_cast<int64_t>(x.size()), x.data(), y.data(), static_cast<T>(p), T(0.75));
       for (size_t k = 0; k < x.size(); k++) {
         const T right = static_cast<T>(expected(op, static_cast<double>(x[k]), p, 0.75));
@@ -181,7 +177,7 @@ TEST_CASE("unary ops agree with plain loops at every length, also in place") {
         const T p = T(-0.7), q = T(1.3);
         std::vector<double> right;
         for (T v : x) right.push_back(expected(op, v, p, q));
-        std::vector<T> y(x.size());
+        std::vector<T> y = unwritten<T>(x.size());
         Cpu<T>::unary(op, n, x.data(), y.data(), p, q);
         require_close(y, right, 4 * epsilon<T>);
         Cpu<T>::unary(op, n, x.data(), x.data(), p, q);
@@ -195,7 +191,7 @@ TEST_CASE("pow takes its shortcuts and the general way") {
   for_types([]<class T>(T) {
     const auto x = values<T>(101, 0.2, 3);
     for (double p : {2.0, 3.0, 0.5, -0.5, -1.0, -2.0, 1.7, 0.0, -3.25}) {
-      std::vector<T> y(x.size());
+      std::vector<T> y = unwritten<T>(x.size());
       Cpu<T>::unary(Unary::pow, 101, x.data(), y.data(), static_cast<T>(p), 0);
       std::vector<double> right;
       for (T v : x) right.push_back(std::pow(static_cast<double>(v), static_cast<double>(static_cast<T>(p))));
@@ -208,7 +204,7 @@ TEST_CASE("an element's result does not depend on where it lies or on the thread
   const auto x = values<float>(100003, -5, 5);
   const auto all = [&](int count, int64_t from) {
     set_threads(count);
-    std::vector<float> y(x.size() - static_cast<size_t>(from));
+    std::vector<float> y = unwritten<float>(x.size() - static_cast<size_t>(from));
     Cpu<float>::unary(Unary::tanh, static_cast<int64_t>(y.size()), x.data() + from, y.data(), 0, 0);
     return y;
   };
@@ -245,7 +241,7 @@ void check_binary(Binary op, const Broadcast& s) {
   std::vector<double> right;
   for (int64_t i = 0; i < n; i++)
     right.push_back(expected(op, a[offset(s, s.a_strides, i)], b[offset(s, s.b_strides, i)], p));
-  std::vector<T> y(static_cast<size_t>(n));
+  std::vector<T> y = unwritten<T>(static_cast<size_t>(n));
   Cpu<T>::binary(op, s, a.data(), b.data(), y.data(), p);
   require_close(y, right, 4 * epsilon<T>);
 }
@@ -295,7 +291,7 @@ TEST_CASE("a NaN operand wins maximum and minimum, and is neither greater nor eq
     const T nan = std::numeric_limits<T>::quiet_NaN();
     const std::vector<T> a = {nan, 1, nan, 2}, b = {1, nan, nan, 3};
     const Broadcast s = {1, {4}, {1}, {1}};
-    std::vector<T> y(4);
+    std::vector<T> y = unwritten<T>(4);
     for (Binary op : {Binary::maximum, Binary::minimum}) {
       Cpu<T>::binary(op, s, a.data(), b.data(), y.data(), 0);
       CHECK((std::isnan(y[0]) && std::isnan(y[1]) && std::isnan(y[2])));

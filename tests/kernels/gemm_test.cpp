@@ -14,6 +14,7 @@
 #include "tests/catch.h"
 #include "tests/kernels/matmul_reference.h"
 #include "tests/kernels/setting.h"
+#include "tests/worst.h"
 
 using namespace forger::kernels;
 
@@ -35,12 +36,7 @@ double matmul_error(const MatmulShape& s, std::mt19937& generator) {
   std::vector<T> c(static_cast<size_t>(s.batch * s.m * s.n), T(NAN));
   Cpu<T>::matmul(s, a.data(), b.data(), c.data());
   const std::vector<double> right = triple_loop(s, a, b);
-  double worst = 0;
-  for (size_t i = 0; i < c.size(); i++) {
-    const double error = std::abs(right[i] - double(c[i]));
-    if (!(error <= worst)) worst = error;  // a NaN sticks
-  }
-  return worst / std::sqrt(double(s.k) + 1);
+  return forger::test::largest_difference(c, right) / std::sqrt(double(s.k) + 1);
 }
 
 template <class T>

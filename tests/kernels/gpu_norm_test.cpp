@@ -24,6 +24,12 @@ struct Shifted {
   }
 };
 
+// Which parameters a norm is given; nullptr stands for the others.
+enum class Given { none, gamma, beta, both };
+constexpr Given every_given[] = {Given::none, Given::gamma, Given::beta, Given::both};
+bool has_gamma(Given given) { return given == Given::gamma || given == Given::both; }
+bool has_beta(Given given) { return given == Given::beta || given == Given::both; }
+
 // Everything that the norms of a backend give, one array after the other.
 template <class T>
 using Results = std::vector<std::vector<T>>;
@@ -32,25 +38,26 @@ template <class T>
 struct Case {
   NormShape s;
   Activation act;
-  bool affine;
+  Given given;
   T eps = T(1e-3), slope = T(0.2);
   std::vector<T> x, gy, gamma, beta, a;
 
-  Case(const NormShape& shape, Activation activation, bool with_affine)
+  Case(const NormShape& shape, Activation activation, Given parameters)
       : s(shape),
         act(activation),
-        affine(with_affine),
+        given(parameters),
         x(values<T>(s.groups * s.rows * s.channels)),
         gy(values<T>(s.groups * s.rows * s.channels, -1, 1, 2)),
         gamma(values<T>(s.channels, 0.5, 1.5, 3)),
         beta(values<T>(s.channels, -0.5, 0.5, 4)),
         a(values<T>(s.groups * s.rows * s.channels, -1, 1, 5)) {}
 
+  std::vector<T> blank() const { return std::vector<T>(x.size(), T(NAN)); }
   // The statistics are given, so that both backends judge the activation on the same pre.
   Results<T> on_cpu(const std::vector<T>& mean, const std::vector<T>& rstd) const {
-    const std::vector<T> image(x.size()), channel(gamma.size());
+    const std::vector<T> image(x.size(), T(NAN)), channel(gamma.size(), T(NAN));
     Results<T> r = {image, image, channel, channel, image, image, channel};
-    const T *g = affine ? gamma.data() : nullptr, *b = affine ? beta.data() : nullptr;
+    const T *g = has_gamma(given) ? gamma.data() : nullptr, *b = has_beta(given) ? beta.data() : nullptr;
     Cpu<T>::norm_apply(s, x.data(), mean.data(), rstd.data(), g, b, act, slope, r[0].data());
     Cpu<T>::norm_backward(s, x.data(), gy.data(), mean.data(), rstd.data(), g, b, act, slope, r[1].data(), r[2].data(),
                           r[3].data());
@@ -59,10 +66,11 @@ struct Case {
     return r;
   }
   Results<T> on_gpu(const std::vector<T>& mean, const std::vector<T>& rstd, size_t shift, bool all = true) const {
-    const Shifted<T> dx(x, shift), dgy(gy, shift), da(a, shift), y(x, shift), gx(x, shift), ax(x, shift), agy(x, shift);
+    const Shifted<T> dx(x, shift), dgy(gy, shift), da(a, shift), y(blank(), shift), gx(blank(), shift),
+        ax(blank(), shift), agy(blank(), shift);
     const OnDevice<T> dgamma(gamma), dbeta(beta), dmean(mean), drstd(rstd), ggamma(gamma.size()), gbeta(gamma.size()),
         agamma(gamma.size());
-    const T *g = affine ? dgamma.data() : nullptr, *b = affine ? dbeta.data() : nullptr;
+    const T *g = has_gamma(given) ? dgamma.data() : nullptr, *b = has_beta(given) ? dbeta.data() : nullptr;
     Gpu<T>::norm_apply(s, dx.data(), dmean.data(), drstd.data(), g, b, act, slope, y.data());
     Gpu<T>::norm_backward(s, dx.data(), dgy.data(), dmean.data(), drstd.data(), g, b, act, slope,
                           all ? gx.data() : nullptr, ggamma.data(), all ? gbeta.data() : nullptr);
@@ -76,17 +84,17 @@ template <class T>
 Results<T> stats_on_gpu(const NormShape& s, const std::vector<T>& x, T eps, size_t shift = 0) {
   const Shifted<T> dx(x, shift);
   const OnDevice<T> mean(static_cast<size_t>(s.groups * s.channels)), rstd(static_cast<size_t>(s.groups * s.channels));
-  Gpu<T>::norm_stats(s, dx.data(), eps, mean.data(), rstd.data());
+  Gpu<T>::norm_stats(s, dx.data(), eps, mean.data(), nullptr, rstd.data());
   return {mean.host(), rstd.host()};
 }
 
 template <class T>
-void check_norm(const NormShape& s, Activation act, bool affine, size_t shift) {
+void check_norm(const NormShape& s, Activation act, Given given, size_t shift) {
   INFO("groups " << s.groups << ", rows " << s.rows << ", channels " << s.channels << ", activation "
                  << static_cast<int>(act) << ", shift " << shift);
-  const Case<T> c(s, act, affine);
+  const Case<T> c(s, act, given);
   std::vector<T> mean(static_cast<size_t>(s.groups * s.channels)), rstd(mean.size());
-  Cpu<T>::norm_stats(s, c.x.data(), c.eps, mean.data(), rstd.data());
+  Cpu<T>::norm_stats(s, c.x.data(), c.eps, mean.data(), nullptr, rstd.data());
   const auto stats = stats_on_gpu(s, c.x, c.eps, shift);
   require_close(stats[0], widened(mean), 8 * epsilon<T>);
   require_close(stats[1], widened(rstd), 16 * epsilon<T>);
@@ -108,25 +116,26 @@ void check_norm(const NormShape& s, Activation act, bool affine, size_t shift) {
 template <class T>
 struct LayerNorm {
   int64_t rows, cols;
-  bool affine;
+  Given given;
   std::vector<T> x = values<T>(rows * cols), gy = values<T>(rows * cols, -1, 1, 2);
   std::vector<T> gamma = values<T>(cols, 0.5, 1.5, 3), beta = values<T>(cols, -0.5, 0.5, 4);
 
+  std::vector<T> blank() const { return std::vector<T>(x.size(), T(NAN)); }
   Results<T> on_cpu() const {
     const size_t n = x.size(), r = static_cast<size_t>(rows), c = gamma.size();
-    Results<T> out = {std::vector<T>(n), std::vector<T>(r), std::vector<T>(r),
-                      std::vector<T>(n), std::vector<T>(c), std::vector<T>(c)};
-    const T *g = affine ? gamma.data() : nullptr, *b = affine ? beta.data() : nullptr;
+    const auto no_numbers = [](size_t count) { return std::vector<T>(count, T(NAN)); };
+    Results<T> out = {no_numbers(n), no_numbers(r), no_numbers(r), no_numbers(n), no_numbers(c), no_numbers(c)};
+    const T *g = has_gamma(given) ? gamma.data() : nullptr, *b = has_beta(given) ? beta.data() : nullptr;
     Cpu<T>::layer_norm(rows, cols, x.data(), g, b, T(1e-3), out[0].data(), out[1].data(), out[2].data());
     Cpu<T>::layer_norm_backward(rows, cols, x.data(), gy.data(), out[1].data(), out[2].data(), g, out[3].data(),
                                 out[4].data(), out[5].data());
     return out;
   }
   Results<T> on_gpu(size_t shift, bool all = true) const {
-    const Shifted<T> dx(x, shift), dgy(gy, shift), y(x, shift), gx(x, shift);
+    const Shifted<T> dx(x, shift), dgy(gy, shift), y(blank(), shift), gx(blank(), shift);
     const OnDevice<T> dgamma(gamma), dbeta(beta), mean(static_cast<size_t>(rows)), rstd(static_cast<size_t>(rows)),
         ggamma(gamma.size()), gbeta(gamma.size());
-    const T *g = affine ? dgamma.data() : nullptr, *b = affine ? dbeta.data() : nullptr;
+    const T *g = has_gamma(given) ? dgamma.data() : nullptr, *b = has_beta(given) ? dbeta.data() : nullptr;
     Gpu<T>::layer_norm(rows, cols, dx.data(), g, b, T(1e-3), y.data(), mean.data(), rstd.data());
     Gpu<T>::layer_norm_backward(rows, cols, dx.data(), dgy.data(), mean.data(), rstd.data(), g,
                                 all ? gx.data() : nullptr, all ? ggamma.data() : nullptr, gbeta.data());
@@ -135,9 +144,9 @@ struct LayerNorm {
 };
 
 template <class T>
-void check_layer_norm(int64_t rows, int64_t cols, bool affine, size_t shift) {
+void check_layer_norm(int64_t rows, int64_t cols, Given given, size_t shift) {
   INFO("rows " << rows << ", cols " << cols << ", shift " << shift);
-  const LayerNorm<T> l{rows, cols, affine};
+  const LayerNorm<T> l{rows, cols, given};
   const auto expected = l.on_cpu(), actual = l.on_gpu(shift);
   const double largest =
       expected[2].empty() ? 0 : static_cast<double>(*std::max_element(expected[2].begin(), expected[2].end()));
@@ -152,13 +161,16 @@ void check_layer_norm(int64_t rows, int64_t cols, bool affine, size_t shift) {
 }  // namespace
 
 GPU_TEST_CASE("batch and instance norm agree with the CPU") {
-  const std::vector<NormShape> shapes = {
-      {1, 1, 5},  {1, 2, 1},   {1, 33, 1},  {1, 257, 3}, {1, 500, 31}, {1, 499, 33},  {1, 16, 64}, {1, 40, 516},
-      {3, 50, 3}, {5, 16, 64}, {4, 49, 33}, {40, 4, 4},  {2, 3, 7},    {1, 1500, 16}, {0, 5, 3},   {2, 5, 0}};
+  const std::vector<NormShape> shapes = {{1, 1, 5},    {1, 2, 1},   {1, 33, 1},   {1, 257, 3},   {1, 500, 31},
+                                         {1, 499, 33}, {1, 16, 64}, {1, 40, 516}, {3, 50, 3},    {5, 16, 64},
+                                         {4, 49, 33},  {40, 4, 4},  {2, 3, 7},    {1, 1500, 16}, {0, 5, 3},
+                                         {2, 5, 0},    {3, 6, 516}, {1, 4, 1030}};
   for (const NormShape& s : shapes) {
-    for (Activation act : activations) check_norm<float>(s, act, act != Activation::relu, 0);
-    check_norm<double>(s, Activation::leaky_relu, true, 0);
-    check_norm<float>(s, Activation::leaky_relu, true, 1);
+    for (Activation act : activations)
+      check_norm<float>(s, act, act != Activation::relu ? Given::both : Given::none, 0);
+    check_norm<double>(s, Activation::leaky_relu, Given::both, 0);
+    check_norm<float>(s, Activation::leaky_relu, Given::both, 1);
+    for (const Given given : {Given::gamma, Given::beta}) check_norm<float>(s, Activation::relu, given, 0);
   }
 }
 
@@ -168,17 +180,41 @@ GPU_TEST_CASE("statistics survive a mean that dwarfs the deviation") {
     for (float& v : x) v += 1000;
     std::vector<double> mean(static_cast<size_t>(s.channels)), rstd(mean.size());
     const auto exact = widened(x);
-    Cpu<double>::norm_stats(s, exact.data(), 1e-5, mean.data(), rstd.data());
+    Cpu<double>::norm_stats(s, exact.data(), 1e-5, mean.data(), nullptr, rstd.data());
     const auto actual = stats_on_gpu(s, x, 1e-5f);
     require_close(actual[0], mean, 2e-7);
     require_close(actual[1], rstd, 1e-5);
   }
 }
 
+GPU_TEMPLATE_TEST_CASE("variances and running statistics agree with the CPU") {
+  using T = TestType;
+  for (const int64_t channels : {1, 3, 64, 300, 1030}) {
+    const NormShape s{1, 37, channels};
+    const auto x = values<T>(s.rows * channels, -1, 1), old = values<T>(channels, 0.5, 1.5, 2);
+    const std::vector<T> blank(static_cast<size_t>(channels), T(NAN));
+    std::vector<T> mean = blank, variance = blank, rstd = blank, running_mean = old, running_variance = old;
+    Cpu<T>::norm_stats(s, x.data(), T(1e-3), mean.data(), variance.data(), rstd.data());
+    Cpu<T>::norm_running(s.rows, channels, mean.data(), variance.data(), T(0.1), running_mean.data(),
+                         running_variance.data());
+    const OnDevice<T> dx(x), dmean(blank), dvariance(blank), drstd(blank), drunning_mean(old), drunning_variance(old);
+    Gpu<T>::norm_stats(s, dx.data(), T(1e-3), dmean.data(), dvariance.data(), drstd.data());
+    Gpu<T>::norm_running(s.rows, channels, dmean.data(), dvariance.data(), T(0.1), drunning_mean.data(),
+                         drunning_variance.data());
+    require_close(dvariance.host(), widened(variance), 8 * epsilon<T>);
+    require_close(drunning_mean.host(), widened(running_mean), 8 * epsilon<T>);
+    require_close(drunning_variance.host(), widened(running_variance), 8 * epsilon<T>);
+    for (size_t c = 0; c < blank.size(); c++) {  // 0.9 of the old, 0.1 of the new, unbiased
+      const double wanted = 0.9 * static_cast<double>(old[c]) + 0.1 * static_cast<double>(variance[c]) * 37 / 36;
+      CHECK(std::abs(static_cast<double>(running_variance[c]) - wanted) < 8 * epsilon<T>);
+    }
+  }
+}
+
 GPU_TEST_CASE("a NaN in one channel reaches that channel's output and gradient through every activation") {
   for (int64_t channels : {3, 4}) {
     for (Activation act : activations) {
-      Case<float> c({1, 40, channels}, act, true);
+      Case<float> c({1, 40, channels}, act, Given::both);
       c.x[static_cast<size_t>(20 * channels + 1)] = NAN;
       const auto stats = stats_on_gpu(c.s, c.x, c.eps);
       const auto r = c.on_gpu(stats[0], stats[1], 0);
@@ -194,36 +230,37 @@ GPU_TEST_CASE("layer norm agrees with the CPU") {
   const std::vector<std::pair<int64_t, int64_t>> sizes = {{0, 5},   {1, 1},   {33, 2},  {70, 3},  {31, 33},
                                                           {5, 520}, {90, 31}, {70, 64}, {2, 2100}};
   for (auto [rows, cols] : sizes) {
-    for (bool affine : {true, false}) {
-      check_layer_norm<float>(rows, cols, affine, 0);
-      check_layer_norm<double>(rows, cols, affine, 0);
+    for (const Given given : every_given) {
+      check_layer_norm<float>(rows, cols, given, 0);
+      check_layer_norm<double>(rows, cols, given, 0);
     }
-    check_layer_norm<float>(rows, cols, true, 1);
+    check_layer_norm<float>(rows, cols, Given::both, 1);
   }
 }
 
 GPU_TEST_CASE("norms give the same bits for every order of threads") {
   for (const NormShape& s : {NormShape{1, 700, 33}, NormShape{1, 600, 64}, NormShape{3, 100, 8}}) {
     check_order([&] {
-      const Case<float> c(s, Activation::leaky_relu, true);
+      const Case<float> c(s, Activation::leaky_relu, Given::both);
       auto stats = stats_on_gpu(s, c.x, c.eps);
       auto all = c.on_gpu(stats[0], stats[1], 0);
       all.insert(all.end(), stats.begin(), stats.end());
       return all;
     });
   }
-  check_order([] { return LayerNorm<float>{70, 600, true}.on_gpu(0); });
+  check_order([] { return LayerNorm<float>{70, 600, Given::both}.on_gpu(0); });
 }
 
 // Bytes of x, gy, y and gx as norm.cu's page counts them; parameters, partials and sums may add a fifth of x, the
 // ten parameters per channel of the second backward pass two fifths.
 SIMT_TEST_CASE("batch norm touches memory no more often than it must") {
+  const FourMultiprocessors few;
   const NormShape s = {1, 4096, 128};
-  const Case<float> c(s, Activation::leaky_relu, true);
+  const Case<float> c(s, Activation::leaky_relu, Given::both);
   const OnDevice<float> x(c.x), gy(c.gy), a(c.a), gamma(c.gamma), beta(c.beta), y(c.x.size()), gx(c.x.size()),
       dx(c.x.size()), dgy(c.x.size()), mean(128u), rstd(128u), ggamma(128u), gbeta(128u);
   simt::reset_traffic();
-  Gpu<float>::norm_stats(s, x.data(), c.eps, mean.data(), rstd.data());
+  Gpu<float>::norm_stats(s, x.data(), c.eps, mean.data(), nullptr, rstd.data());
   Gpu<float>::norm_apply(s, x.data(), mean.data(), rstd.data(), gamma.data(), beta.data(), c.act, c.slope, y.data());
   Gpu<float>::norm_backward(s, x.data(), gy.data(), mean.data(), rstd.data(), gamma.data(), beta.data(), c.act, c.slope,
                             gx.data(), ggamma.data(), gbeta.data());

@@ -166,7 +166,7 @@ GPU_TEST_CASE("the global norm agrees with the CPU, call after call, in any orde
 GPU_TEST_CASE("a recorded update takes the step and the rate it finds when it is replayed") {
   const auto start = values<float>(100), grads = values<float>(100, -1, 1, 2);
   std::vector<float> p = start, m(100), v(100);
-  const OnDevice<float> dp(start), dg(grads), dm(100), dv(100);
+  const OnDevice<float> dp(start), dg(grads), dm(m), dv(v);
   const OnDevice<double> step(1), lr(1), norm(1);
   const AdamSlice<float> on_cpu = {p.data(), grads.data(), m.data(), v.data(), 100};
   const AdamSlice<float> on_gpu = {dp.data(), dg.data(), dm.data(), dv.data(), 100};

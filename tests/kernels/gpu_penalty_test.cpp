@@ -81,8 +81,8 @@ GPU_TEST_CASE("power iteration agrees with the CPU") {
 
 GPU_TEST_CASE("a zero matrix and an empty one give zero vectors") {
   for (auto [rows, cols] : Sizes{{3, 4}, {3, 0}, {0, 4}}) {
-    const OnDevice<float> w(static_cast<size_t>(rows * cols)), u(std::vector<float>(static_cast<size_t>(rows), 1)),
-        v(std::vector<float>(static_cast<size_t>(cols), 1));
+    const OnDevice<float> w(std::vector<float>(static_cast<size_t>(rows * cols))),
+        u(std::vector<float>(static_cast<size_t>(rows), 1)), v(std::vector<float>(static_cast<size_t>(cols), 1));
     Gpu<float>::power_iteration(rows, cols, false, w.data(), 1e-12f, 1, u.data(), v.data());
     CHECK(u.host() == std::vector<float>(static_cast<size_t>(rows)));
     CHECK(v.host() == std::vector<float>(static_cast<size_t>(cols)));

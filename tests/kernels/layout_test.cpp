@@ -97,7 +97,7 @@ TEST_CASE("gather and scatter_add") {
         std::vector<int64_t> index;
         for (T v : values<T>(n, 0, 1, 3))
           index.push_back(std::min(entries - 1, static_cast<int64_t>(v * static_cast<T>(entries))));
-        std::vector<T> gathered(rows.size()), summed(table.size(), T(7)), right(table.size(), T(0));
+        std::vector<T> gathered = unwritten<T>(rows.size()), summed(table.size(), T(7)), right(table.size(), T(0));
         Cpu<T>::gather(n, width, table.data(), index.data(), gathered.data());
         Cpu<T>::scatter_add(n, width, entries, rows.data(), index.data(), summed.data());
         bool same = true;

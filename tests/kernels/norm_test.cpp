@@ -97,8 +97,10 @@ void check_norm(const NormShape& s, Activation a, bool affine) {
   const Result right = naive(channel_layout(s), widened(x), widened(gy), widened(gamma), widened(beta), eps, a, slope);
   const double tolerance = rounding_scale(right) * epsilon<T>, terms = static_cast<double>(s.groups * s.rows);
   with_threads([&] {
-    std::vector<T> mean(sets), rstd(sets), y(n), gx(n), ggamma(s.channels), gbeta(s.channels), again(s.channels);
-    Cpu<T>::norm_stats(s, x.data(), eps, mean.data(), rstd.data());
+    std::vector<T> mean = unwritten<T>(sets), rstd = unwritten<T>(sets), y = unwritten<T>(n), gx = unwritten<T>(n),
+                   ggamma = unwritten<T>(s.channels), gbeta = unwritten<T>(s.channels),
+                   again = unwritten<T>(s.channels);
+    Cpu<T>::norm_stats(s, x.data(), eps, mean.data(), nullptr, rstd.data());
     require_close(mean, right.mean, 8 * epsilon<T>);
     require_close(rstd, right.rstd, 16 * epsilon<T>);
     Cpu<T>::norm_apply(s, x.data(), mean.data(), rstd.data(), g, b, a, slope, y.data());
@@ -127,7 +129,8 @@ void check_layer_norm(int64_t rows, int64_t cols, bool affine) {
       naive(row_layout(rows, cols), widened(x), widened(gy), widened(gamma), widened(beta), eps, Activation::none, 0);
   const double tolerance = rounding_scale(right) * epsilon<T>, terms = static_cast<double>(rows);
   with_threads([&] {
-    std::vector<T> mean(rows), rstd(rows), y(n), gx(n), ggamma(cols), gbeta(cols), again(cols);
+    std::vector<T> mean = unwritten<T>(rows), rstd = unwritten<T>(rows), y = unwritten<T>(n), gx = unwritten<T>(n),
+                   ggamma = unwritten<T>(cols), gbeta = unwritten<T>(cols), again = unwritten<T>(cols);
     Cpu<T>::layer_norm(rows, cols, x.data(), g, b, eps, y.data(), mean.data(), rstd.data());
     require_close(mean, right.mean, 16 * epsilon<T>);
     require_close(rstd, right.rstd, tolerance);
@@ -161,8 +164,8 @@ TEST_CASE("statistics survive a mean that dwarfs the deviation") {
       for (float& v : x) v += 1000;
       const Result right = naive(channel_layout(s), widened(x), widened(x), Doubles(s.channels, 1),
                                  Doubles(s.channels, 0), 1e-5, Activation::none, 0);
-      std::vector<float> mean(s.channels), rstd(s.channels);
-      Cpu<float>::norm_stats(s, x.data(), 1e-5f, mean.data(), rstd.data());
+      std::vector<float> mean = unwritten<float>(s.channels), rstd = unwritten<float>(s.channels);
+      Cpu<float>::norm_stats(s, x.data(), 1e-5f, mean.data(), nullptr, rstd.data());
       require_close(mean, right.mean, 2e-7);
       require_close(rstd, right.rstd, 1e-5);
     }
@@ -175,8 +178,8 @@ TEST_CASE("a NaN in one channel reaches that channel's output and gradient throu
     auto x = values<T>(120);
     x[61] = std::numeric_limits<T>::quiet_NaN();
     for (Activation a : activations) {
-      std::vector<T> mean(3), rstd(3), y(120), gx(120);
-      Cpu<T>::norm_stats(s, x.data(), T(1e-5), mean.data(), rstd.data());
+      std::vector<T> mean = unwritten<T>(3), rstd = unwritten<T>(3), y = unwritten<T>(120), gx = unwritten<T>(120);
+      Cpu<T>::norm_stats(s, x.data(), T(1e-5), mean.data(), nullptr, rstd.data());
       Cpu<T>::norm_apply(s, x.data(), mean.data(), rstd.data(), nullptr, nullptr, a, T(0.2), y.data());
       Cpu<T>::norm_backward(s, x.data(), x.data(), mean.data(), rstd.data(), nullptr, nullptr, a, T(0.2), gx.data(),
                             nullptr, nullptr);
@@ -199,7 +202,7 @@ struct Penalty {
 
   double value() {
     Doubles gx(x.size());
-    Cpu<double>::norm_stats(s, x.data(), eps, mean.data(), rstd.data());
+    Cpu<double>::norm_stats(s, x.data(), eps, mean.data(), nullptr, rstd.data());
     Cpu<double>::norm_backward(s, x.data(), gy.data(), mean.data(), rstd.data(), gamma.data(), beta.data(), act, slope,
                                gx.data(), nullptr, nullptr);
     double sum = 0;
@@ -251,8 +254,9 @@ TEST_CASE("the gradient of batch norm's gradient in float is near double's, for 
         const auto x = values<T>(n), gy = values<T>(n, -1, 1, 2), a = values<T>(n, -1, 1, 5);
         const auto gamma = values<T>(s.channels, 0.5, 1.5, 3), beta = values<T>(s.channels, -0.5, 0.5, 4);
         const T *g = affine ? gamma.data() : nullptr, *b = affine ? beta.data() : nullptr;
-        std::vector<T> mean(s.groups * s.channels), rstd(mean), dx(n), dgy(n), dgamma(s.channels), again(n);
-        Cpu<T>::norm_stats(s, x.data(), T(0.1), mean.data(), rstd.data());
+        std::vector<T> mean = unwritten<T>(s.groups * s.channels), rstd(mean), dx = unwritten<T>(n),
+                       dgy = unwritten<T>(n), dgamma = unwritten<T>(s.channels), again = unwritten<T>(n);
+        Cpu<T>::norm_stats(s, x.data(), T(0.1), mean.data(), nullptr, rstd.data());
         const auto differentiate = [&](T* to_x, T* to_gy, T* to_gamma) {
           Cpu<T>::norm_backward_grad(s, x.data(), gy.data(), a.data(), mean.data(), rstd.data(), g, b, Activation::none,
                                      T(0), to_x, to_gy, to_gamma);
@@ -282,8 +286,9 @@ TEST_CASE("norms give the same bits for every thread count") {
   const auto x = values<float>(s.rows * s.channels), gy = values<float>(s.rows * s.channels, -1, 1, 2);
   const auto all = [&](int count) {
     set_threads(count);
-    std::vector<float> mean(33), rstd(33), gx(x.size()), ggamma(33), gbeta(33);
-    Cpu<float>::norm_stats(s, x.data(), 1e-5f, mean.data(), rstd.data());
+    std::vector<float> mean = unwritten<float>(33), rstd = unwritten<float>(33), gx = unwritten<float>(x.size()),
+                       ggamma = unwritten<float>(33), gbeta = unwritten<float>(33);
+    Cpu<float>::norm_stats(s, x.data(), 1e-5f, mean.data(), nullptr, rstd.data());
     Cpu<float>::norm_backward(s, x.data(), gy.data(), mean.data(), rstd.data(), nullptr, nullptr,
                               Activation::leaky_relu, 0.2f, gx.data(), ggamma.data(), gbeta.data());
     for (const auto* part : {&mean, &rstd, &ggamma, &gbeta}) gx.insert(gx.end(), part->begin(), part->end());
@@ -313,7 +318,7 @@ TEST_CASE("the gradient of batch norm is that of its forward pass") {
   std::vector<double> mean(6), rstd(6), gx(54);
   const auto loss = [&] {
     std::vector<double> y(54);
-    Cpu<double>::norm_stats(s, x.data(), 1e-5, mean.data(), rstd.data());
+    Cpu<double>::norm_stats(s, x.data(), 1e-5, mean.data(), nullptr, rstd.data());
     Cpu<double>::norm_apply(s, x.data(), mean.data(), rstd.data(), gamma.data(), beta.data(), Activation::leaky_relu,
                             0.2, y.data());
     double sum = 0;

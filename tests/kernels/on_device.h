@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "kernels/kernels.h"
+#include "kernels/simt/runtime.h"
 #include "tests/catch.h"
 
 namespace forger {
@@ -60,6 +61,21 @@ constexpr int64_t lengths[] = {0, 1, 3, 31, 33, 257, 1003, several_strides};
   template <class TestType>                                           \
   static void body()
 
+#ifndef FORGER_ON_CUDA
+// Scope: a software device of four multiprocessors, where what runs, and how often, depends on their number.
+class FourMultiprocessors {
+ public:
+  FourMultiprocessors() { simt::set_multiprocessors(4); }
+  ~FourMultiprocessors() { simt::set_multiprocessors(before_); }
+  FourMultiprocessors(const FourMultiprocessors&) = delete;
+
+ private:
+  int before_ = simt::multiprocessors();
+};
+#else
+struct FourMultiprocessors {};
+#endif
+
 template <class T>
 class OnDevice {
  public:
@@ -67,10 +83,14 @@ class OnDevice {
       : device_(device), n_(values.size()), data_(static_cast<T*>(kernels::runtime(device).allocate(n_ * sizeof(T)))) {
     if (n_ > 0) kernels::runtime(device_).copy(data_, values.data(), n_ * sizeof(T));
   }
-  explicit OnDevice(size_t n, Device device = gpu) : OnDevice(std::vector<T>(n), device) {}
+  // To be written.
+  explicit OnDevice(size_t n, Device device = gpu) : OnDevice(std::vector<T>(n, blank()), device) {}
   ~OnDevice() { kernels::runtime(device_).release(data_, n_ * sizeof(T)); }
   OnDevice(const OnDevice&) = delete;
 
+  static T blank() {  // what was not written: NaN, or -1 of an integer type
+    return std::is_floating_point_v<T> ? std::numeric_limits<T>::quiet_NaN() : static_cast<T>(-1);
+  }
   T* data() const { return data_; }
   std::vector<T> host() const {
     std::vector<T> values(n_);

@@ -84,7 +84,7 @@ TEST_CASE("norm penalty is the mean squared distance of row norms from the targe
     for (auto [rows, cols] : {std::pair<int64_t, int64_t>{1, 1}, {3, 7}, {64, 48}, {33, 500}, {2, 40000}, {500, 3}}) {
       const auto g = values<T>(rows * cols);
       const T target = T(1.5), eps = T(1e-3);
-      std::vector<T> norms(static_cast<size_t>(rows)), penalty(1);
+      std::vector<T> norms = unwritten<T>(static_cast<size_t>(rows)), penalty = unwritten<T>(1);
       Cpu<T>::norm_penalty(rows, cols, g.data(), target, eps, norms.data(), penalty.data());
       require_close(penalty, {penalty_of(rows, cols, g, target, eps)}, 16 * epsilon<T>);
       std::vector<double> right(static_cast<size_t>(rows), eps);

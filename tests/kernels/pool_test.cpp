@@ -54,7 +54,7 @@ TEST_CASE("average pooling and its gradient; padding does not count") {
           gx_right[i * s.c + c] += static_cast<double>(gy[o * s.c + c]) / counts[o];
         }
       });
-      std::vector<T> y(y_right.size()), gx(gx_right.size());
+      std::vector<T> y = unwritten<T>(y_right.size()), gx = unwritten<T>(gx_right.size());
       Cpu<T>::avg_pool2d(s, x.data(), y.data());
       Cpu<T>::avg_pool2d_grad(s, gy.data(), gx.data());
       require_close(y, y_right, 8 * epsilon<T>);
@@ -98,7 +98,7 @@ TEST_CASE("resizing agrees with interpolate, and its gradient is the transpose")
                 right.push_back(interpolated(mode, wide, n, s.h, s.w, s.c, static_cast<double>(s.oh),
                                              static_cast<double>(s.ow), static_cast<double>(p), static_cast<double>(q),
                                              c));
-        std::vector<T> y(gy.size()), gx(x.size());
+        std::vector<T> y = unwritten<T>(gy.size()), gx = unwritten<T>(x.size());
         Cpu<T>::resize(mode, s.n, s.h, s.w, s.c, s.oh, s.ow, x.data(), y.data());
         require_close(y, right, 4 * epsilon<T>);
         Cpu<T>::resize_grad(mode, s.n, s.h, s.w, s.c, s.oh, s.ow, gy.data(), gx.data());

@@ -36,7 +36,7 @@ TEST_CASE("uniform numbers are the words of the stream, whatever the length, sta
   for_types([]<class T>(T) {
     for (uint64_t block : {uint64_t{0}, uint64_t{7}, uint64_t{0xfffffff0}, ~uint64_t{0} - 3}) {
       for (int64_t n : {0, 1, 3, 31, 33, 257, 1000, 20001}) {
-        std::vector<T> y(static_cast<size_t>(n));
+        std::vector<T> y = unwritten<T>(static_cast<size_t>(n));
         Cpu<T>::random_uniform(seed, stream, block, n, 0, 1, y.data());
         bool same = true;
         for (int64_t i = 0; i < n; i++) same &= y[i] == static_cast<T>(uniform_at(seed, stream, block, i));
@@ -49,7 +49,7 @@ TEST_CASE("uniform numbers are the words of the stream, whatever the length, sta
 TEST_CASE("normal numbers are Box-Muller pairs of the stream") {
   for_types([]<class T>(T) {
     const int64_t n = 20003;
-    std::vector<T> z(static_cast<size_t>(n));
+    std::vector<T> z = unwritten<T>(static_cast<size_t>(n));
     Cpu<T>::random_normal(seed, stream, 5, n, 0, 1, z.data());
     std::vector<double> right;
     for (int64_t i = 0; i < n; i++) {
@@ -78,7 +78,7 @@ TEST_CASE("float and double streams agree; mean and stddev, low and high scale t
 TEST_CASE("moments and range of the distributions") {
   with_threads([] {
     const int64_t n = 1 << 20;
-    std::vector<float> z(static_cast<size_t>(n)), u(static_cast<size_t>(n));
+    std::vector<float> z = unwritten<float>(static_cast<size_t>(n)), u = unwritten<float>(static_cast<size_t>(n));
     Cpu<float>::random_normal(42, 0, 0, n, 0, 1, z.data());
     Cpu<float>::random_uniform(42, 0, 0, n, 0, 1, u.data());
     double m[5] = {}, mean = 0, square = 0, neighbours = 0;
@@ -121,7 +121,7 @@ TEST_CASE("dropout keeps what the stream's numbers above p mark, scaled to keep 
   for_types([]<class T>(T) {
     for (int64_t n : {0, 1, 3, 31, 257, 40001}) {
       const auto x = values<T>(n);
-      std::vector<T> y(static_cast<size_t>(n));
+      std::vector<T> y = unwritten<T>(static_cast<size_t>(n));
       Cpu<T>::dropout(seed, stream, 3, n, T(0.25), x.data(), y.data());
       std::vector<double> right;
       int64_t kept = 0;
@@ -140,7 +140,7 @@ TEST_CASE("dropout keeps what the stream's numbers above p mark, scaled to keep 
 
 TEST_CASE("a dropped NaN is a zero, a kept one stays") {
   const std::vector<float> x(64, std::numeric_limits<float>::quiet_NaN());
-  std::vector<float> y(64);
+  std::vector<float> y = unwritten<float>(64);
   Cpu<float>::dropout(1, 2, 3, 64, 0.5f, x.data(), y.data());
   int kept = 0;
   for (int64_t i = 0; i < 64; i++) {

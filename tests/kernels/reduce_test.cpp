@@ -32,7 +32,7 @@ std::vector<double> naive(Reduce op, const Case& c, const std::vector<T>& x) {
 
 template <class T>
 std::vector<T> reduced(Reduce op, const Case& c, const std::vector<T>& x) {
-  std::vector<T> y(static_cast<size_t>(count(c, false)));
+  std::vector<T> y = unwritten<T>(static_cast<size_t>(count(c, false)));
   Cpu<T>::reduce(op, shape_of(c), x.data(), y.data());
   return y;
 }

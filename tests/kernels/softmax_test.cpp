@@ -27,7 +27,7 @@ TEST_CASE("softmax and log_softmax agree with plain loops") {
     for (int64_t rows : {0, 1, 33, 257}) {
       for (int64_t cols : {1, 2, 10, 31, 33, 1000}) {
         const auto x = values<T>(rows * cols, -20, 20);
-        std::vector<T> y(x.size());
+        std::vector<T> y = unwritten<T>(x.size());
         Cpu<T>::softmax(rows, cols, x.data(), y.data());
         require_close(y, naive(rows, cols, widened(x), false), 16 * epsilon<T>, 1e-3);
         Cpu<T>::log_softmax(rows, cols, x.data(), y.data());
@@ -41,7 +41,7 @@ TEST_CASE("softmax neither overflows nor hides a NaN") {
   for_types([]<class T>(T) {
     const T infinity = std::numeric_limits<T>::infinity(), nan = std::numeric_limits<T>::quiet_NaN();
     const std::vector<T> x = {10000, 10000, -10000, 0, -infinity, 0, 1, nan, 2};
-    std::vector<T> y(9);
+    std::vector<T> y = unwritten<T>(9);
     Cpu<T>::softmax(3, 3, x.data(), y.data());
     CHECK(std::vector<T>(y.begin(), y.begin() + 6) == std::vector<T>{0.5, 0.5, 0, 0.5, 0, 0.5});
     for (int i = 6; i < 9; i++) CHECK(std::isnan(y[i]));

@@ -6,6 +6,7 @@
 
 #include "tests/catch.h"
 #include "tests/kernels/conv_reference.h"
+#include "tests/worst.h"
 
 namespace forger::kernels {
 
@@ -52,12 +53,7 @@ Triangle<double> plain_products(const ConvShape& s, const Triangle<T>& t) {
 // Largest error relative to the root of the number of summands.
 template <class T>
 double error(const std::vector<T>& got, const std::vector<double>& expected, double summands) {
-  double worst = 0;
-  for (size_t i = 0; i < got.size(); i++) {
-    const double e = std::abs(double(got[i]) - expected[i]);
-    if (!(e <= worst)) worst = e;  // a NaN sticks
-  }
-  return worst / std::sqrt(summands + 1);
+  return test::largest_difference(got, expected) / std::sqrt(summands + 1);
 }
 
 // conv2d_bias is conv2d, bias and activation; a NaN comes through.

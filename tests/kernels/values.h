@@ -22,6 +22,12 @@ std::vector<T> values(int64_t n, double low = -2, double high = 2, unsigned seed
   return out;
 }
 
+// Where a kernel is to write: what it leaves out stays NaN.
+template <class T>
+std::vector<T> unwritten(size_t n) {
+  return std::vector<T>(n, std::numeric_limits<T>::quiet_NaN());
+}
+
 // Runs body() with one and with two threads, and restores the count.
 template <class F>
 void with_threads(const F& body) {

@@ -8,6 +8,7 @@
 #include "tests/catch.h"
 #include "tests/message_of.h"
 #include "tests/metrics/hashed.h"
+#include "tests/worst.h"
 
 using namespace forger;
 using namespace forger::metrics;
@@ -26,14 +27,12 @@ std::vector<float> input_of(const gan::Image& image, Convention convention) {
 // Every 17th pixel along both axes.
 double largest_difference(const std::vector<float>& x, const std::vector<double>& golden) {
   constexpr int64_t step = 17;
-  double worst = 0;
+  forger::test::Worst worst;
   size_t i = 0;
   for (int64_t row = 0; row < inception_side; row += step)
     for (int64_t column = 0; column < inception_side; column += step)
       for (int64_t c = 0; c < 3; c++, i++) {
-        const double difference =
-            std::abs(x[static_cast<size_t>((row * inception_side + column) * 3 + c)] - golden.at(i));
-        worst = std::isnan(difference) ? difference : std::max(worst, difference);
+        worst.add(std::abs(x[static_cast<size_t>((row * inception_side + column) * 3 + c)] - golden.at(i)));
       }
   CHECK(i == golden.size());
   return worst;

@@ -13,6 +13,7 @@
 
 #include "nn/module.h"
 #include "tests/message_of.h"
+#include "tests/worst.h"
 
 namespace forger::test {
 
@@ -31,16 +32,6 @@ inline std::vector<double> random_values(size_t n, unsigned seed) {
 
 inline Tensor random_tensor(const Shape& shape, unsigned seed, DType dtype = DType::f64) {
   return from_values(shape, random_values(static_cast<size_t>(shape.numel()), seed), dtype);
-}
-
-inline double largest_difference(const std::vector<double>& a, const std::vector<double>& b) {
-  if (a.size() != b.size()) return std::numeric_limits<double>::infinity();
-  double worst = 0;
-  for (size_t i = 0; i < a.size(); i++) {
-    const double difference = std::abs(a[i] - b[i]);
-    worst = std::isnan(difference) ? std::numeric_limits<double>::infinity() : std::max(worst, difference);
-  }
-  return worst;
 }
 
 inline double largest_difference(const Tensor& a, const Tensor& b) {
