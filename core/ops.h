@@ -1,6 +1,7 @@
 // Every op, by chapter. Each is differentiable to any order unless it says otherwise, accepts float32 and float64 (all
 // operands alike), throws ShapeError naming itself, and has a row in tests/op_cases.h.
-// Shapes: images are (N, H, W, C), convolution weights (O, KH, KW, C). Axes may be negative.
+// Shapes: images are (N, H, W, C), convolution weights (O, KH, KW, C). Axes may be negative. An axis may be empty where
+// there is an answer (the sum of nothing is 0); a mean, a loss, a norm or an extremum of nothing is a ShapeError.
 #pragma once
 #include <optional>
 #include <span>

@@ -606,8 +606,8 @@ class OpTable {
         if (kinked) {
           training.clear_of_zero = [linear](const Tensors& in) { return batch_norm(in[0], in[1], in[2], linear); };
         }
-        inputs.push_back(real({c}).constant());
-        inputs.push_back(real({c}).range(0.5, 2).constant());
+        inputs.push_back(real({c}));
+        inputs.push_back(real({c}).range(0.5, 2));
         OpCase& inference = row(text("batch_norm_inference: ", x, label), inputs, [options](const Tensors& in) {
           return batch_norm_inference(in[0], in[1], in[2], in[3], in[4], options);
         });

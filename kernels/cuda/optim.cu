@@ -308,9 +308,9 @@ void Gpu<T>::lerp(std::span<const LerpSlice<T>> list, double weight) {
 template <class T>
 void Gpu<T>::global_norm(std::span<const NormSlice<T>> list, double* norm) {
   bool first = true;
+  auto* const sums = static_cast<double*>(scratch((1 + static_cast<size_t>(most_blocks())) * sizeof(double)));
   for_lists(list, [&](const List<NormSlice<T>>& part) {
     const Grid grid = walk(std::max(part.chunks(), 1));
-    auto* sums = static_cast<double*>(scratch((1 + static_cast<size_t>(most_blocks())) * sizeof(double)));
     launch<norm_kernel<T>>(grid, part, first, sums, tickets(), norm);
     first = false;
   });

@@ -27,6 +27,13 @@ bool same(double got, double wanted, double absolute) {
          2e-6 * std::abs(wanted) + absolute + static_cast<double>(std::numeric_limits<float>::min());
 }
 
+// A card, too, where there is one.
+std::vector<Device> devices() {
+  std::vector<Device> list{Device::cpu, Device::simt};
+  if (kernels::unavailable(Device::cuda).empty()) list.push_back(Device::cuda);
+  return list;
+}
+
 struct Row {
   const char* name;
   std::function<Tensor(const Tensor&)> op;  // of one number, in the shape (1, 1)
@@ -88,7 +95,7 @@ const std::vector<Row>& rows() {
 }  // namespace
 
 TEST_CASE("values and gradients at the ends of float32") {
-  for (const Device device : {Device::cpu, Device::simt}) {
+  for (const Device device : devices()) {
     for (const Row& row : rows()) {
       for (const double input : inputs) {
         const auto at = static_cast<double>(static_cast<float>(input));
@@ -106,7 +113,7 @@ TEST_CASE("values and gradients at the ends of float32") {
 }
 
 TEST_CASE("a loss keeps its digits where it is small") {
-  for (const Device device : {Device::cpu, Device::simt}) {
+  for (const Device device : devices()) {
     const auto loss = [&](double logit, double target) {
       return bce_with_logits(to(full({1}, logit), device), to(full({1}, target), device)).item();
     };
@@ -120,7 +127,7 @@ TEST_CASE("a loss keeps its digits where it is small") {
 }
 
 TEST_CASE("where a norm is 0 its gradient is 0, to the second order") {
-  for (const Device device : {Device::cpu, Device::simt}) {
+  for (const Device device : devices()) {
     for (const bool fused : {true, false}) {
       const bool before = fused_enabled();
       set_fused(fused);
@@ -143,7 +150,7 @@ TEST_CASE("where a norm is 0 its gradient is 0, to the second order") {
 }
 
 TEST_CASE("statistics of equal values are those values, however large") {
-  for (const Device device : {Device::cpu, Device::simt}) {
+  for (const Device device : devices()) {
     for (const double value : {12345.678, 3.7, -1e30, 1e-30}) {
       CAPTURE(name_of(device), value);
       const Tensor x = to(full({3, 8, 70}, value), device), one = to(ones({70}), device),
@@ -157,7 +164,7 @@ TEST_CASE("statistics of equal values are those values, however large") {
 }
 
 TEST_CASE("running variances are the variances, however small") {
-  for (const Device device : {Device::cpu, Device::simt}) {
+  for (const Device device : devices()) {
     const Tensor x = to(from_values({2, 1}, Values{1e-6, -1e-6}, DType::f32), device), one = to(ones({1}), device),
                  none = to(zeros({1}), device);
     const RunningStats running{.mean = to(zeros({1}), device), .variance = to(zeros({1}), device), .momentum = 1};
@@ -169,7 +176,7 @@ TEST_CASE("running variances are the variances, however small") {
 TEST_CASE("one function to all orders: gradients of norms have the mask of their value") {
   using kernels::Activation;
   Random random(3);
-  for (const Device device : {Device::cpu, Device::simt}) {
+  for (const Device device : devices()) {
     const Tensor noise = to(random.normal({64, 16}), device);
     for (const double spread : {0.1, 0.0}) {  // far from 0, and constant: what rounding leaves decides the sign
       for (const auto activation : {Activation::relu, Activation::leaky_relu}) {

@@ -4,6 +4,7 @@
 #include <array>
 #include <cmath>
 #include <limits>
+#include <random>
 
 #include "tests/catch.h"
 #include "tests/differences.h"
@@ -493,6 +494,54 @@ TEST_CASE("dropout keeps the mean and advances the generator") {
   CHECK(random.block > 0);
   CHECK(dropout(x, 0.25, random).to_vector() != y);
   CHECK(dropout(x, 0, random).to_vector() == x.to_vector());
+}
+
+TEST_CASE("moving ops on sizes at random, on the CPU and the software device") {
+  std::mt19937_64 generator(17);
+  const auto pick = [&](int64_t low, int64_t high) {
+    return low + static_cast<int64_t>(generator() % static_cast<uint64_t>(high - low + 1));
+  };
+  for (const Device device : {Device::cpu, Device::simt}) {
+    const auto there = [&](const Tensor& x) { return to(x, device); };
+    for (int trial = 0; trial < 20; trial++) {
+      const int64_t outer = pick(1, 4), inner = pick(1, 5), parts = trial == 0 ? 70 : pick(1, 9);
+      Tensors pieces;
+      Values joined;
+      std::vector<int64_t> sizes;
+      for (int64_t k = 0; k < parts; k++) {
+        sizes.push_back(pick(trial == 0 ? 1 : 0, 4));
+        pieces.push_back(there(numbers({outer, sizes.back(), inner}) + static_cast<double>(1000 * k)));
+      }
+      for (int64_t o = 0; o < outer; o++)
+        for (int64_t k = 0; k < parts; k++)
+          for (int64_t i = 0; i < sizes[k] * inner; i++)
+            joined.push_back(static_cast<double>(1000 * k + o * sizes[k] * inner + i));
+      CAPTURE(name_of(device), trial, outer, inner, parts);
+      const Tensor whole = concat(pieces, 1);
+      CHECK(whole.to_vector() == joined);
+      const Tensors again = split(whole, 1, sizes);
+      for (int64_t k = 0; k < parts; k++) CHECK(again[k].to_vector() == pieces[k].to_vector());
+
+      const int64_t rows_ = trial == 0 ? 500 : pick(0, 40), width = trial == 0 ? 1 : pick(1, 40), entries = pick(1, 9);
+      std::vector<int64_t> places;
+      for (int64_t i = 0; i < rows_; i++) places.push_back(pick(0, entries - 1));
+      const Tensor rows = there(numbers({rows_, width})), index = there(from_indices(places));
+      Values table(static_cast<size_t>(entries * width), 0.0), gathered;
+      for (int64_t i = 0; i < rows_; i++)
+        for (int64_t j = 0; j < width; j++) table[places[i] * width + j] += static_cast<double>(i * width + j);
+      CHECK(scatter_add(rows, index, entries).to_vector() == table);
+      for (int64_t i = 0; i < rows_; i++)
+        for (int64_t j = 0; j < width; j++) gathered.push_back(static_cast<double>(places[i] * width + j));
+      CHECK(gather(there(numbers({entries, width})), index).to_vector() == gathered);
+    }
+  }
+}
+
+TEST_CASE("indices lie where their rows do") {
+  const Tensor table = to(numbers({3, 2}), Device::simt), index = from_indices(std::vector<int64_t>{0, 2});
+  CHECK_THROWS_AS(gather(table, index), ShapeError);
+  CHECK_THROWS_AS(gather(numbers({3, 2}), to(index, Device::simt)), ShapeError);
+  CHECK_THROWS_AS(scatter_add(to(numbers({2, 2}), Device::simt), index, 3), ShapeError);
 }
 
 }  // namespace forger::test

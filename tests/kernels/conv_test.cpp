@@ -55,6 +55,18 @@ TEMPLATE_TEST_CASE("convolutions agree with plain loops on the layers of GANs", 
                            tolerance<TestType>);  // window larger than the image
 }
 
+TEMPLATE_TEST_CASE("convolutions that many threads share agree with plain loops", "[conv]", float, double) {
+  const int count = GENERATE(3, 5, 8);
+  const ConvMethod method = GENERATE(ConvMethod::direct, ConvMethod::winograd);
+  const Setting setting(count, simd_bytes());
+  const WithConvMethod convolving(method);
+  CAPTURE(count, static_cast<int>(method));
+  std::mt19937 generator(5);
+  for (const ConvShape& s : {square(4, 12, 32, 32, 3, 1, 1), square(3, 17, 16, 48, 4, 2, 1),
+                             square(8, 12, 3, 64, 4, 2, 1), square(40, 4, 64, 16, 4, 1, 0)})
+    check_triangle<TestType>(s, generator, (method == ConvMethod::winograd ? 10 : 1) * tolerance<TestType>);
+}
+
 TEMPLATE_TEST_CASE("convolutions of images of few channels agree with plain loops", "[conv]", float, double) {
   const int bytes = GENERATE(16, 32, 64), count = GENERATE(1, 2, 3);
   const Setting setting(count, bytes);

@@ -176,6 +176,30 @@ SIMT_TEST_CASE("division by multiplication is exact up to 2^31") {
   }
 }
 
+SIMT_TEST_CASE("64-bit indices begin where 32 bits end, and reach beyond") {
+  const auto bits = [](int64_t largest) {
+    int found = 0;
+    with_index(largest, [&]<class I>(I) { found = 8 * static_cast<int>(sizeof(I)); });
+    return found;
+  };
+  CHECK(bits(0x7fffffff) == 32);
+  CHECK(bits(0x80000000) == 64);
+  // Rows of 3 x 70,000 elements, 5,000,000,000 apart.
+  const int64_t sizes[] = {40'000, 3, 70'000}, a[] = {5'000'000'000, 1, 3}, b[] = {210'000, 70'000, 1};
+  const Strided<int64_t> wide(Walk(3, sizes, a, b));
+  bool same = true;
+  for (int64_t i = 0; i < 40'000 * 210'000ll; i += 1'234'567'891 / 7) {
+    const int64_t row = i / 210'000, middle = i / 70'000 % 3, column = i % 70'000;
+    const auto at = wide.at(i);
+    same &= at.a == row * 5'000'000'000 + middle + column * 3 && at.b == i;
+  }
+  CHECK(same);
+  const Divider<int64_t> divider(3'000'000'001);
+  int64_t rest = 9'000'000'010;
+  CHECK(divider.split(rest) == 7);
+  CHECK(rest == 3);
+}
+
 SIMT_TEST_CASE("offsets of strided arrays are the same in 32 and 64 bits") {
   const int64_t sizes[] = {3, 5, 7, 2}, a[] = {1, 3, 0, 15}, b[] = {70, 14, 2, 1};
   const Walk w(4, sizes, a, b);

@@ -37,6 +37,17 @@ TEST_CASE("softmax and log_softmax agree with plain loops") {
   });
 }
 
+TEST_CASE("log_softmax of large numbers in long rows") {
+  for_types([]<class T>(T) {
+    for (const double centre : {1000.0, -1000.0}) {
+      const auto x = values<T>(3 * 5000, centre - 3, centre + 3);
+      std::vector<T> y = unwritten<T>(x.size());
+      Cpu<T>::log_softmax(3, 5000, x.data(), y.data());
+      require_close(y, naive(3, 5000, widened(x), true), 16 * epsilon<T>);
+    }
+  });
+}
+
 TEST_CASE("softmax neither overflows nor hides a NaN") {
   for_types([]<class T>(T) {
     const T infinity = std::numeric_limits<T>::infinity(), nan = std::numeric_limits<T>::quiet_NaN();

@@ -28,11 +28,11 @@ std::vector<T> unwritten(size_t n) {
   return std::vector<T>(n, std::numeric_limits<T>::quiet_NaN());
 }
 
-// Runs body() with one and with two threads, and restores the count.
+// Runs body() with one, two and seven threads, and restores the count.
 template <class F>
 void with_threads(const F& body) {
   const int before = threads();
-  for (int count : {1, 2}) {
+  for (int count : {1, 2, 7}) {
     set_threads(count);
     INFO("threads " << count);
     body();
