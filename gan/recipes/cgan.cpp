@@ -6,8 +6,7 @@
 //   repeat: (x, c) = a batch of the data, z ~ N(0, I), c' another class than c, at random
 //     D: one Adam step on its terms for real (x, c), fake (G(z, c), c) and mismatched (x, c')
 //     G: one Adam step on its term for (G(z, c), c)
-//   acgan: D(x) alone; D learns to name the class of real and of fake samples, G to make samples that are named right,
-//     by --class-weight times that loss
+//   acgan: D(x) alone; D learns to name the class of real and fake samples, G, by --class-weight, to be named right
 //   --scores two: D(x) says whether a sample is real; a second score, whether it is of its class, learns from real
 //     (x, c) and (x, c') alone; G minimises its terms of both
 #include "core/autograd.h"
@@ -41,9 +40,9 @@ bool find_scores(const Settings& settings, Condition condition) {
   check<UsageError>(scores == "one" || scores == "two", "--scores '", scores, "' is not known; there are: one, two");
   if (scores == "one") return false;
   check<UsageError>(condition != Condition::acgan, "--scores two: acgan's second head is a classifier already");
-  check<UsageError>(
-      settings.flag("mismatched"),
-      "--scores two: whether a class matches is learnt from those that do not, so --no-mismatched cannot be");
+  check<UsageError>(settings.flag("mismatched"),
+                    "--scores two: a match is learnt beside pairs that do not match, so "
+                    "--no-mismatched cannot be");
   return true;
 }
 
@@ -117,11 +116,9 @@ class ConditionalGan : public Recipe {
   }
   Batch drawn(int64_t n, Random& random) const {
     Batch batch = Batch().add("z", noise(n, latent_, random));
-    const Tensor label({n}, DType::i64), where = random.uniform({n});
-    for (int64_t i = 0; i < n; i++)
-      label.data<int64_t>()[i] =
-          std::min(classes_ - 1, static_cast<int64_t>(where.data<float>()[i] * static_cast<float>(classes_)));
-    return batch.add("label", label);
+    std::vector<int64_t> label(static_cast<size_t>(n));
+    for (int64_t& c : label) c = static_cast<int64_t>(random.below(static_cast<uint64_t>(classes_)));
+    return batch.add("label", from_indices(label));
   }
 
   int64_t latent_, classes_;
