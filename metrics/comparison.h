@@ -8,7 +8,7 @@
 #include <string>
 
 #include "metrics/evaluate.h"
-#include "metrics/statistics.h"
+#include "metrics/moments.h"
 
 namespace forger::metrics {
 

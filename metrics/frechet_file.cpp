@@ -4,6 +4,7 @@
 
 #include "core/autograd.h"
 #include "core/utf8.h"
+#include "metrics/statistics.h"
 #include "nn/checkpoint.h"
 
 namespace forger::metrics {

@@ -3,8 +3,8 @@
 #include <string>
 
 #include "metrics/extractor.h"
+#include "metrics/moments.h"
 #include "metrics/score.h"
-#include "metrics/statistics.h"
 
 namespace forger::metrics {
 

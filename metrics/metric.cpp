@@ -9,6 +9,7 @@
 #include "metrics/comparison.h"
 #include "metrics/memorisation.h"
 #include "metrics/parzen.h"
+#include "metrics/statistics.h"
 
 namespace forger::metrics {
 namespace {

@@ -1,0 +1,67 @@
+#include "metrics/linear_algebra.h"
+
+#include <Eigen/SVD>
+#include <limits>
+#include <numeric>
+
+#include "core/error.h"
+
+namespace forger::metrics {
+
+using Eigen::Map, Eigen::MatrixXd;
+
+// Cholesky with pivots, in blocks, which Eigen lacks: its LDLT takes pivots from a diagonal that it does not keep up,
+// and so does not find the rank. Here it ends when no pivot is left above rounding: what is left out of a singular
+// matrix would be noise, and its square root, of order 1e-8, is noise that an eigendecomposition would keep.
+std::optional<Factor> factor_of(std::vector<double> s, int64_t n) {
+  constexpr int64_t block = 64;
+  const double tolerance = static_cast<double>(n) * std::numeric_limits<double>::epsilon();
+  // Columns of `a` left of `rank` hold the factor, the square right of it what is left of the matrix.
+  Map<MatrixXd> a(s.data(), n, n);
+  Eigen::VectorXd pivots;
+  std::vector<int64_t> order(static_cast<size_t>(n));
+  std::iota(order.begin(), order.end(), int64_t{0});
+  int64_t rank = 0;
+  for (bool done = false; !done && rank < n;) {
+    const int64_t first = rank, last = std::min(n, first + block);
+    pivots = a.diagonal();
+    for (; rank < last; rank++) {
+      int64_t pivot = 0;
+      done = pivots.tail(n - rank).maxCoeff(&pivot) <= tolerance;
+      if (done) break;
+      pivot += rank;
+      if (pivot != rank) {
+        a.row(rank).swap(a.row(pivot));
+        a.col(rank).tail(n - first).swap(a.col(pivot).tail(n - first));
+        std::swap(pivots[rank], pivots[pivot]);
+        std::swap(order[static_cast<size_t>(rank)], order[static_cast<size_t>(pivot)]);
+      }
+      const int64_t left = n - rank - 1, depth = rank - first;
+      auto column = a.col(rank).tail(left);
+      column.noalias() -= a.block(rank + 1, first, left, depth) * a.row(rank).segment(first, depth).transpose();
+      a(rank, rank) = std::sqrt(pivots[rank]);
+      column /= a(rank, rank);
+      pivots.tail(left) -= column.cwiseAbs2();
+    }
+    const auto panel = a.block(rank, first, n - rank, rank - first);
+    a.bottomRightCorner(n - rank, n - rank).noalias() -= panel * panel.transpose();
+  }
+  if ((a.bottomRightCorner(n - rank, n - rank).array().abs() >= 1e-4).any()) return std::nullopt;
+
+  Factor factor{rank, std::vector<double>(static_cast<size_t>(n * rank))};
+  Map<MatrixXd> transposed(factor.values.data(), rank, n);
+  for (int64_t i = 0; i < n; i++) {
+    const int64_t filled = std::min(i + 1, rank);
+    transposed.col(order[static_cast<size_t>(i)]).head(filled) = a.row(i).head(filled);
+  }
+  return factor;
+}
+
+double nuclear_norm(const std::vector<double>& a, int64_t m, int64_t n) {
+  // That of the transpose, as which Eigen sees it.
+  const Eigen::BDCSVD<MatrixXd> svd(Map<const MatrixXd>(a.data(), n, m));
+  check<Error>(svd.info() == Eigen::Success, "[nuclear_norm] the singular values did not converge");
+  return svd.singularValues().sum();
+}
+
+}  // namespace forger::metrics

@@ -1,0 +1,21 @@
+// What scores need of dense matrices beyond products. By Eigen, whose headers stay in linear_algebra.cpp. It works on
+// one thread, so results do not depend on how many there are.
+#pragma once
+#include <cstdint>
+#include <optional>
+#include <vector>
+
+namespace forger::metrics {
+
+struct Factor {
+  int64_t rank = 0;
+  std::vector<double> values;  // F (n, rank), row-major
+};
+// F with s = F F^T for a symmetric s (n, n) of ones on the diagonal (or zeros, where the whole row is 0). What lies
+// below n * 2^-52 is taken for 0. Nothing when s has negative eigenvalues beyond rounding.
+std::optional<Factor> factor_of(std::vector<double> s, int64_t n);
+
+// The sum of the singular values of a (m, n).
+double nuclear_norm(const std::vector<double>& a, int64_t m, int64_t n);
+
+}  // namespace forger::metrics
