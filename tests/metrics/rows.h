@@ -1,6 +1,9 @@
-// Rows made from integers, the same in C++ and Python (tests/golden/make_statistics_golden.py).
+// What tests of scores share. Rows are made from integers, the same in C++ and Python
+// (tests/golden/make_statistics_golden.py).
 #pragma once
+#include <algorithm>
 #include <cstdint>
+#include <limits>
 
 #include "core/tensor.h"
 #include "kernels/kernels.h"
@@ -31,6 +34,19 @@ inline Tensor features(uint64_t seed, int64_t n, int64_t dims, double scale = 1,
 inline Tensor from(const Shape& shape, const std::vector<double>& values, DType dtype = DType::f64) {
   return from_values(shape, values, dtype);
 }
+
+// The rows of x (N, ...), float32, at these indices.
+inline Tensor rows_at(const Tensor& x, const std::vector<int64_t>& indices) {
+  Shape shape = x.shape();
+  shape.set(0, std::ssize(indices));
+  const Tensor rows(shape, DType::f32);
+  const int64_t size = x.numel() / x.size(0);
+  float* out = rows.data<float>();
+  for (const int64_t i : indices) out = std::copy_n(x.data<float>() + i * size, size, out);
+  return rows;
+}
+
+inline const double not_a_number = std::numeric_limits<double>::quiet_NaN();
 
 // A thread count for the length of a test.
 struct Threads {

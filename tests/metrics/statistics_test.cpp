@@ -19,10 +19,9 @@ using namespace forger::metrics;
 using test::features;
 using test::from;
 using test::message_of;
+using test::not_a_number;
 
 namespace {
-
-const double not_a_number = std::numeric_limits<double>::quiet_NaN();
 
 Gaussian gaussian_of(const Tensor& rows) {
   Moments moments(rows.size(1));
