@@ -4,8 +4,9 @@
 //   emoji         image (H, W, 3), label (its group), caption (its English name)
 //   emoji-pairs   source (H, W, 1), the character's outline in Symbola; target (H, W, 3), the bitmap; label, caption
 //
-// All of a picture is seen, on white. One in ten is held out; which ones is a function of the code point alone. Files
-// are looked for in the folder FORGER_DATA first, then where the packages put them.
+// All of a picture is seen, on white, in its own proportions unless --fit stretch is asked for. One in ten is held out;
+// which ones is a function of the code point alone. Files are looked for in the folder FORGER_DATA first, then where the
+// packages put them. Components (skin tones, hair) are no emoji.
 #include <algorithm>
 #include <array>
 #include <cstdlib>
@@ -53,7 +54,9 @@ std::vector<Entry> read_list(const std::string& path) {
   std::ifstream in(path);
   const std::string heading = "# group: ";
   std::string group;
+  int64_t number = 0;
   for (std::string line; std::getline(in, line);) {
+    number++;
     if (line.starts_with(heading)) group = line.substr(heading.size());
     std::istringstream words(line);
     std::string code, next, status, hash, itself, version, name;
@@ -62,7 +65,15 @@ std::vector<Entry> read_list(const std::string& path) {
     words >> status >> hash >> itself >> version;
     if (line.starts_with("#") || next != ";" || status != "fully-qualified") continue;
     std::getline(words >> std::ws, name);
-    entries.push_back({static_cast<char32_t>(std::strtoul(code.c_str(), nullptr, 16)), group, name});
+    char32_t character = 0;
+    const bool hexadecimal = !code.empty() && code.size() <= 6 && std::ranges::all_of(code, [&](unsigned char digit) {
+      character =
+          16 * character + static_cast<char32_t>(std::isdigit(digit) ? digit - '0' : std::toupper(digit) - 'A' + 10);
+      return std::isxdigit(digit) != 0;
+    });
+    check<DataError>(hexadecimal && !group.empty() && !name.empty(), "cannot read '", path, "': line ", number,
+                     " is no emoji under a group, in the form 'CODE ; fully-qualified # PICTURE VERSION NAME'");
+    entries.push_back({character, group, name});
   }
   check<DataError>(!entries.empty(), "cannot read '", path, "': it lists no emoji");
   return entries;
@@ -72,30 +83,35 @@ bool is_held_out(char32_t character) {
   return philox({static_cast<uint32_t>(character), 0, 0, 0}, {0x656d6f6a, 0x69})[0] % 10 == 0;
 }
 
-// In the middle of a white picture of that shape, with a margin of that share of its shorter side all around.
-Image on_white(const Image& image, int64_t height, int64_t width, double margin) {
+// In the middle of a white picture of the size that is asked for, with a margin of that share of its shorter side all
+// around; stretched, where that is asked for.
+Image on_white(const Image& image, const DataOptions& options, double margin) {
   const double room = 1 - 2 * margin;
-  const double scale = std::max(static_cast<double>(image.height) / static_cast<double>(height),
-                                static_cast<double>(image.width) / static_cast<double>(width)) /
-                       room;
-  const auto side = [&](int64_t asked, int64_t least) {
-    return std::max<int64_t>(least, std::llround(scale * static_cast<double>(asked)));
+  const double down = static_cast<double>(image.height) / static_cast<double>(options.height) / room,
+               across = static_cast<double>(image.width) / static_cast<double>(options.width) / room;
+  const bool stretched = options.fit == Fit::stretch;
+  const auto side = [&](double scale, int64_t asked, int64_t least) {
+    const double kept = stretched ? scale : std::max(down, across);
+    return std::max<int64_t>(least, std::llround(kept * static_cast<double>(asked)));
   };
   constexpr uint8_t white = 255;
-  Image frame{side(height, image.height), side(width, image.width), image.channels, {}};
+  Image frame{side(down, options.height, image.height), side(across, options.width, image.width), image.channels, {}};
   frame.pixels.assign(static_cast<size_t>(frame.height * frame.width * frame.channels), white);
   const int64_t top = (frame.height - image.height) / 2, left = (frame.width - image.width) / 2,
                 bytes = image.width * image.channels;
   for (int64_t row = 0; row < image.height; row++)
     std::copy_n(&image.pixels[static_cast<size_t>(row * bytes)], bytes,
                 &frame.pixels[static_cast<size_t>(((top + row) * frame.width + left) * image.channels)]);
-  return resize(frame, height, width);
+  return resize(frame, options.height, options.width);
 }
 
 class Emoji : public DataSet {
  public:
-  Emoji(const std::string& name, bool pairs, const DataOptions& options, Subset subset) : name_(name), pairs_(pairs) {
-    const int64_t height = options.height > 0 ? options.height : 128, width = options.width > 0 ? options.width : 128;
+  Emoji(const std::string& name, bool pairs, DataOptions options, Subset subset) : name_(name), pairs_(pairs) {
+    constexpr int64_t own = 128;  // about that of the bitmaps
+    for (int64_t* side : {&options.height, &options.width})
+      if (*side == 0) *side = own;
+    const int64_t height = options.height, width = options.width;
     const std::vector<Entry> entries = read_list(path_of(list, name));
     Font colours(path_of(noto, name));
     std::optional<Font> outlines;
@@ -106,13 +122,15 @@ class Emoji : public DataSet {
       if (group == std::ssize(groups)) groups.push_back(entry.group);
       names.push_back(entry.name);
       if (is_held_out(entry.character) != (subset == Subset::test)) continue;
-      constexpr int64_t drawn = 128;
+      const int64_t drawn = std::max({own, height, width});
       const std::optional<Image> picture = colours.colour(entry.character);
       const std::optional<Image> outline = pairs ? outlines->outline(entry.character, drawn) : std::nullopt;
       if (!picture || (pairs && !outline)) continue;
       constexpr double margin = 1.0 / 16;
-      rows_.push_back({on_white(*picture, height, width, 0),
-                       outline ? on_white(*outline, height, width, margin) : Image(), group, std::ssize(names) - 1});
+      rows_.push_back({on_white(*picture, options, 0), outline ? on_white(*outline, options, margin) : Image(), group,
+                       std::ssize(names) - 1});
+      contents_.add(picture->pixels);
+      contents_.add(entry.name);
     }
     check<DataError>(!rows_.empty(), name, ": the fonts have none of the emoji that ", list.name, " lists");
     if (pairs) columns_.push_back({.name = "source", .sample = {height, width, 1}});
@@ -137,15 +155,7 @@ class Emoji : public DataSet {
   std::string about() const override {
     return text(count(), pairs_ ? " outlines and pictures of emoji " : " emoji ", about_classes(*this));
   }
-  std::string hash() const override {
-    Fnv fnv;
-    for (const Row& row : rows_) {
-      fnv.add(row.picture.pixels);
-      fnv.add(row.outline.pixels);
-      fnv.add(row.name);
-    }
-    return fnv.hex();
-  }
+  std::string hash() const override { return contents_.hex(); }  // of bitmaps and names, whatever the size
 
  private:
   struct Row {
@@ -155,6 +165,7 @@ class Emoji : public DataSet {
   std::string name_;
   bool pairs_;
   std::vector<Row> rows_;
+  Fnv contents_;
   Columns columns_;
 };
 

@@ -48,7 +48,7 @@ TEST_CASE("emoji: pictures on white, in groups, with names; what is held out is 
     CHECK(train->classes() >= 8);
     CHECK(train->class_name(0) == "Smileys & Emotion");
     CHECK(train->hash() != held_out->hash());
-    CHECK(train->hash() == open_data(spec, 32)->hash());
+    CHECK(train->hash() == open_data(spec, 16)->hash());  // of the data, not of their size
   }
 
   const DataSetPtr pairs = open_data("emoji-pairs", 64, Subset::test);
@@ -80,6 +80,11 @@ TEST_CASE("emoji: of a shape that is asked for, all of it seen") {
   CHECK(data->sample() == Shape{32, 64, 3});
   const std::vector<double> row = read_rows(*data, 0, 1)["image"].to_vector();
   for (int64_t y = 0; y < 32; y++) CHECK(row[static_cast<size_t>(y * 64 * 3)] == 1);  // white beside it
+
+  wide.fit = Fit::stretch;
+  const std::vector<double> stretched = read_rows(*open_data("emoji", wide), 0, 1)["image"].to_vector();
+  CHECK(stretched[static_cast<size_t>((16 * 64 + 4) * 3 + 2)] < 0.5);  // a face's yellow from side to side
+  CHECK(row[static_cast<size_t>((16 * 64 + 4) * 3 + 2)] == 1);
 }
 
 TEST_CASE("emoji: characters that a font lacks, files that are none") {
@@ -99,6 +104,12 @@ TEST_CASE("emoji: a list that is broken, in a folder of one's own") {
   scratch.write("emoji-test.txt", "# group: none\n");
   setenv("FORGER_DATA", scratch.path().c_str(), 1);
   const std::string message = error_of<DataError>([&] { open_data("emoji"); });
-  unsetenv("FORGER_DATA");
   CHECK(message.find("it lists no emoji") != std::string::npos);
+  for (const char* line : {"1F60X ; fully-qualified # x E1.0 face", "1F600 ; fully-qualified # x E1.0", "; ; x"}) {
+    scratch.write("emoji-test.txt", std::string("# group: Faces\n# a remark\n") + line + "\n");
+    const std::string broken = error_of<DataError>([&] { open_data("emoji"); });
+    CAPTURE(line, broken);
+    CHECK(broken.find(line[0] == ';' ? "it lists no emoji" : "line 3 is no emoji") != std::string::npos);
+  }
+  unsetenv("FORGER_DATA");
 }
