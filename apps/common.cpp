@@ -123,20 +123,7 @@ nlohmann::ordered_json in_utf8(const nlohmann::ordered_json& value) {
 
 }  // namespace
 
-std::string written(const nlohmann::ordered_json& value, int indent) { return in_utf8(value).dump(indent); }
-
-nlohmann::ordered_json as_json(const metrics::Score& score) {
-  using nlohmann::ordered_json;
-  ordered_json out{{"value", score.value()},         {"spread", nullptr},
-                   {"n_real", score.reals},          {"n_fake", score.fakes},
-                   {"convention", score.convention}, {"weights", score.weights},
-                   {"split", score.split},           {"values", ordered_json::object()},
-                   {"remark", score.remark},         {"text", metrics::line_of(score)}};
-  if (score.spread) out["spread"] = *score.spread;
-  for (const auto& [name, value] : score.values) out["values"][name] = value;
-  for (const auto& [name, share] : score.classes) out["classes"][name] = share;
-  return out;
-}
+std::string written(const nlohmann::ordered_json& value) { return in_utf8(value).dump(); }
 
 void check_picture_name(const std::string& option, const std::string& file) {
   const std::string ending = fs::path(file).extension().string();

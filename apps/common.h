@@ -71,9 +71,7 @@ Tensor make_all(gan::Recipe& recipe, const gan::View& view, const gan::Batch& fr
 void set_words(gan::Batch& drawn, const std::vector<std::string>& assignments, const gan::Settings& settings);
 
 // The text of a JSON value, whatever bytes its names and strings have (file names may be no UTF-8: core/utf8.h).
-std::string written(const nlohmann::ordered_json& value, int indent = -1);
-// {"value": ..., "spread": ..., "n_real": ..., ...}
-nlohmann::ordered_json as_json(const metrics::Score& score);
+std::string written(const nlohmann::ordered_json& value);
 
 // Pictures are written as PNG: UsageError for a name that says something else ("x.jpg").
 void check_picture_name(const std::string& option, const std::string& file);

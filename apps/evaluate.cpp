@@ -3,16 +3,17 @@
 // least and most sure of) and sanity.svg, for the report.
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <cmath>
 #include <cstring>
 #include <filesystem>
 #include <iostream>
-#include <nlohmann/json.hpp>
 
 #include "apps/common.h"
 #include "apps/terminal.h"
 #include "core/file.h"
+#include "gan/evaluation_file.h"
 #include "gan/report.h"
 #include "gan/run_folder.h"
 #include "gan/test.h"
@@ -22,8 +23,6 @@
 namespace forger::apps {
 namespace {
 
-using nlohmann::ordered_json;
-
 struct EvaluateOptions {
   Use use;
   std::string view, metrics, convention = "tf", split = "test", inception;
@@ -31,31 +30,25 @@ struct EvaluateOptions {
   bool all_conventions = false, sanity = false, json = false;
 };
 
-// By key; where there are several conventions the first one's, with the values of all under "conventions".
-ordered_json by_key(const std::vector<metrics::Score>& scores) {
-  ordered_json out = ordered_json::object();
-  for (const metrics::Score& score : scores) {
-    if (!out.contains(score.key())) {
-      out[score.key()] = as_json(score);
-    } else {
-      ordered_json& first = out[score.key()];
-      if (!first.contains("conventions")) first["conventions"] = {{first["convention"], first["value"]}};
-      first["conventions"][score.convention] = score.value();
+// One score per key; where there are several conventions the first one's, with the values of all.
+std::vector<gan::Score> one_per_key(const std::vector<gan::Score>& scores) {
+  std::vector<gan::Score> merged;
+  for (const gan::Score& score : scores) {
+    const auto first =
+        std::find_if(merged.begin(), merged.end(), [&](const auto& other) { return other.key() == score.key(); });
+    if (first == merged.end()) {
+      merged.push_back(score);
+      continue;
     }
+    if (first->conventions.empty()) first->conventions = {{first->convention, first->value()}};
+    first->conventions.emplace_back(score.convention, score.value());
   }
-  return out;
+  return merged;
 }
 
-// {"psnr": 21.3, "psnr_identity": 6.1}
-ordered_json by_name(const gan::Scalars& tests) {
-  ordered_json out = ordered_json::object();
-  for (const auto& [name, value] : tests) out[name] = value;
-  return out;
-}
-
-size_t column_for(const std::vector<metrics::Score>& scores) {
+size_t column_for(const std::vector<gan::Score>& scores) {
   size_t column = 14;
-  for (const metrics::Score& score : scores) column = std::max(column, score.key().size() + 2);
+  for (const gan::Score& score : scores) column = std::max(column, score.key().size() + 2);
   return column;
 }
 
@@ -63,13 +56,13 @@ void print_line(const std::string& name, size_t column, const std::string& line)
   std::cout << name << std::string(column - name.size(), ' ') << line << '\n';
 }
 
-void print_text(const std::vector<metrics::Score>& scores, const gan::Scalars& tests,
+void print_text(const std::vector<gan::Score>& scores, const gan::Scalars& tests,
                 const std::vector<std::string>& seen_by) {
   constexpr size_t longest_bar = 40;
   const size_t column = column_for(scores);
   const std::string indent(column, ' ');
-  for (const metrics::Score& score : scores) {
-    print_line(score.key(), column, metrics::line_of(score));
+  for (const gan::Score& score : scores) {
+    print_line(score.key(), column, gan::line_of(score));
     if (!score.remark.empty()) std::cout << indent << score.remark << '\n';
     double most = 0;
     for (const auto& [name, share] : score.classes) most = std::max(most, share);
@@ -116,27 +109,24 @@ int evaluate(const EvaluateOptions& options) {
   metrics::Evaluation* first = evaluation.first();
   check<UsageError>(first != nullptr || !options.sanity,
                     "--sanity damages the images that a view should make, and no view is scored");
-  const std::vector<metrics::Score> scores = evaluation.scores(run);
+  const std::vector<gan::Score> scores = evaluation.scores(run);
   const gan::Scalars tests = gan::test_scalars(*trained.recipe, *test, options.count);
   check<UsageError>(!scores.empty() || !tests.empty(),
                     evaluation.left_out().empty() ? "this system makes nothing that can be scored, and tests nothing"
                                                   : evaluation.left_out().front());
   for (const std::string& line : evaluation.left_out()) std::cerr << "note: " << line << std::endl;
-  const ordered_json by_view = by_key(scores);
+  const gan::EvaluationFile found{trained.step, one_per_key(scores), evaluation.networks(), tests};
   if (options.json) {
-    ordered_json out = by_view;
-    if (!tests.empty()) out["test"] = by_name(tests);
-    std::cout << written(out) << '\n';
+    std::cout << gan::json_of(found.scores, tests) << '\n';
   } else {
-    print_text(scores, tests, evaluation.networks());
+    print_text(scores, tests, found.seen_by);
   }
 
   if (!kept) return exit_done;
   const gan::RunFolder folder(run);
-  ordered_json found{{"step", trained.step}, {"scores", by_view}, {"seen_by", evaluation.networks()}};
-  if (!tests.empty()) found["test"] = by_name(tests);
-  write_file(folder.own(folder.evaluation()), written(found, 2) + "\n");
-  if (first != nullptr && by_view.contains("modes")) {
+  write_evaluation(folder.own(folder.evaluation()), found);
+  const bool judged = std::any_of(scores.begin(), scores.end(), [](const auto& s) { return s.key() == "modes"; });
+  if (first != nullptr && judged) {
     constexpr int64_t each_way = 20, columns = 10;
     const Tensor extremes = first->extreme_reals(*trained.recipe, each_way);
     if (extremes.defined()) gan::write_png(folder.own(folder.modes()), gan::picture(extremes, columns));

@@ -2,13 +2,13 @@
 // a file. A set is a folder of pictures, a data set, a run (its samples) or such a file.
 #include <filesystem>
 #include <iostream>
-#include <nlohmann/json.hpp>
 #include <optional>
 
 #include "apps/common.h"
 #include "apps/terminal.h"
 #include "core/file.h"
 #include "gan/data/picture_folder.h"
+#include "gan/evaluation_file.h"
 #include "metrics/frechet_file.h"
 #include "metrics/judge.h"
 
@@ -132,12 +132,12 @@ std::vector<metrics::Statistics> statistics_of_sets(const FidOptions& options) {
 int fid(const FidOptions& options) {
   check<UsageError>(options.sets.size() == 2, "two sets are compared, got ", options.sets.size());
   const auto sets = statistics_of_sets(options);
-  const metrics::Score score = metrics::frechet_score(sets[0], sets[1]);
+  const gan::Score score = metrics::frechet_score(sets[0], sets[1]);
   if (options.json) {
-    std::cout << written({{score.metric, as_json(score)}}) << '\n';
+    std::cout << gan::json_of({score}) << '\n';
     return exit_done;
   }
-  std::cout << score.metric << ' ' << metrics::line_of(score) << '\n';
+  std::cout << score.metric << ' ' << gan::line_of(score) << '\n';
   if (!score.remark.empty()) std::cerr << "forger: " << score.remark << std::endl;
   return exit_done;
 }

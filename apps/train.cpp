@@ -138,7 +138,7 @@ gan::Evaluate evaluator(gan::Recipe& recipe, const gan::Settings& settings, cons
   evaluation->prepare();
   return [evaluation] {
     std::vector<gan::TrainingScore> scores;
-    for (const metrics::Score& score : evaluation->scores("this run")) {
+    for (const gan::Score& score : evaluation->scores("this run")) {
       const metrics::Metric& metric = metrics::find_metric(score.metric);
       for (size_t i = 0; i < metric.curves; i++)
         scores.push_back(

@@ -12,7 +12,6 @@
 #include <filesystem>
 #include <fstream>
 #include <map>
-#include <nlohmann/json.hpp>
 #include <optional>
 #include <sstream>
 
@@ -20,6 +19,7 @@
 #include "core/file.h"
 #include "core/utf8.h"
 #include "gan/chart.h"
+#include "gan/evaluation_file.h"
 #include "gan/report_style.h"
 #include "gan/run_folder.h"
 #include "gan/settings.h"
@@ -163,19 +163,17 @@ Table best_and_final(const MetricsTable& scores) {
 std::string evaluation(const RunFolder& folder) {
   std::string html;
   try {
-    const auto found = nlohmann::ordered_json::parse(read_file(folder.evaluation()));
-    Table rows;
-    for (const auto& [metric, score] : found.at("scores").items()) {
-      const std::string remark = score.at("remark");
-      rows.emplace_back(metric, score.at("text").get<std::string>() + (remark.empty() ? "" : "; " + remark));
+    if (const auto found = read_evaluation(folder.evaluation())) {
+      Table rows;
+      for (const Score& score : found->scores)
+        rows.emplace_back(to_utf8(score.key()),
+                          to_utf8(line_of(score) + (score.remark.empty() ? "" : "; " + score.remark)));
+      for (const auto& [name, value] : found->tests) rows.emplace_back(to_utf8(name), compact(value));
+      for (const std::string& network : found->seen_by) rows.emplace_back("seen by", to_utf8(network));
+      html = text("<p class='none'>After step ", found->step, ", by forger evaluate:</p>", table(rows));
     }
-    if (found.contains("test"))
-      for (const auto& [name, value] : found.at("test").items()) rows.emplace_back(name, compact(value.get<double>()));
-    for (const std::string line : found.at("seen_by")) rows.emplace_back("seen by", line);
-    html =
-        text("<p class='none'>After step ", found.at("step").get<int64_t>(), ", by forger evaluate:</p>", table(rows));
-  } catch (const nlohmann::json::exception&) {
-    // None yet, or a file that a person broke: the report goes without.
+  } catch (const DataError& error) {
+    html = "<p class='none'>" + escape_html(to_utf8(error.what())) + "</p>";
   }
   if (const std::string modes = read_file(folder.modes()); !modes.empty())
     html +=

@@ -6,7 +6,8 @@
 namespace forger::gan {
 
 // Reads config.toml, metrics.csv and samples/ of the run folder and writes report.html into it, atomically. What is
-// missing or cut short (no previews yet, half a last row) is left out. DataError when the file cannot be written.
+// missing or cut short (no previews yet, half a last row) is left out; an evaluation.json that is damaged is named.
+// DataError when the file cannot be written.
 void write_report(const std::string& run_folder);
 
 // The preview pictures of a run folder (samples/step-*.png), in the order of their steps.

@@ -48,7 +48,7 @@ void Comparison::compare_with(const Pictures& fakes) {
   for (auto& [convention, features] : features_) features.fakes.reset();
 }
 
-std::vector<Score> Comparison::scores(const Metric& metric) {
+std::vector<gan::Score> Comparison::scores(const Metric& metric) {
   std::vector<FeatureCache*> with;
   switch (metric.space) {
     case Space::inception:
@@ -68,9 +68,9 @@ std::vector<Score> Comparison::scores(const Metric& metric) {
       with = {nullptr};
       break;
   }
-  std::vector<Score> all;
+  std::vector<gan::Score> all;
   for (FeatureCache* each : with) {
-    Score score{.metric = metric.name, .reals = reals_.count, .fakes = fakes_->count};
+    gan::Score score{.metric = metric.name, .reals = reals_.count, .fakes = fakes_->count};
     score.convention = each == nullptr                      ? "pixels"
                        : each->extractor->name() == "judge" ? "judge"
                                                             : each->extractor->convention();

@@ -32,7 +32,7 @@ class Comparison {
   // The fakes from now on.
   void compare_with(const Pictures& fakes);
   // A score for each convention where Inception's features are taken, else one.
-  std::vector<Score> scores(const Metric& metric);
+  std::vector<gan::Score> scores(const Metric& metric);
   void prepare();  // trains the judge if a metric asks for it
 
   const Request& request() const { return request_; }

@@ -19,19 +19,20 @@ const gan::DataSetPtr& Evaluation::test() const { return comparison_->test(); }
 void Evaluation::prepare() { comparison_->prepare(); }
 std::vector<std::string> Evaluation::networks() const { return comparison_->networks(); }
 
-std::vector<Score> Evaluation::scores(const Pictures& fakes) {
+std::vector<gan::Score> Evaluation::scores(const Pictures& fakes) {
   comparison_->compare_with(fakes);
-  std::vector<Score> all;
+  std::vector<gan::Score> all;
   for (const std::string& metric : comparison_->request().metrics)
-    for (Score& score : comparison_->scores(find_metric(metric))) all.push_back(std::move(score));
+    for (gan::Score& score : comparison_->scores(find_metric(metric))) all.push_back(std::move(score));
   return all;
 }
 
-std::vector<Score> Evaluation::scores(gan::Recipe& recipe, const gan::View& view, const gan::DataSet& held_out,
-                                      const std::string& name) {
+std::vector<gan::Score> Evaluation::scores(gan::Recipe& recipe, const gan::View& view, const gan::DataSet& held_out,
+                                           const std::string& name) {
   const Request& request = comparison_->request();
   const int64_t count = view.given.empty() ? request.count : std::min(request.count, held_out.count());
-  return scores(pictures_of(recipe, view, held_out, count, request.seed, text(thousands(count), " samples of ", name),
+  return scores(pictures_of(recipe, view, held_out, count, request.seed,
+                            text(gan::thousands(count), " samples of ", name),
                             comparison_->ticker("sampling " + name)));
 }
 

@@ -23,10 +23,10 @@ class Evaluation {
   Evaluation(Evaluation&&) noexcept;
 
   // A score for each metric asked for, in that order; one for each convention of Inception's.
-  std::vector<Score> scores(const Pictures& fakes);
+  std::vector<gan::Score> scores(const Pictures& fakes);
   // Of what a view makes, `count` samples or as many as there are rows of `held_out` for it to start from.
-  std::vector<Score> scores(gan::Recipe& recipe, const gan::View& view, const gan::DataSet& held_out,
-                            const std::string& name);
+  std::vector<gan::Score> scores(gan::Recipe& recipe, const gan::View& view, const gan::DataSet& held_out,
+                                 const std::string& name);
 
   // The `count` real images that the discriminator doubts most, the least likely first, then as many that it is surest
   // of, the surest last, (2*count, H, W, C): modes that the generator misses are among the latter, where nothing ever

@@ -75,13 +75,19 @@ Statistics load_statistics(const std::string& path) {
           field("split")};
 }
 
-Score frechet_score(const Statistics& a, const Statistics& b) {
+std::string rank_remark(int64_t reals, int64_t fakes, int64_t dims) {
+  if (std::min(reals, fakes) > dims) return {};
+  return text("fewer than ", gan::thousands(dims + 1),
+              " images: the covariance is not of full rank and the score is too high; compare at equal N only");
+}
+
+gan::Score frechet_score(const Statistics& a, const Statistics& b) {
   const auto network = [](const Statistics& s) {
     return text(s.extractor, ", ", s.convention, ", weights ", s.weights);
   };
   check<DataError>(network(a) == network(b), a.name, " was seen by ", network(a), " and ", b.name, " by ", network(b),
                    ": only one network's features with one convention can be compared");
-  Score s{.metric = a.extractor == "judge" ? "fcd" : "fid", .values = {}};
+  gan::Score s{.metric = a.extractor == "judge" ? "fcd" : "fid", .values = {}};
   s.values = {{s.metric, frechet_distance(a.gaussian, b.gaussian)}};
   s.reals = a.gaussian.count, s.fakes = b.gaussian.count;
   s.convention = a.extractor == "judge" ? "judge" : a.convention;

@@ -2,9 +2,9 @@
 #pragma once
 #include <string>
 
+#include "gan/score.h"
 #include "metrics/extractor.h"
 #include "metrics/moments.h"
-#include "metrics/score.h"
 
 namespace forger::metrics {
 
@@ -20,6 +20,8 @@ Statistics statistics_of(const Extractor& extractor, const Pictures& pictures, c
 void save_statistics(const std::string& path, const Statistics& statistics);  // safetensors, atomically
 Statistics load_statistics(const std::string& path);                          // DataError when it is not such a file
 // "fid", or "fcd" of the judge's features. DataError when they were not made by one network with one convention.
-Score frechet_score(const Statistics& a, const Statistics& b);
+gan::Score frechet_score(const Statistics& a, const Statistics& b);
+// Of a Frechet distance in so many dimensions: empty unless there are too few images for it.
+std::string rank_remark(int64_t reals, int64_t fakes, int64_t dims);
 
 }  // namespace forger::metrics

@@ -7,6 +7,7 @@
 #include "gan/settings.h"
 #include "metrics/collapse.h"
 #include "metrics/comparison.h"
+#include "metrics/frechet_file.h"
 #include "metrics/memorisation.h"
 #include "metrics/parzen.h"
 #include "metrics/statistics.h"
@@ -22,13 +23,13 @@ constexpr double alarm = 0.01;  // p of the memorisation test from which on a re
 
 // ---- distances between features -------------------------------------------------------------------------------------
 
-void frechet(Comparison& of, FeatureCache* features, Score& score) {
+void frechet(Comparison& of, FeatureCache* features, gan::Score& score) {
   const Tensor &real = of.real_features(*features), &fake = of.fake_activations(*features).features;
   score.values = {{score.metric, frechet_distance(of.real_gaussian(*features), gaussian_of(fake))}};
   score.remark = rank_remark(score.reals, score.fakes, real.size(1));
 }
 
-void kernel(Comparison& of, FeatureCache* features, Score& score) {
+void kernel(Comparison& of, FeatureCache* features, gan::Score& score) {
   const Tensor &real = of.real_features(*features), &fake = of.fake_activations(*features).features;
   const int64_t size = std::min({kid_size, real.size(0), fake.size(0)});
   Random draws = of.random(0x6b6964);
@@ -42,20 +43,20 @@ void kernel(Comparison& of, FeatureCache* features, Score& score) {
 struct Neighbours {
   Tensor real, fake;
 };
-Neighbours neighbours(Comparison& of, FeatureCache* features, Score& score) {
+Neighbours neighbours(Comparison& of, FeatureCache* features, gan::Score& score) {
   const Tensor real = first_rows(of.real_features(*features), most_neighbours),
                fake = first_rows(of.fake_activations(*features).features, most_neighbours);
   score.reals = real.size(0), score.fakes = fake.size(0);
   return {real, fake};
 }
 
-void manifolds(Comparison& of, FeatureCache* features, Score& score) {
+void manifolds(Comparison& of, FeatureCache* features, gan::Score& score) {
   const auto [real, fake] = neighbours(of, features, score);
   const PrecisionRecall pr = precision_recall(real, fake);
   score.values = {{"precision", pr.precision}, {"recall", pr.recall}};
 }
 
-void density(Comparison& of, FeatureCache* features, Score& score) {
+void density(Comparison& of, FeatureCache* features, gan::Score& score) {
   const auto [real, fake] = neighbours(of, features, score);
   const DensityCoverage dc = density_coverage(real, fake);
   score.values = {{"density", dc.density}, {"coverage", dc.coverage}};
@@ -63,13 +64,13 @@ void density(Comparison& of, FeatureCache* features, Score& score) {
 
 // ---- of the samples' classes alone: no real images are needed -------------------------------------------------------
 
-const Tensor& logits_of_fakes(Comparison& of, FeatureCache* features, Score& score) {
+const Tensor& logits_of_fakes(Comparison& of, FeatureCache* features, gan::Score& score) {
   score.reals = 0;
   score.split.clear();
   return of.fake_activations(*features).logits;
 }
 
-void entropy(Comparison& of, FeatureCache* features, Score& score) {
+void entropy(Comparison& of, FeatureCache* features, gan::Score& score) {
   const Tensor& logits = logits_of_fakes(of, features, score);
   const Spread is =
       inception_score(logits, of.random(0x6973).permutation(logits.size(0)), std::min(is_splits, logits.size(0)));
@@ -77,7 +78,7 @@ void entropy(Comparison& of, FeatureCache* features, Score& score) {
   score.spread = is.spread;
 }
 
-void modes(Comparison& of, FeatureCache* features, Score& score) {
+void modes(Comparison& of, FeatureCache* features, gan::Score& score) {
   const ClassHistogram histogram = class_histogram(logits_of_fakes(of, features, score));
   const int64_t classes = of.judge().classes();
   score.values = {{"missing", static_cast<double>(classes - histogram.found())}, {"confidence", histogram.confidence}};
@@ -91,7 +92,7 @@ void modes(Comparison& of, FeatureCache* features, Score& score) {
   score.remark = missing.empty() ? text("all ", classes, " classes come") : "missing: " + missing;
 }
 
-void asked(Comparison& of, FeatureCache* features, Score& score) {
+void asked(Comparison& of, FeatureCache* features, gan::Score& score) {
   const Pictures& fakes = of.fakes();
   check<UsageError>(static_cast<bool>(fakes.label), fakes.name, ": no class was asked for");
   const std::vector<double> found = argmax(logits_of_fakes(of, features, score)).to_vector();
@@ -105,7 +106,7 @@ void asked(Comparison& of, FeatureCache* features, Score& score) {
 
 // ---- does a generator tell the truth? -------------------------------------------------------------------------------
 
-void likelihood(Comparison& of, FeatureCache* /*features*/, Score& score) {
+void likelihood(Comparison& of, FeatureCache* /*features*/, gan::Score& score) {
   const Pictures &fakes = of.fakes(), &reals = of.reals();
   const Tensor samples = as_tensor(fakes, 0, fakes.count);
   // Bandwidth and likelihood on real images that are not the same, nor any that a generator may have copied.
@@ -119,7 +120,7 @@ void likelihood(Comparison& of, FeatureCache* /*features*/, Score& score) {
                                       : "likelihood rewards copies and punishes sharp pictures: never to be read alone";
 }
 
-void memory(Comparison& of, FeatureCache* /*features*/, Score& score) {
+void memory(Comparison& of, FeatureCache* /*features*/, gan::Score& score) {
   const Tensor samples = as_tensor(of.fakes(), 0, std::min(most_memorised, of.fakes().count));
   FeatureCache* features = !of.has_features() ? nullptr : of.has_judge() ? &of.judge_features() : &of.best_features();
   const Comparison::Subsets& sets = of.subsets(features == nullptr ? nullptr : features->extractor.get());
@@ -147,7 +148,7 @@ void memory(Comparison& of, FeatureCache* /*features*/, Score& score) {
                                : "no sign of memorised training images";
 }
 
-void variety(Comparison& of, FeatureCache* features, Score& score) {
+void variety(Comparison& of, FeatureCache* features, gan::Score& score) {
   const int64_t n = std::min({most_pairs, score.reals, score.fakes});
   const Tensor real = features == nullptr ? as_tensor(of.reals(), 0, n) : first_rows(of.real_features(*features), n);
   const Tensor fake =
@@ -158,7 +159,7 @@ void variety(Comparison& of, FeatureCache* features, Score& score) {
                   {"duplicates", static_cast<double>(found.duplicates)},
                   {"support", found.support}};
   score.remark = text("the generator has ", found.support_is_bound ? "more than " : "about ",
-                      thousands(static_cast<int64_t>(found.support)), " different samples");
+                      gan::thousands(static_cast<int64_t>(found.support)), " different samples");
 }
 
 }  // namespace

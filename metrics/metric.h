@@ -6,8 +6,8 @@
 #include <vector>
 
 #include "gan/data.h"
+#include "gan/score.h"
 #include "metrics/preprocess.h"
-#include "metrics/score.h"
 
 namespace forger::metrics {
 
@@ -38,7 +38,7 @@ struct Metric {
   size_t curves = 1;            // how many of its values, from the first on, are scores by themselves
   // Of the fakes in the comparison; `features` is null where pixels are compared. What is known of any score is
   // written already.
-  void (*compute)(Comparison& comparison, FeatureCache* features, Score& score) = nullptr;
+  void (*compute)(Comparison& comparison, FeatureCache* features, gan::Score& score) = nullptr;
 };
 const std::vector<Metric>& metric_table();
 const Metric& find_metric(const std::string& name);                // UsageError with the nearest one

@@ -49,11 +49,11 @@ SystemEvaluation::SystemEvaluation(gan::Recipe& recipe, const gan::DataSetPtr& t
   }
 }
 
-std::vector<Score> SystemEvaluation::scores(const std::string& name) {
-  std::vector<Score> all;
+std::vector<gan::Score> SystemEvaluation::scores(const std::string& name) {
+  std::vector<gan::Score> all;
   for (const Scored& scored : scored_) {
     const std::string of = scored.prefix.empty() ? name : text(name, " (", scored.prefix, ")");
-    for (Score& score : scored.evaluation->scores(recipe_, scored.view, *test_, of)) {
+    for (gan::Score& score : scored.evaluation->scores(recipe_, scored.view, *test_, of)) {
       score.view = scored.prefix;
       all.push_back(std::move(score));
     }

@@ -20,7 +20,7 @@ class SystemEvaluation {
   SystemEvaluation(gan::Recipe& recipe, const gan::DataSetPtr& train, gan::DataSetPtr test, const Request& request,
                    const std::string& view = "", const Announcer& announce = {});
 
-  std::vector<Score> scores(const std::string& name);
+  std::vector<gan::Score> scores(const std::string& name);
   void prepare();  // what has to be learnt is learnt now
 
   const std::vector<std::string>& left_out() const { return left_out_; }

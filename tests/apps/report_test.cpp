@@ -4,6 +4,7 @@
 #include <cmath>
 
 #include "core/error.h"
+#include "gan/evaluation_file.h"
 #include "gan/image.h"
 #include "tests/apps/program.h"
 #include "tests/catch.h"
@@ -94,6 +95,25 @@ TEST_CASE("a report of a run that was cut short", "[report]") {
   }
   write_file(run + "/config.toml", "steps = = 5");
   CHECK(report_of(run).ends_with("</html>\n"));
+}
+
+TEST_CASE("a report tells what forger evaluate found, or that the file is damaged", "[report]") {
+  const Scratch scratch;
+  const std::string run = scratch / "run", file = run + "/evaluation.json";
+  fs::create_directories(run);
+  CHECK(count(report_of(run), "<h2>Scores</h2>") == 0);
+  gan::write_evaluation(
+      file, {.step = 1200,
+             .scores = {{.metric = "modes", .values = {{"missing", 1}}, .fakes = 60, .remark = "missing: <b>\xe7"}},
+             .seen_by = {"the judge"},
+             .tests = {{"psnr", 21.25}}});
+  const std::string html = report_of(run);
+  CHECK(count(html, "After step 1200, by forger evaluate") == 1);
+  CHECK(count(html, "<th>modes</th><td>1  (, 60 fake); missing: &lt;b&gt;\\xe7</td>") == 1);
+  CHECK(count(html, "<th>psnr</th><td>21.25</td>") == 1);
+  CHECK(count(html, "<th>seen by</th><td>the judge</td>") == 1);
+  write_file(file, "{");
+  CHECK(count(report_of(run), "evaluation.json&#39; is damaged: forger evaluate makes a new one</p>") == 1);
 }
 
 TEST_CASE("curves without any extent or any number", "[report]") {

@@ -32,13 +32,13 @@ Request request_for(const std::string& names, const Scratch& cache) {
   return request;
 }
 
-const Score& find(const std::vector<Score>& scores, const std::string& metric) {
-  for (const Score& score : scores)
+const gan::Score& find(const std::vector<gan::Score>& scores, const std::string& metric) {
+  for (const gan::Score& score : scores)
     if (score.metric == metric) return score;
   throw Error("no score of " + metric);
 }
 
-double named(const Score& score, const std::string& name) {
+double named(const gan::Score& score, const std::string& name) {
   for (const auto& [n, value] : score.values)
     if (n == name) return value;
   throw Error("no value " + name);
@@ -52,7 +52,7 @@ TEST_CASE("every metric of the judge tells fresh real images from damaged, copie
   Evaluation evaluation(train, held_out, request_for(all_of_the_judge, cache));
   const auto good = evaluation.scores(pictures_of(fresh, "fresh"));
   REQUIRE(good.size() == 9);
-  for (const Score& score : good) {
+  for (const gan::Score& score : good) {
     INFO(line_of(score));
     CHECK(score.fakes > 0);
     CHECK_FALSE(score.convention.empty());
@@ -94,7 +94,7 @@ TEST_CASE("the share of samples that are of the class asked for, by the judge") 
   request.asked = true;
   Evaluation evaluation(train, held_out, request);
   Pictures fakes = pictures_of(fresh, "fresh");
-  const Score right = evaluation.scores(fakes).front();
+  const gan::Score right = evaluation.scores(fakes).front();
   CHECK(right.value() > 0.97);
   CHECK(named(right, "real") == evaluation.judge().accuracy());
   CHECK(right.fakes == 200);
@@ -115,7 +115,7 @@ TEST_CASE("Inception looks where its weights are given, under every convention a
   request.conventions = {Convention::pytorch, Convention::clean};
   const auto scores = Evaluation(train, held_out, request).scores(with_noise(pictures_of(held_out, "noisy"), 0.2, 0));
   REQUIRE(scores.size() == 7);  // two of each, but for pr
-  for (const Score& score : scores) {
+  for (const gan::Score& score : scores) {
     INFO(score.metric << "  " << line_of(score));
     CHECK(std::isfinite(score.value()));
     CHECK(score.weights == scores.front().weights);

@@ -77,7 +77,7 @@ TEST_CASE("each view has its scores; one that cannot be scored is left out, unle
   REQUIRE(all.left_out().size() == 1);
   CHECK(contains(all.left_out().front(), "the view depths is not scored: bars-1 has no images called depth"));
   std::map<std::string, double> found;
-  for (const Score& score : all.scores("the copier")) found[score.key()] = score.value();
+  for (const gan::Score& score : all.scores("the copier")) found[score.key()] = score.value();
   CHECK(found.size() == 14);
   CHECK(found.at("copy.fcd") < 1e-6);  // all held-out rows, against themselves
   CHECK(found.at("noisy.fcd") > 1e-3);

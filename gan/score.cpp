@@ -1,11 +1,8 @@
-#include "metrics/score.h"
+#include "gan/score.h"
 
-#include <algorithm>
 #include <sstream>
 
-#include "core/error.h"
-
-namespace forger::metrics {
+namespace forger::gan {
 
 std::string thousands(int64_t n) {
   const std::string digits = std::to_string(n);
@@ -15,12 +12,6 @@ std::string thousands(int64_t n) {
     out += digits[i];
   }
   return out;
-}
-
-std::string rank_remark(int64_t reals, int64_t fakes, int64_t dims) {
-  if (std::min(reals, fakes) > dims) return {};
-  return text("fewer than ", thousands(dims + 1),
-              " images: the covariance is not of full rank and the score is too high; compare at equal N only");
 }
 
 std::string line_of(const Score& score) {
@@ -41,4 +32,4 @@ std::string line_of(const Score& score) {
   return line.str();
 }
 
-}  // namespace forger::metrics
+}  // namespace forger::gan

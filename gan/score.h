@@ -1,4 +1,4 @@
-// What a metric says of a set of images.
+// What a metric (metrics/metric.h) says of a set of images; here, where a run's report can tell of it.
 #pragma once
 #include <cstdint>
 #include <optional>
@@ -6,7 +6,7 @@
 #include <utility>
 #include <vector>
 
-namespace forger::metrics {
+namespace forger::gan {
 
 struct Score {
   std::string metric;                                        // "fid"
@@ -18,7 +18,9 @@ struct Score {
   std::string weights = {};           // hash of the network whose features were taken; empty: none
   std::string split = {};             // of the real images: "test"
   std::string remark = {};            // a warning, or what else to know
-  std::string view = {};              // of a system with several; empty: the first one's
+  // The score under each convention, where it was asked for under several; what else is said here is of the first.
+  std::vector<std::pair<std::string, double>> conventions = {};
+  std::string view = {};  // of a system with several; empty: the first one's
   std::string key() const { return view.empty() ? metric : view + "." + metric; }  // "fid", "reconstruct.fid"
   double value() const { return values.front().second; }
 };
@@ -26,7 +28,5 @@ struct Score {
 // For people: "23.41  (tf, 10,000 real, 10,000 fake, test, weights 0123456789abcdef)".
 std::string line_of(const Score& score);
 std::string thousands(int64_t n);  // "10,000"
-// Of a Frechet distance in so many dimensions: empty unless there are too few images for it.
-std::string rank_remark(int64_t reals, int64_t fakes, int64_t dims);
 
-}  // namespace forger::metrics
+}  // namespace forger::gan
