@@ -1,6 +1,8 @@
 #include "metrics/linear_algebra.h"
 
 #include <Eigen/SVD>
+#include <algorithm>
+#include <cmath>
 #include <limits>
 #include <numeric>
 
