@@ -372,7 +372,7 @@ def cyclegan(step, translator, replay, cycle_weight=10, identity_weight=5):
         player.minimise(to(1)(d(real)) + to(0)(d(show(fake.detach()))))
 
 
-def vae(step, sigma=0.25):
+def vae(step, sigma=0.5):
     e, g = step.network("e", discriminator(outputs=2 * LATENT)), step.network("g", generator())
     player = step.player("g", "e", "g")
     x = step.next(image=images())
