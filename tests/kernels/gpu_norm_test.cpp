@@ -264,7 +264,7 @@ GPU_TEST_CASE("norms give the same bits for every order of threads") {
 // Bytes of x, gy, y and gx as norm.cu's page counts them; parameters, partials and sums may add a fifth of x, the
 // ten parameters per channel of the second backward pass two fifths.
 SIMT_TEST_CASE("batch norm touches memory no more often than it must") {
-  const FourMultiprocessors few;
+  [[maybe_unused]] const FourMultiprocessors few;
   const NormShape s = {1, 4096, 128};
   const Case<float> c(s, Activation::leaky_relu, Given::both);
   const OnDevice<float> x(c.x), gy(c.gy), a(c.a), gamma(c.gamma), beta(c.beta), y(c.x.size()), gx(c.x.size()),
