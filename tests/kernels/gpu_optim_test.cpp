@@ -187,3 +187,12 @@ GPU_TEST_CASE("a recorded update takes the step and the rate it finds when it is
     require_close(dp.host(), widened(p), 8 * epsilon<float>);
   }
 }
+
+GPU_TEST_CASE("the global norm adds up more blocks than a block has threads") {
+  const int64_t n = 4096 * 300;  // 300 blocks where there are multiprocessors enough
+  const OnDevice<float> ones(std::vector<float>(static_cast<size_t>(n), 1));
+  const OnDevice<double> norm(1);
+  const NormSlice<float> slice = {ones.data(), n};
+  Gpu<float>::global_norm({&slice, 1}, norm.data());
+  CHECK(norm.host()[0] == Approx(std::sqrt(static_cast<double>(n))));
+}
