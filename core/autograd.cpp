@@ -63,6 +63,9 @@ struct Scope {  // gives a thread-local variable another value for a while
   T before_;
 };
 
+// A gradient with memory of its own: an optimiser may scale it in place.
+Tensor unshared(Tensor g) { return g.storage().use_count() > 1 ? clone(g) : g; }
+
 std::vector<Tensor> run_backward(Node& node, const Tensor& gy, uint64_t needed, bool release) {
   check<AutogradError>(node.backward != nullptr, "[", node.op,
                        "] this graph was used up by an earlier gradient; pass retain_graph to keep it");
@@ -217,8 +220,7 @@ std::vector<Tensor> grad(std::span<const Tensor> outputs, std::span<const Tensor
   if (options.create_graph) return result;
   gradients.clear();
   start.clear();
-  for (Tensor& g : result)  // an optimiser may scale it in place
-    if (g.storage().use_count() > 1) g = clone(g);
+  for (Tensor& g : result) g = unshared(std::move(g));
   return result;
 }
 
@@ -253,7 +255,7 @@ void backward(const Tensor& scalar, GradOptions options) {
     Tensor g = found->second.detach();
     gradients.erase(found);
     if (leaf->grad.defined()) g = add_up(std::exchange(leaf->grad, Tensor()), std::move(g));
-    leaf->grad = g.storage().use_count() > 1 ? clone(g) : g;  // never shared: an optimiser may scale it in place
+    leaf->grad = unshared(std::move(g));
   }
 }
 

@@ -8,6 +8,7 @@
 //   - they call ops, never kernels, so that the gradient of the gradient is there by itself.
 #pragma once
 #include <algorithm>
+#include <limits>
 #include <vector>
 
 #include "core/autograd.h"
@@ -40,6 +41,10 @@ inline void check_index(const char* op, const Tensor& index) {
 
 inline Tensor fresh(const Tensor& like, const Shape& shape) { return {shape, like.dtype(), like.device()}; }
 inline Tensor fresh(const Tensor& like) { return fresh(like, like.shape()); }
+
+inline double largest_of(DType dtype) {  // finite number
+  return dtype == DType::f32 ? std::numeric_limits<float>::max() : std::numeric_limits<double>::max();
+}
 
 inline Saved save_if(bool read_later, const Tensor& x) { return read_later ? Saved(x) : Saved(); }
 

@@ -13,7 +13,6 @@
 // leaky_relu_grad, elu_grad below), linear in gy, with gradients of their own, so the second derivative of a network
 // costs passes of the same kind. Where f is piecewise linear the derivative by the mask is zero and not recorded.
 #include <cmath>
-#include <limits>
 
 #include "core/ops/common.h"
 
@@ -179,9 +178,7 @@ Tensor clamp(const Tensor& x, double low, double high) {
 }
 
 Tensor operator/(const Tensor& x, double c) {
-  const double largest =
-      x.dtype() == DType::f32 ? std::numeric_limits<float>::max() : std::numeric_limits<double>::max();
-  if (std::abs(1 / c) <= largest || c == 0) return affine(x, 1 / c, 0);
+  if (std::abs(1 / c) <= largest_of(x.dtype()) || c == 0) return affine(x, 1 / c, 0);
   const double part = std::ldexp(1.0, 64);  // c is so small that only a denormal number is
   return affine(affine(x, part, 0), 1 / (c * part), 0);
 }

@@ -7,8 +7,6 @@
 // The row maximum is subtracted before any exponential. The losses are means over all elements, written in other ops.
 // Cross entropy with a logit is -t log s(x) - (1 - t) log(1 - s(x)), each logarithm a softplus: in softplus(x) - x*t,
 // which is the same, all digits of a small loss cancel.
-#include <limits>
-
 #include "core/ops/common.h"
 
 namespace forger {
@@ -58,8 +56,7 @@ Tensor logsumexp(const Tensor& x) {
   const auto forward = [&] {
     const NoGrad no_grad;
     // An infinite maximum is taken as the largest number: infinities less themselves would be no number.
-    const double largest =
-        x.dtype() == DType::f32 ? std::numeric_limits<float>::max() : std::numeric_limits<double>::max();
+    const double largest = largest_of(x.dtype());
     const Tensor top = clamp(max(x, {-1}, true), -largest, largest);
     const Tensor y = add(top, log(sum(exp(sub(x, top)), {-1}, true)));
     return reshape(y, Shape(std::span(x.shape().begin(), x.shape().end() - 1)));

@@ -75,24 +75,16 @@ Tensor apply(const NormShape& s, const Tensor& x, const Statistics& stats, const
 
 double slope_of(const NormOptions& options) { return options.activation == Activation::relu ? 0 : options.slope; }
 
-// act(pre), with the slopes that the kernels' result y had: near 0 its sign may be another than that of pre, and all
-// orders of differentiation must be those of one function.
-Tensor activate_as(const Tensor& y, const Tensor& pre, const NormOptions& options) {
-  if (!y.defined()) return activate(pre, options.activation, options.slope);
-  return options.activation == Activation::none ? pre : leaky_relu_grad(pre, y, slope_of(options));
+// act(pre), with the slopes of what the kernels make of the inputs: near 0 its sign may be another than that of pre, and
+// all orders of differentiation must be those of one function.
+Tensor activate_as_kernels(const Tensor& pre, const NormShape& s, std::span<const Tensor> in, const Statistics& stats,
+                           const NormOptions& options) {
+  if (!fused_enabled() || options.activation == Activation::none)
+    return activate(pre, options.activation, options.slope);
+  return leaky_relu_grad(pre, apply(s, in[0], stats, in[1], in[2], options), slope_of(options));
 }
 
 // ---- batch norm and instance norm ----
-
-// Statistics over the rows of x (groups, rows, C).
-Tensor grouped_reference(const NormShape& s, std::span<const Tensor> inputs, const NormOptions& options,
-                         const Tensor& y) {
-  const Tensor &x = inputs[0], &gamma = inputs[1], &beta = inputs[2];
-  const Tensor rows = reshape(x, {s.groups, s.rows, s.channels});
-  const Tensor centred = sub(rows, mean(rows, {1}, true));
-  const Tensor rstd = reciprocal(sqrt(affine(mean(square(centred), {1}, true), 1, options.eps)));
-  return activate_as(y, reshape(add(mul(mul(centred, rstd), gamma), beta), x.shape()), options);
-}
 
 // Kernel calls and the reference share what does not change between the orders of differentiation.
 struct Grouped {
@@ -100,9 +92,13 @@ struct Grouped {
   NormOptions options;
   Statistics stats;
 
+  // Statistics over the rows of x (groups, rows, C).
   Tensor reference(std::span<const Tensor> in) const {
-    const Tensor y = fused_enabled() ? apply(s, in[0], stats, in[1], in[2], options) : Tensor();
-    return grouped_reference(s, in, options, y);
+    const Tensor rows = reshape(in[0], {s.groups, s.rows, s.channels});
+    const Tensor centred = sub(rows, mean(rows, {1}, true));
+    const Tensor rstd = reciprocal(sqrt(affine(mean(square(centred), {1}, true), 1, options.eps)));
+    const Tensor pre = reshape(add(mul(mul(centred, rstd), in[1]), in[2]), in[0].shape());
+    return activate_as_kernels(pre, s, in, stats, options);
   }
 
   Gradients backward(const Tensor& x, const Tensor& gamma, const Tensor& beta, const Incoming& in) const {
@@ -229,8 +225,8 @@ Tensor batch_norm_inference(const Tensor& x, const Tensor& gamma, const Tensor& 
   };
   const auto reference = [s, options](std::span<const Tensor> in) {
     const Tensor rstd = reciprocal(sqrt(affine(in[4], 1, options.eps)));
-    const Tensor y = fused_enabled() ? apply(s, in[0], {in[3], rstd}, in[1], in[2], options) : Tensor();
-    return activate_as(y, add(mul(mul(sub(in[0], in[3]), rstd), in[1]), in[2]), options);
+    const Tensor pre = add(mul(mul(sub(in[0], in[3]), rstd), in[1]), in[2]);
+    return activate_as_kernels(pre, s, in, {in[3], rstd}, options);
   };
   const auto gradient = [s, options, x_ = Saved(x), gamma_ = Saved(gamma), beta_ = Saved(beta), mean_ = Saved(mean),
                          variance_ = Saved(variance)](const Incoming& in) {

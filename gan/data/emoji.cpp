@@ -9,6 +9,7 @@
 // packages put them. Components (skin tones, hair) are no emoji.
 #include <algorithm>
 #include <array>
+#include <charconv>
 #include <cstdlib>
 #include <filesystem>
 #include <fstream>
@@ -65,15 +66,12 @@ std::vector<Entry> read_list(const std::string& path) {
     words >> status >> hash >> itself >> version;
     if (line.starts_with("#") || next != ";" || status != "fully-qualified") continue;
     std::getline(words >> std::ws, name);
-    char32_t character = 0;
-    const bool hexadecimal = !code.empty() && code.size() <= 6 && std::ranges::all_of(code, [&](unsigned char digit) {
-      character =
-          16 * character + static_cast<char32_t>(std::isdigit(digit) ? digit - '0' : std::toupper(digit) - 'A' + 10);
-      return std::isxdigit(digit) != 0;
-    });
+    uint32_t character = 0;
+    const char* const end = code.data() + code.size();
+    const bool hexadecimal = code.size() <= 6 && std::from_chars(code.data(), end, character, 16).ptr == end;
     check<DataError>(hexadecimal && !group.empty() && !name.empty(), "cannot read '", path, "': line ", number,
                      " is no emoji under a group, in the form 'CODE ; fully-qualified # PICTURE VERSION NAME'");
-    entries.push_back({character, group, name});
+    entries.push_back({static_cast<char32_t>(character), group, name});
   }
   check<DataError>(!entries.empty(), "cannot read '", path, "': it lists no emoji");
   return entries;

@@ -41,8 +41,7 @@ bool find_scores(const Settings& settings, Condition condition) {
   if (scores == "one") return false;
   check<UsageError>(condition != Condition::acgan, "--scores two: acgan's second head is a classifier already");
   check<UsageError>(settings.flag("mismatched"),
-                    "--scores two: a match is learnt beside pairs that do not match, so "
-                    "--no-mismatched cannot be");
+                    "--scores two: a match is learnt beside pairs that do not match, so --no-mismatched cannot be");
   return true;
 }
 

@@ -91,8 +91,10 @@ void* scratch(size_t bytes) {
     size = wanted;
   }
 #ifndef __CUDACC__
-  const simt::OpenMemory open;
-  poison(buffer, bytes);
+  if (poisoning()) {
+    const simt::OpenMemory open;
+    poison(buffer, bytes);
+  }
 #endif
   return buffer;
 }
