@@ -33,6 +33,7 @@ Command evaluate_command(CLI::App& root);     // evaluate.cpp
 Command fid_command(CLI::App& root);          // fid.cpp
 Command stats_command(CLI::App& root);        // fid.cpp
 Command neighbours_command(CLI::App& root);   // neighbours.cpp
+Command arena_command(CLI::App& root);        // arena.cpp
 Command list_command(CLI::App& root);         // list.cpp
 Command info_command(CLI::App& root);         // info.cpp
 

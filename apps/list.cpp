@@ -19,6 +19,7 @@ void print_text() {
     print_entry(recipe.name, recipe.title);
     print_entry("", recipe.citation);
     print_entry("", "takes " + recipe.data + ": " + gan::data_for(recipe));
+    for (const gan::Preset& preset : recipe.presets) print_entry("", "--preset " + preset.name + ": " + preset.help);
   }
   std::cout << "\nData (--data):\n";
   for (const gan::DataSource& source : gan::data_sources()) print_entry(source.name, source.help);
@@ -31,12 +32,16 @@ void print_text() {
 void print_json() {
   nlohmann::ordered_json out;
   out["recipes"] = out["data"] = out["metrics"] = out["devices"] = nlohmann::ordered_json::array();
-  for (const gan::RecipeEntry& recipe : gan::recipes())
+  for (const gan::RecipeEntry& recipe : gan::recipes()) {
+    nlohmann::ordered_json presets = nlohmann::ordered_json::object();
+    for (const gan::Preset& preset : recipe.presets) presets[preset.name] = preset.help;
     out["recipes"].push_back({{"name", recipe.name},
                               {"title", recipe.title},
                               {"citation", recipe.citation},
                               {"data", recipe.data},
-                              {"needs", recipe.needs}});
+                              {"needs", recipe.needs},
+                              {"presets", presets}});
+  }
   for (const gan::DataSource& source : gan::data_sources())
     out["data"].push_back({{"name", source.name}, {"help", source.help}});
   for (const metrics::Metric& metric : metrics::metric_table())

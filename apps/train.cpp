@@ -2,7 +2,8 @@
 //
 // The flags are made from the recipes' own tables of settings, so a setting that a recipe declares is a flag, a line of
 // --help and a key of config.toml with no code here. Every flag of every recipe is known to the parser; which of them
-// fit is decided once the recipe is. What the user typed wins over --config, which wins over the recipe's defaults.
+// fit is decided once the recipe is. What the user typed wins over --config, which wins over --preset, which wins over
+// the recipe's defaults.
 #include <filesystem>
 #include <iostream>
 #include <nlohmann/json.hpp>
@@ -20,7 +21,7 @@ namespace {
 constexpr const char* default_recipe = "dcgan";
 
 struct TrainOptions {
-  std::string recipe, out, resume, config;
+  std::string recipe, preset, out, resume, config;
   std::vector<std::string> assignments;  // of --set
   bool force = false, json = false;
   std::map<std::string, CLI::Option*> flags;  // by key, of the settings of all recipes
@@ -54,6 +55,8 @@ const gan::RecipeEntry& chosen_recipe(const TrainOptions& options) {
 gan::Settings chosen_settings(const TrainOptions& options) {
   const gan::RecipeEntry& recipe = chosen_recipe(options);
   gan::Settings settings = gan::run_settings(recipe);
+  if (!options.preset.empty())
+    for (const auto& [key, value] : gan::find_preset(recipe, options.preset).values) settings.set(key, value);
   if (!options.config.empty()) gan::read_toml(settings, options.config);
   settings.set("recipe", recipe.name);
   for (const std::string& assignment : options.assignments) {
@@ -73,8 +76,9 @@ gan::Changes changes_on_resume(const TrainOptions& options) {
       "be "
       "given, not ";
   check<UsageError>(options.recipe.empty(), rule, "the recipe '", options.recipe, "'");
-  check<UsageError>(options.out.empty() && options.config.empty() && options.assignments.empty() && !options.force,
-                    rule, "--out, --config, --set or --force");
+  check<UsageError>(options.out.empty() && options.config.empty() && options.assignments.empty() &&
+                        options.preset.empty() && !options.force,
+                    rule, "--out, --config, --preset, --set or --force");
   for (const auto& [key, option] : options.flags)
     check<UsageError>(may_change.contains(key) || option->count() == 0, rule, gan::flag_of(key));
   gan::Settings parsed = gan::common_settings();
@@ -258,6 +262,9 @@ Command train_command(CLI::App& root) {
       ->group(group);
   app->add_option("--config", options->config, "Settings from a file, such as another run's config.toml")
       ->option_text("FILE.toml")
+      ->group(group);
+  app->add_option("--preset", options->preset, "Settings that belong together: forger list has each recipe's")
+      ->option_text("NAME")
       ->group(group);
   app->add_option("--set", options->assignments, "Any setting by its key; can be given again")
       ->option_text("KEY=VALUE")

@@ -93,7 +93,7 @@ class Bench {
         batch_(batch),
         penalty_(o.mode == "wgan-gp"),
         g_(dcgan_generator(latent, o.width, o.channels, o.size, random_)),
-        d_(dcgan_discriminator(o.width, o.channels, o.size, !penalty_, random_)),
+        d_(dcgan_discriminator(o.width, o.channels, o.size, penalty_ ? DNorm::none : DNorm::batch, random_)),
         real_(to(random_.uniform({batch, o.size, o.size, o.channels}, -1, 1), device_)),
         objective_(find_objective(penalty_ ? "wasserstein" : "non-saturating")) {
     g_->to(device_);
@@ -110,9 +110,9 @@ class Bench {
 
   void dcgan_step() {
     const Tensor fake = (*g_)(noise());
-    minimise(*optimizer_d_, {[&] { return objective_.d_real((*d_)(real_)); },
-                             [&] { return objective_.d_fake((*d_)(fake.detach())); }});
-    minimise(*optimizer_g_, {[&] { return objective_.generator((*d_)(fake)); }});
+    minimise(*optimizer_d_, {[&] { return mean(objective_.real((*d_)(real_))); },
+                             [&] { return mean(objective_.fake((*d_)(fake.detach()))); }});
+    minimise(*optimizer_g_, {[&] { return mean(objective_.generator((*d_)(fake))); }});
   }
   void critic_step() {
     Tensor fake;
@@ -122,7 +122,7 @@ class Bench {
     }
     const Tensor a = random_.uniform({batch_}, 0, 1, DType::f32, device_);
     minimise(*optimizer_d_,
-             {[&] { return objective_.d_fake((*d_)(fake)); }, [&] { return objective_.d_real((*d_)(real_)); },
+             {[&] { return mean(objective_.fake((*d_)(fake))); }, [&] { return mean(objective_.real((*d_)(real_))); },
               [&] { return gradient_penalty([&](const Tensor& x) { return (*d_)(x); }, real_, fake, a, 10); }});
   }
 

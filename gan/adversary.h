@@ -1,11 +1,15 @@
-// The game around one discriminator: what it minimises, what holds it back, and what it makes its opponent minimise.
-// Objective and penalty come from settings; a recipe owns one Adversary per discriminator and spells out neither.
+// The game around one discriminator: what it minimises, what holds it back, what it is shown, and what it makes its
+// opponent minimise. Objective, penalty and craft come from settings; a recipe owns one Adversary per discriminator and
+// spells out no trick.
 #pragma once
 #include <functional>
 #include <memory>
 
+#include "gan/craft/augment.h"
+#include "gan/craft/labels.h"
 #include "gan/craft/replay.h"
 #include "gan/objectives.h"
+#include "gan/penalties.h"
 #include "gan/player.h"
 #include "gan/settings.h"
 
@@ -15,36 +19,49 @@ namespace forger::gan {
 // function of x.
 using Critic = std::function<Tensor(const Tensor& x)>;
 
+// What a game keeps from step to step and is told of the training (Recipe::craft).
+struct Craft {
+  Replay replay = {};     // past fakes
+  Augment augment = {};   // of what D sees
+  Tensor steps = {};      // (): steps that the run has done
+  bool energies = false;  // D(x) is minus the error of x rebuilt
+};
+
 class Adversary {
  public:
   Adversary() = default;
-  // Settings: "loss"; "replay"; and "penalty" with its weight "lambda", where the recipe has them. Penalties and replay
-  // draw from `random`. Without a pool of its own (Recipe::replay), as where D judges a sample by a condition that a
-  // pool would not keep, --replay is a UsageError.
-  Adversary(std::shared_ptr<Player> player, const Settings& settings, Random& random, Replay replay = {});
+  // Settings: those of game_settings; "g_form" where the recipe has it. Draws from `random`.
+  Adversary(std::shared_ptr<Player> player, const Settings& settings, Random& random, Craft craft);
 
   // D's step: its terms for real samples, for fake ones (which get no gradient), its penalty, and what else a system
   // has it learn, one after the other.
-  // Readings: the player's, "penalty" where there is one, and with the wasserstein objective the critic's estimate of
-  // the distance, "wasserstein".
+  // Readings: the player's, "penalty" where there is one of gradients, "augment" where its strength adapts, and with
+  // the wasserstein objective the critic's estimate of the distance, "wasserstein".
   Readings update(const Critic& d, const Tensor& real, Shared& fake, const Terms& more = {});
   // D's terms for other scores, of what it is to take for real and of what it is not.
-  Tensor accept(const Tensor& scores) const { return objective_->d_real(scores); }
-  Tensor refuse(const Tensor& scores) const { return objective_->d_fake(scores); }
-  // The generator's term.
-  Tensor fool(const Critic& d, const Tensor& fake) const { return objective_->generator(d(fake)); }
+  Tensor accept(const Tensor& scores) const;
+  Tensor refuse(const Tensor& scores) const;
+  // The generator's term, as a function of the fakes that D sees beside `real`. Draws now, so that the term can be
+  // computed again.
+  std::function<Tensor(const Tensor& fake)> against(const Critic& d, const Tensor& real);
 
  private:
+  Lens lens(const Tensor& like);  // how D sees samples: augmented, under noise; draws
+  const Objective& alone() const;
+
   std::shared_ptr<Player> player_;
   const Objective* objective_ = nullptr;
-  bool penalty_ = false;
-  double lambda_ = 0;
+  const Penalty* penalty_ = nullptr;
+  bool alternative_ = false;  // G minimises what D does of real samples, of its own
+  double lambda_ = 0, clip_ = 0, instance_noise_ = 0, instance_noise_steps_ = 1;
   Random* random_ = nullptr;
-  Replay replay_;
+  Labels labels_;
+  Craft craft_;
 };
 
-// The settings of an Adversary: the objective by default, and the gradient penalty's weight where there is one.
-Setting loss_setting(const std::string& usual);
-Setting penalty_setting(const std::string& usual);
+// What every system with a discriminator can be told (group "game"), with its own objective and penalty.
+std::vector<Setting> game_settings(const std::string& loss, const std::string& penalty = "none");
+// The same, and the system's own over them.
+std::vector<Setting> game_settings(const std::string& loss, const std::string& penalty, std::vector<Setting> own);
 
 }  // namespace forger::gan

@@ -108,6 +108,12 @@ Batch joined(const std::vector<Batch>& parts) {
   return all;
 }
 
+Tensor one_hot_rows(int64_t n) {
+  const Tensor rows = zeros({n, n});
+  for (int64_t i = 0; i < n; i++) rows.data<float>()[i * (n + 1)] = 1;
+  return rows;
+}
+
 Tensor empty_rows(const Column& column, int64_t rows) {
   std::vector<int64_t> sizes{rows};
   sizes.insert(sizes.end(), column.sample.begin(), column.sample.end());

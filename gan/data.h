@@ -4,11 +4,13 @@
 // path) or "ring8" into a DataSet. Each source is one file in gan/data/ that registers itself; `forger list` prints
 // them.
 #pragma once
+#include <array>
 #include <condition_variable>
 #include <cstdint>
 #include <functional>
 #include <memory>
 #include <mutex>
+#include <optional>
 #include <span>
 #include <string>
 #include <thread>
@@ -22,6 +24,12 @@
 namespace forger::gan {
 
 struct Domain;
+
+// A mixture of round Gaussians in the plane.
+struct Mixture {
+  std::vector<std::array<double, 2>> centres;
+  double stddev = 0;
+};
 
 class DataSet {
  public:
@@ -46,6 +54,8 @@ class DataSet {
   // that is one. Columns of the domain "a" are "a.image", ... here, and row i is a row of each. In the test subset they
   // may be known to belong together: "a.truth" is then what a.image is in the other domain.
   virtual std::vector<Domain> domains() const { return {}; }
+  // What its points are drawn from, where that is known.
+  virtual std::optional<Mixture> mixture() const { return {}; }
 
   // ---- of the first column, and of the column "label" ----
   Shape sample() const { return columns().front().sample; }

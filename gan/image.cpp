@@ -200,12 +200,13 @@ Image grid(const Tensor& images, int64_t columns) {
   return picture;
 }
 
-Image scatter(const Tensor& points, double extent, int64_t side) {
+namespace {
+
+// A point tints a dot of 3x3 pixels, and each further point on them tints them more: density shows.
+void add_dots(Image& picture, const Tensor& points, double extent) {
   check<ShapeError>(points.rank() == 2 && points.size(1) == 2, "[scatter] expects points (N, 2), got ", points.shape());
-  check<ShapeError>(extent > 0 && side > 0, "[scatter] extent ", extent, " and side ", side, " must be positive");
-  // A point tints a dot of 3x3 pixels, and each further point on them tints them more: density shows.
   constexpr double tint[3] = {0.55, 0.7, 0.9};
-  Image picture = blank(side, side, 3);
+  const int64_t side = picture.height;
   const std::vector<double> values = points.to_vector();
   for (size_t i = 0; i + 1 < values.size(); i += 2) {
     const double x = (values[i] / extent + 1) / 2 * static_cast<double>(side);
@@ -220,7 +221,66 @@ Image scatter(const Tensor& points, double extent, int64_t side) {
           level = static_cast<uint8_t>(level * tint[channel]);
         }
   }
+}
+
+void check_plot(double extent, int64_t side) {
+  check<ShapeError>(extent > 0 && side > 0, "[scatter] extent ", extent, " and side ", side, " must be positive");
+}
+
+}  // namespace
+
+Image scatter(const Tensor& points, double extent, int64_t side) {
+  check_plot(extent, side);
+  Image picture = blank(side, side, 3);
+  add_dots(picture, points, extent);
   return picture;
+}
+
+Image scatter_over(const Tensor& levels, const Tensor& points, double extent, int64_t side) {
+  check_plot(extent, side);
+  check<ShapeError>(levels.rank() == 2 && levels.size(0) == levels.size(1),
+                    "[scatter_over] expects levels (n, n), got ", levels.shape());
+  constexpr double bands = 12, low[3] = {255, 246, 236}, high[3] = {206, 222, 245};
+  const int64_t n = levels.size(0);
+  const Tensor fine = upsample_bilinear(reshape(cast(to(levels, Device::cpu), DType::f64), {1, n, n, 1}), side, side);
+  std::vector<double> values = fine.to_vector(), sorted = values;
+  std::erase_if(sorted, [](double x) { return !std::isfinite(x); });
+  std::ranges::sort(sorted);
+  Image picture = blank(side, side, 3);
+  // Bands are of equal height between the second and the last but one percent: a spike far out does not flatten all.
+  const auto at = [&](double share) {
+    return sorted[static_cast<size_t>(share * static_cast<double>(sorted.size() - 1))];
+  };
+  const double from = sorted.empty() ? 0 : at(0.02), range = sorted.empty() ? 0 : at(0.98) - from;
+  const auto band = [&](int64_t row, int64_t column) {
+    const double share = (values[static_cast<size_t>(row * side + column)] - from) / (range > 0 ? range : 1);
+    return std::isfinite(share) ? std::floor(std::clamp(share, 0.0, 1.0) * bands) : 0.0;
+  };
+  for (int64_t row = 0; row < side; row++)
+    for (int64_t column = 0; column < side; column++) {
+      const double here = band(row, column), share = std::min(here, bands - 1) / (bands - 1);
+      const bool line =
+          (row + 1 < side && band(row + 1, column) != here) || (column + 1 < side && band(row, column + 1) != here);
+      for (int64_t channel = 0; channel < 3; channel++)
+        pixel(picture, row, column)[channel] =
+            static_cast<uint8_t>((low[channel] + share * (high[channel] - low[channel])) * (line ? 0.88 : 1));
+    }
+  add_dots(picture, points, extent);
+  return picture;
+}
+
+Tensor cell_centres(int64_t n, double extent) {
+  const Tensor centres({n * n, 2}, DType::f32);
+  const auto middle = [&](int64_t i) {
+    return static_cast<float>(extent * ((2 * static_cast<double>(i) + 1) / static_cast<double>(n) - 1));
+  };
+  for (int64_t row = 0; row < n; row++)
+    for (int64_t column = 0; column < n; column++) {
+      float* at = centres.data<float>() + 2 * (row * n + column);
+      at[0] = middle(column);
+      at[1] = middle(n - 1 - row);  // from the top
+    }
+  return centres;
 }
 
 Image picture(const Tensor& samples, int64_t columns) {
@@ -279,8 +339,7 @@ void PictureBuilder::add(const Tensor& samples) {
 
 Image PictureBuilder::picture() const {
   check<Error>(added_ > 0, "[picture] of no samples");
-  constexpr double extent = 5;
-  return points_.empty() ? grid_ : scatter(concat(points_, 0), extent);
+  return points_.empty() ? grid_ : scatter(concat(points_, 0), plane_extent);
 }
 
 }  // namespace forger::gan

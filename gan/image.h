@@ -32,8 +32,13 @@ void to_sample(const Image& image, float* sample);  // (height, width, channels)
 // points outside are left out.
 Image grid(const Tensor& images, int64_t columns);
 Image scatter(const Tensor& points, double extent, int64_t side = 256);
-// Either of the two, whichever the samples are; columns 0 makes the grid about square. Points are shown over [-5, 5]^2,
-// which holds all of the mixtures.
+// The same over the level sets of a function of the plane, given at the centres of n x n cells, row by row from the top:
+// (n, n); the darker the blue, the higher.
+Image scatter_over(const Tensor& levels, const Tensor& points, double extent, int64_t side = 256);
+// The cells' centres, (n*n, 2).
+Tensor cell_centres(int64_t n, double extent);
+constexpr double plane_extent = 5;  // of pictures of points: [-5, 5]^2 holds all of the mixtures
+// Either of the two, whichever the samples are; columns 0 makes the grid about square.
 Image picture(const Tensor& samples, int64_t columns = 0);
 
 // Of what a view made: what it holds of images stands side by side, row by row.

@@ -1,44 +1,111 @@
 #include "gan/objectives.h"
 
 #include "core/error.h"
+#include "gan/divergences.h"
 
 namespace forger::gan {
 namespace {
 
 // log s(x) = -softplus(-x) and log(1 - s(x)) = -softplus(x), s the sigmoid: no overflow, no log of zero.
-Tensor nll_real(const Tensor& out) { return mean(softplus(neg(out))); }
-Tensor nll_fake(const Tensor& out) { return mean(softplus(out)); }
-Tensor saturating(const Tensor& out) { return neg(nll_fake(out)); }
-Tensor half_square_to_one(const Tensor& out) { return 0.5 * mean(square(out - 1)); }
-Tensor half_square(const Tensor& out) { return 0.5 * mean(square(out)); }
-Tensor hinge_real(const Tensor& out) { return mean(relu(1 - out)); }
-Tensor hinge_fake(const Tensor& out) { return mean(relu(1 + out)); }
-Tensor lower(const Tensor& out) { return mean(out); }
-Tensor raise(const Tensor& out) { return neg(mean(out)); }
+Tensor nll_real(const Tensor& out) { return softplus(neg(out)); }
+Tensor nll_fake(const Tensor& out) { return softplus(out); }
+Tensor saturating(const Tensor& out) { return neg(softplus(out)); }
+Tensor half_square_to_one(const Tensor& out) { return 0.5 * square(out - 1); }
+Tensor half_square(const Tensor& out) { return 0.5 * square(out); }
+Tensor square_to_one(const Tensor& out) { return square(out - 1); }
+Tensor square_to_minus_one(const Tensor& out) { return square(out + 1); }
+Tensor hinge_real(const Tensor& out) { return relu(1 - out); }
+Tensor hinge_fake(const Tensor& out) { return relu(1 + out); }
+Tensor lower(const Tensor& out) { return out; }
+Tensor raise(const Tensor& out) { return neg(out); }
+
+std::vector<Objective> all() {
+  std::vector<Objective> table{
+      {.name = "non-saturating",
+       .formula = "D: -E log s(D(x)) - E log(1 - s(D(x'))), G: -E log s(D(x')) (Goodfellow et al. 2014)",
+       .real = nll_real,
+       .fake = nll_fake,
+       .generator = nll_real,
+       .undecided = 0},
+      {.name = "minimax",
+       .formula = "D: as above, G: E log(1 - s(D(x'))) (Goodfellow et al. 2014)",
+       .real = nll_real,
+       .fake = nll_fake,
+       .generator = saturating,
+       .undecided = 0},
+      {.name = "lsgan",
+       .formula = "D: 1/2 E (D(x) - 1)^2 + 1/2 E D(x')^2, G: 1/2 E (D(x') - 1)^2 (Mao et al. 2017)",
+       .real = half_square_to_one,
+       .fake = half_square,
+       .generator = half_square_to_one,
+       .undecided = 0.5},
+      {.name = "hinge",
+       .formula = "D: E max(0, 1 - D(x)) + E max(0, 1 + D(x')), G: -E D(x') (Lim and Ye 2017)",
+       .real = hinge_real,
+       .fake = hinge_fake,
+       .generator = raise,
+       .undecided = 0},
+      {.name = "wasserstein",
+       .formula = "D: E D(x') - E D(x), G: -E D(x') (Arjovsky et al. 2017)",
+       .real = raise,
+       .fake = lower,
+       .generator = raise},
+      {.name = "ra-gan",
+       .formula = "D: as non-saturating, of D(x) - E D(x') and D(x') - E D(x), G: with the two exchanged "
+                  "(Jolicoeur-Martineau 2018)",
+       .real = nll_real,
+       .fake = nll_fake,
+       .relative = true},
+      {.name = "ra-lsgan",
+       .formula = "D: E (D(x) - E D(x') - 1)^2 + E (D(x') - E D(x) + 1)^2, G: with the two exchanged "
+                  "(Jolicoeur-Martineau 2018)",
+       .real = square_to_one,
+       .fake = square_to_minus_one,
+       .relative = true},
+      {.name = "ra-hinge",
+       .formula = "D: as hinge, of D(x) - E D(x') and D(x') - E D(x), G: with the two exchanged "
+                  "(Jolicoeur-Martineau 2018)",
+       .real = hinge_real,
+       .fake = hinge_fake,
+       .relative = true},
+      {.name = "ebgan",
+       .formula = "D: E R(x) + E max(0, 1 - R(x')), G: E R(x'), R = -D the error of a sample rebuilt, in margins "
+                  "(Zhao et al. 2017)",
+       .real = raise,
+       .fake = hinge_fake,
+       .generator = raise,
+       .of_energies = true},
+  };
+  for (const Divergence& f : divergences()) {
+    const auto real = [g = f.activation](const Tensor& out) { return neg(g(out)); };
+    const auto fake = f.conjugate_of_activation;
+    table.push_back({.name = "fgan-" + f.name,
+                     .formula = "D: -E g(D(x)) + E f*(g(D(x'))), G: -E f*(g(D(x'))), f(u) = " + f.generator +
+                                " (Nowozin et al. 2016)",
+                     .real = real,
+                     .fake = fake,
+                     .generator = [fake](const Tensor& out) { return neg(fake(out)); }});
+  }
+  return table;
+}
 
 }  // namespace
 
 const std::vector<Objective>& objectives() {
-  static const std::vector<Objective> table{
-      {"non-saturating", "D: -E log s(D(x)) - E log(1 - s(D(x'))), G: -E log s(D(x')) (Goodfellow et al. 2014)",
-       nll_real, nll_fake, nll_real},
-      {"minimax", "D: as above, G: E log(1 - s(D(x'))) (Goodfellow et al. 2014)", nll_real, nll_fake, saturating},
-      {"lsgan", "D: 1/2 E (D(x) - 1)^2 + 1/2 E D(x')^2, G: 1/2 E (D(x') - 1)^2 (Mao et al. 2017)", half_square_to_one,
-       half_square, half_square_to_one},
-      {"hinge", "D: E max(0, 1 - D(x)) + E max(0, 1 + D(x')), G: -E D(x') (Lim and Ye 2017)", hinge_real, hinge_fake,
-       raise},
-      {"wasserstein", "D: E D(x') - E D(x), G: -E D(x') (Arjovsky et al. 2017)", raise, lower, raise},
-  };
+  static const std::vector<Objective> table = all();
   return table;
 }
 
+std::string objective_names() {
+  std::string names;
+  for (const Objective& objective : objectives()) names += (names.empty() ? "" : ", ") + objective.name;
+  return names;
+}
+
 const Objective& find_objective(const std::string& name) {
-  std::string known;
-  for (const Objective& objective : objectives()) {
+  for (const Objective& objective : objectives())
     if (objective.name == name) return objective;
-    known += (known.empty() ? "" : ", ") + objective.name;
-  }
-  throw UsageError(text("--loss '", name, "' is not known; there are: ", known));
+  throw UsageError(text("--loss '", name, "' is not known; there are: ", objective_names()));
 }
 
 }  // namespace forger::gan

@@ -26,6 +26,14 @@ Tensor total(const Losses& losses) {
   return sum;
 }
 
+// To a norm of at most `most`, without looking at it.
+void shorten(std::vector<Tensor>& gradients, const Tensor& norm, double most) {
+  const NoGrad no_grad;
+  const Tensor limit = full_like(norm, most), factor = limit / maximum(norm, limit);
+  for (Tensor& gradient : gradients)
+    if (gradient.defined()) gradient = gradient * cast(factor, gradient.dtype());
+}
+
 thread_local bool unchecked = false;
 
 }  // namespace
@@ -38,7 +46,7 @@ const Tensor& Shared::operator()() {
   return value_;
 }
 
-Update minimise(nn::Optimizer& optimizer, const Terms& terms) {
+Update minimise(nn::Optimizer& optimizer, const Terms& terms, double max_norm) {
   const std::vector<Tensor> parameters = nn::tensors_of(optimizer.parameters());
   std::vector<Tensor> sums;
   Update update;
@@ -60,12 +68,13 @@ Update minimise(nn::Optimizer& optimizer, const Terms& terms) {
     throw NonFiniteError(
         text("the loss (", update.loss.item(), ") or its gradient norm (", update.grad_norm.item(), ") overflowed"));
   }
+  if (max_norm > 0) shorten(sums, update.grad_norm, max_norm);
   optimizer.step(sums);
   return update;
 }
 
 Readings Player::minimise(const Terms& terms) {
-  const Update update = gan::minimise(*optimizer_, terms);
+  const Update update = gan::minimise(*optimizer_, terms, max_grad_norm_);
   return Readings{{"loss_" + name_, update.loss}} + update.named + Readings{{"grad_norm_" + name_, update.grad_norm}};
 }
 

@@ -47,7 +47,7 @@ struct Losses {
 
 struct Update {      // scalars on the parameters' device
   Tensor loss;       // the sum of the terms
-  Tensor grad_norm;  // L2 over all of the optimiser's parameters, float64
+  Tensor grad_norm;  // L2 over all of the optimiser's parameters, float64, before it is clipped
   Readings named;    // parts of the terms that have names
 };
 
@@ -67,13 +67,14 @@ class UncheckedUpdates {
 // lives at a time: what shares a graph is one term. Terms are functions without random draws: when the loss or the
 // gradient turns out not to be finite they are run again under a FiniteWatch, and NonFiniteError names the op that made
 // the first NaN or infinity.
+// `max_norm`: gradients of a larger L2 norm over all parameters are scaled to it; 0: none are.
 using Terms = std::vector<std::function<Losses()>>;
-Update minimise(nn::Optimizer& optimizer, const Terms& terms);
+Update minimise(nn::Optimizer& optimizer, const Terms& terms, double max_norm = 0);
 
 class Player {
  public:
-  Player(std::string name, std::shared_ptr<nn::Optimizer> optimizer)
-      : name_(std::move(name)), optimizer_(std::move(optimizer)) {}
+  Player(std::string name, std::shared_ptr<nn::Optimizer> optimizer, double max_grad_norm = 0)
+      : name_(std::move(name)), optimizer_(std::move(optimizer)), max_grad_norm_(max_grad_norm) {}
   const std::string& name() const { return name_; }
   nn::Optimizer& optimizer() const { return *optimizer_; }
   // One step. Readings "loss_NAME", the named parts of the terms, "grad_norm_NAME".
@@ -82,6 +83,7 @@ class Player {
  private:
   std::string name_;
   std::shared_ptr<nn::Optimizer> optimizer_;
+  double max_grad_norm_;
 };
 
 }  // namespace forger::gan

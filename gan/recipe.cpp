@@ -25,7 +25,12 @@ DType find_dtype(const std::string& name) {
 Recipe::Recipe(const Settings& settings)
     : random_(static_cast<uint64_t>(settings.integer("seed"))),
       device_(find_device(settings.text("device"))),
-      dtype_(find_dtype(settings.text("dtype"))) {}
+      dtype_(find_dtype(settings.text("dtype"))),
+      steps_done_(to(zeros({}, dtype_), device_)) {}
+
+void Recipe::set_steps_done(int64_t steps) {
+  copy_into(steps_done_, full({}, static_cast<double>(steps), dtype_), "steps");
+}
 
 // Evaluation mode, whatever happens in it.
 class Recipe::Evaluating {
@@ -62,10 +67,17 @@ std::shared_ptr<Player> Recipe::player(const std::string& name, const std::vecto
     for (const nn::Named& p : own)
       parameters.push_back({of.size() > 1 ? network.name + "." + p.name : p.name, p.tensor});
   }
-  const kernels::AdamSettings adam{.lr = settings.number(rate.empty() ? "lr_" + name : rate),
-                                   .beta1 = settings.number("beta1"),
-                                   .beta2 = settings.number("beta2")};
-  players_.push_back(std::make_shared<Player>(name, std::make_shared<nn::Adam>(parameters, adam)));
+  const double lr = settings.number(rate.empty() ? "lr_" + name : rate);
+  const std::string& kind = settings.text("optimizer");
+  std::shared_ptr<nn::Optimizer> optimizer;
+  if (kind == "adam") {
+    const kernels::AdamSettings adam{.lr = lr, .beta1 = settings.number("beta1"), .beta2 = settings.number("beta2")};
+    optimizer = std::make_shared<nn::Adam>(parameters, adam);
+  } else {
+    check<UsageError>(kind == "rmsprop", "--optimizer '", kind, "' is not known; there are: adam, rmsprop");
+    optimizer = std::make_shared<nn::RmsProp>(parameters, lr);
+  }
+  players_.push_back(std::make_shared<Player>(name, std::move(optimizer), settings.number("clip_grad")));
   return players_.back();
 }
 
@@ -74,12 +86,25 @@ Tensor Recipe::memory(const std::string& name, const Tensor& value) {
   return memories_.back().tensor;
 }
 
-Replay Recipe::replay(const std::string& name, const Settings& settings, const Shape& sample) {
+Craft Recipe::craft(const std::string& name, const Settings& settings, const Shape& sample, Judged judged) {
+  const std::string& who = settings.text("recipe");
+  Craft craft{.steps = steps_done_};
   const int64_t batch = settings.integer("batch"), rounds = (settings.integer("replay") + batch - 1) / batch;
-  if (rounds == 0) return {};
-  std::vector<int64_t> pool{rounds, batch};
-  pool.insert(pool.end(), sample.begin(), sample.end());
-  return {memory(name + "_replay", zeros(Shape(pool))), memory(name + "_replay_rounds", zeros({}))};
+  check<UsageError>(rounds == 0 || judged == Judged::alone, "--replay keeps samples without what they were ",
+                    "made from, by which the discriminator of ", who, " judges them: leave it at 0");
+  if (rounds > 0) {
+    std::vector<int64_t> pool{rounds, batch};
+    pool.insert(pool.end(), sample.begin(), sample.end());
+    craft.replay = {memory(name + "_replay", zeros(Shape(pool))), memory(name + "_replay_rounds", zeros({}))};
+  }
+  const auto strength = Augment::first_strength(settings);
+  if (!strength) return craft;
+  check<UsageError>(sample.rank() == 3, "--augment is for pictures; ", settings.text("data"), " has samples of ",
+                    sample);
+  check<UsageError>(judged != Judged::beside_picture, "--augment: the discriminator of ", who,
+                    " sees a sample beside what it was made from, which would have to move with it; leave it at none");
+  craft.augment = {settings, memory(name + "_augment", full({}, *strength))};
+  return craft;
 }
 
 void make_in_parts(Recipe& recipe, const View& view, const Batch& from,
@@ -185,6 +210,16 @@ const RecipeEntry& find_recipe(const std::string& name) {
     known += (known.empty() ? "" : ", ") + entry.name;
   }
   throw UsageError(text("recipe '", name, "' is not known; there are: ", known));
+}
+
+const Preset& find_preset(const RecipeEntry& recipe, const std::string& name) {
+  std::string known;
+  for (const Preset& preset : recipe.presets) {
+    if (preset.name == name) return preset;
+    known += (known.empty() ? "" : ", ") + preset.name;
+  }
+  throw UsageError(
+      text("--preset '", name, "' is not known; ", recipe.name, known.empty() ? " has none" : " has: ", known));
 }
 
 Settings settings_for(const RecipeEntry& recipe) {

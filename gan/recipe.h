@@ -10,8 +10,8 @@
 #include <utility>
 #include <vector>
 
+#include "gan/adversary.h"
 #include "gan/batch.h"
-#include "gan/craft/replay.h"
 #include "gan/player.h"
 #include "gan/settings.h"
 
@@ -41,6 +41,8 @@ class Recipe {
   // same order. It reads nothing from the device and decides nothing by values, so that it can be recorded and
   // replayed.
   virtual Readings step(const NextBatch& next) = 0;
+  // What is between two steps and is not recorded with them, after step number `step` (from 1).
+  virtual void after_step(int64_t /*step*/) {}
   // The first one that draws and is given nothing is what `forger sample` shows.
   virtual std::vector<View> views() = 0;
   // The numbers that show that this system works, each beside its baseline, of a batch that it was not trained on: "l1"
@@ -67,6 +69,8 @@ class Recipe {
   Device device() const { return device_; }
   DType dtype() const { return dtype_; }
   Batch here(const Batch& batch) const { return cast(to(batch, device_), dtype_); }  // as a step takes it
+  // How many steps the run has done: said before each one, not recorded with it.
+  void set_steps_done(int64_t steps);
 
  protected:
   explicit Recipe(const Settings& settings);
@@ -80,7 +84,8 @@ class Recipe {
     networks_.push_back({name, module, averaged});
     return module;
   }
-  // Adam over the parameters of these networks, by the settings lr_NAME, beta1 and beta2; `rate` names another lr.
+  // An optimiser over the parameters of these networks, by the settings optimizer, lr_NAME, beta1, beta2 and clip_grad;
+  // `rate` names another lr.
   std::shared_ptr<Player> player(const std::string& name, const std::vector<std::string>& of, const Settings& settings,
                                  const std::string& rate = "");
   // z ~ N(0, I) and ~ U(0, 1): (n, size), there.
@@ -92,9 +97,11 @@ class Recipe {
   }
   // State besides weights: replay pools, old copies. Written in place.
   Tensor memory(const std::string& name, const Tensor& value);
-  // Memory for an Adversary's past fakes of that shape, as many as the setting "replay" asks for and whole batches of
-  // them; none where it is 0.
-  Replay replay(const std::string& name, const Settings& settings, const Shape& sample);
+  // What an Adversary of that name keeps, by game_settings, for samples of that shape: past fakes, in whole batches, and
+  // the strength of augmentation. `alone`: D judges a sample by nothing else; where it is judged beside a source or a
+  // condition, past fakes would need theirs, and pictures alone would be moved. UsageError for what cannot be had then.
+  enum class Judged : uint8_t { alone, with_label, beside_picture };
+  Craft craft(const std::string& name, const Settings& settings, const Shape& sample, Judged judged = Judged::alone);
 
   Random random_;
   Device device_;  // networks live there, batches come from there
@@ -105,6 +112,7 @@ class Recipe {
   std::vector<Network> networks_;
   std::vector<std::shared_ptr<Player>> players_;
   nn::NamedTensors memories_;
+  Tensor steps_done_;  // (), there
 };
 
 // What a view makes of each 64 rows in turn, so that memory stays bounded for any number of them.
@@ -121,6 +129,13 @@ View view_of(Recipe& recipe, const std::string& name);  // UsageError lists thos
 // The first one that draws and needs nothing else. UsageError when the recipe has none.
 View sampling_view(Recipe& recipe);
 
+// Settings that belong together, under a name (--preset).
+struct Preset {
+  std::string name;  // "lucic"
+  std::string help;
+  std::vector<std::pair<std::string, std::string>> values;  // by key, as they are typed
+};
+
 struct RecipeEntry {
   std::string name;                // "dcgan"
   std::string title;               // "Deep convolutional GAN"
@@ -128,6 +143,7 @@ struct RecipeEntry {
   std::string data;                // what it takes: "images of 32 or 64 pixels"
   std::vector<std::string> needs;  // the columns that it learns from; with several sets of them, separated by "or"
   std::vector<Setting> settings;   // its own, and its defaults for common ones
+  std::vector<Preset> presets = {};
   // UsageError when the recipe cannot take rows of these columns.
   std::function<std::unique_ptr<Recipe>(const Settings& settings, const Columns& columns)> make;
 };
@@ -137,6 +153,7 @@ struct RegisterRecipe {
 const std::vector<RecipeEntry>& recipes();                // sorted by name
 const RecipeEntry& find_recipe(const std::string& name);  // UsageError lists them
 Settings settings_for(const RecipeEntry& recipe);         // common ones with the recipe's over them
+const Preset& find_preset(const RecipeEntry& recipe, const std::string& name);  // UsageError lists them
 
 // A RecipeEntry's `make` for a class R(settings, columns).
 template <class R>

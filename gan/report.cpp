@@ -10,7 +10,6 @@
 #include <algorithm>
 #include <cmath>
 #include <filesystem>
-#include <fstream>
 #include <map>
 #include <optional>
 #include <sstream>
@@ -20,6 +19,7 @@
 #include "core/utf8.h"
 #include "gan/chart.h"
 #include "gan/evaluation_file.h"
+#include "gan/html.h"
 #include "gan/report_style.h"
 #include "gan/run_folder.h"
 #include "gan/settings.h"
@@ -32,13 +32,6 @@ namespace {
 constexpr size_t most_previews = 12;
 
 // ---- reading a run folder ----
-
-std::string read_file(const fs::path& path) {
-  std::ifstream file(path, std::ios::binary);
-  std::ostringstream bytes;
-  if (file) bytes << file.rdbuf();
-  return bytes.str();
-}
 
 using Table = std::vector<std::pair<std::string, std::string>>;  // key and value, as text
 
@@ -78,18 +71,6 @@ std::string find(const Table& table, const std::string& key) {
 
 // ---- text ----
 
-std::string base64(const std::string& bytes) {
-  constexpr char digits[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-  std::string out;
-  out.reserve((bytes.size() + 2) / 3 * 4);
-  for (size_t i = 0; i < bytes.size(); i += 3) {
-    uint32_t group = 0;  // 24 bits
-    for (size_t j = 0; j < 3; j++) group = group << 8 | (i + j < bytes.size() ? static_cast<uint8_t>(bytes[i + j]) : 0);
-    for (size_t j = 0; j < 4; j++) out += i + j <= bytes.size() ? digits[group >> (18 - 6 * j) & 63] : '=';
-  }
-  return out;
-}
-
 std::string span_of_time(double seconds) {
   const auto whole = static_cast<int64_t>(std::llround(seconds));
   if (whole < 60) return compact(seconds) + " s";
@@ -99,31 +80,16 @@ std::string span_of_time(double seconds) {
 
 // ---- previews ----
 
-std::vector<std::string> chosen_previews(const std::string& run_folder) {
-  const std::vector<std::string> all = preview_files(run_folder);
-  if (all.size() <= most_previews) return all;
-  std::vector<std::string> chosen;
-  for (size_t i = 0; i < most_previews; i++) chosen.push_back(all[i * (all.size() - 1) / (most_previews - 1)]);
-  return chosen;
-}
-
-// "500" of "samples/step-000500.png"
-std::string step_of(const std::string& path) {
-  const std::string stem = fs::path(path).stem().string();
-  const size_t digits = stem.find_first_of("123456789");
-  return digits == stem.npos ? "0" : stem.substr(digits);
-}
-
 std::string previews(const std::string& run_folder) {
   std::ostringstream strip;
   std::string newest;
   size_t count = 0;
-  for (const std::string& path : chosen_previews(run_folder)) {
-    const std::string bytes = read_file(path);
-    if (bytes.empty()) continue;
-    newest = step_of(path);
-    strip << "<figure><img alt='samples after step " << newest << "' src='data:image/png;base64," << base64(bytes)
-          << "'><figcaption>" << newest << "</figcaption></figure>";
+  for (const std::string& path : evenly(preview_files(run_folder), most_previews)) {
+    const std::string uri = png_uri(path);
+    if (uri.empty()) continue;
+    newest = step_of_preview(path);
+    strip << "<figure><img alt='samples after step " << newest << "' src='" << uri << "'><figcaption>" << newest
+          << "</figcaption></figure>";
     count++;
   }
   if (count == 0) return "<p class='none'>No previews yet.</p>";
@@ -175,14 +141,14 @@ std::string evaluation(const RunFolder& folder) {
   } catch (const DataError& error) {
     html = "<p class='none'>" + escape_html(to_utf8(error.what())) + "</p>";
   }
-  if (const std::string modes = read_file(folder.modes()); !modes.empty())
+  if (const std::string modes = png_uri(folder.modes()); !modes.empty())
     html +=
         "<h3>Real images that D doubts most (upper half) and is surest of (lower half)</h3><figure><img class='modes' "
-        "alt='real images with extreme verdicts' src='data:image/png;base64," +
-        base64(modes) +
+        "alt='real images with extreme verdicts' src='" +
+        modes +
         "'><figcaption class='none'>What the generator misses is among those that D is surest "
         "of.</figcaption></figure>";
-  if (const std::string sanity = read_file(folder.sanity()); !sanity.empty())
+  if (const std::string sanity = file_or_nothing(folder.sanity()); !sanity.empty())
     html += "<h3>How fcd answers to damaged real images</h3>" + sanity;
   return html;
 }
@@ -222,19 +188,15 @@ Table timing(const MetricsTable& metrics, const Table& config) {
 std::string page(const std::string& run_folder) {
   const RunFolder folder(run_folder);
   const MetricsTable metrics = read_metrics(folder.metrics());
-  const Table config = parse_config(read_file(folder.config()));
+  const Table config = parse_config(file_or_nothing(folder.config()));
   const std::string name = to_utf8(fs::absolute(run_folder).lexically_normal().filename().string());
   const std::string recipe = find(config, "recipe"), data = find(config, "data");
-  std::ostringstream html;
-  html << "<!doctype html><html lang='en'><head><meta charset='utf-8'>"
-       << "<meta name='viewport' content='width=device-width,initial-scale=1'><title>" << escape_html(name)
-       << "</title><style>" << report_style << "</style></head><body><h1>" << escape_html(name)
-       << "</h1><p class='lead'>" << escape_html(recipe) << (data.empty() ? "" : " on ") << escape_html(data) << "</p>"
+  std::ostringstream body;
+  body << "<p class='lead'>" << escape_html(recipe) << (data.empty() ? "" : " on ") << escape_html(data) << "</p>"
        << "<h2>Samples</h2>" << previews(run_folder) << "<h2>Curves</h2><div class='charts'>" << charts(metrics)
        << "</div>" << scores(folder) << "<div class='tables'><div><h2>Timing</h2>" << table(timing(metrics, config))
-       << "</div><div><h2>Settings</h2>" << table(config) << "</div></div><script>" << report_script
-       << "</script></body></html>\n";
-  return html.str();
+       << "</div><div><h2>Settings</h2>" << table(config) << "</div></div>";
+  return html_page(name, body.str(), "", report_script);
 }
 
 }  // namespace
@@ -251,6 +213,12 @@ std::vector<std::string> preview_files(const std::string& run_folder) {
     return a.size() != b.size() ? a.size() < b.size() : a < b;
   });
   return files;
+}
+
+std::string step_of_preview(const std::string& path) {
+  const std::string stem = fs::path(path).stem().string();
+  const size_t digits = stem.find_first_of("123456789");
+  return digits == stem.npos ? "0" : stem.substr(digits);
 }
 
 void write_report(const std::string& run_folder) { write_file(RunFolder(run_folder).report(), page(run_folder)); }

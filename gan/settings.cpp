@@ -206,8 +206,9 @@ Settings common_settings() {
          {"beta2", 0.999, "Adam's decay of the second moment", 0, 0.9999999},
          {"schedule", "constant", "of the learning rates: constant, linear or cosine"},
          {"init_from", "", "begin with the weights of another run, or of a file, as far as names and shapes fit"},
-         {"n_critic", int64_t{1}, "discriminator updates per generator update", 1, 1000},
-         {"replay", int64_t{0}, "past fakes that the discriminator sees again; 0: none", 0, 100000},
+         {"optimizer", "adam", "adam, or rmsprop, which has no momentum (for --penalty clip)"},
+         {"clip_grad", 0.0, "largest norm of a player's gradient, longer ones are shortened; against blow-ups; 0: none",
+          0, 1e9},
          {"ema", 0.999, "decay of the generator's moving average, which samples; 0: none", 0, 0.999999}});
   group("evaluation",
         {{"evaluate_every", int64_t{0}, "steps between evaluations, which keep the best checkpoint; 0: none", 0, 1e9},

@@ -239,6 +239,7 @@ struct Trainer::Impl {
     for (size_t i = 0; i < players.size(); i++) players[i]->optimizer().lr = base_rates[i] * factor;
     const bool last = counters.step + 1 == static_cast<uint64_t>(steps);
     const bool read = last || (counters.step + 1) % static_cast<uint64_t>(settings.integer("read_every")) == 0;
+    state.recipe().set_steps_done(static_cast<int64_t>(counters.step));
     try {
       const Readings readings = stepper->step(read);
       if (read) progress.scalars = finite(look_at(readings));
@@ -254,6 +255,7 @@ struct Trainer::Impl {
     }
     state.update_averages();
     counters.step++;
+    state.recipe().after_step(static_cast<int64_t>(counters.step));
     counters.drawn = loader->drawn();
     const double elapsed = std::chrono::duration<double>(Clock::now() - start).count();
     progress.step = static_cast<int64_t>(counters.step);

@@ -63,6 +63,7 @@ std::vector<gan::Score> Comparison::scores(const Metric& metric) {
     case Space::features_or_pixels:
       with = {has_features() ? &best_features() : nullptr};
       break;
+    case Space::plane:  // no images: check_metric has refused it
     case Space::pixels:
     case Space::pixels_and_features:
       with = {nullptr};

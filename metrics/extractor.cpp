@@ -144,8 +144,7 @@ namespace {
 Pictures made_by(gan::Recipe& recipe, const gan::View& view, const gan::DataSet* held_out, int64_t count, uint64_t seed,
                  const std::string& name, const Ticker& ticker) {
   constexpr int64_t at_once = 64;
-  constexpr uint64_t stream = 0x6a7564676564;  // "judged": not the latents that training or `forger sample` draws
-  Random random(seed, stream);
+  Random random(seed, judged_stream);
   auto album = std::make_shared<Album>();
   std::vector<int64_t> rows, asked;
   if (held_out != nullptr) {

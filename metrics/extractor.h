@@ -16,6 +16,9 @@
 
 namespace forger::metrics {
 
+// Of the random numbers that judged samples are drawn with: not the latents that training or `forger sample` draws.
+constexpr uint64_t judged_stream = 0x6a7564676564;  // "judged"
+
 // ---- images to be judged: 8-bit, of any size ----
 
 struct Pictures {

@@ -239,6 +239,10 @@ const std::vector<Metric>& metric_table() {
        .space = Space::features_or_pixels,
        .usual = with_judge | with_neither,
        .compute = variety},
+      {.name = "mixture",
+       .title = "modes covered and share of high-quality samples, of points of a known mixture",
+       .space = Space::plane,
+       .curves = 2},  // computed by mixture_score
   };
   return table;
 }
@@ -288,6 +292,8 @@ void check_request(const Request& request) {
 
 void check_metric(const Metric& metric, const Request& request, const gan::DataSet& images, bool has_split) {
   const bool inception = !request.inception.empty(), judge = images.classes() > 1;
+  check<UsageError>(metric.space != Space::plane, "the metric '", metric.name,
+                    "' is of points of a known mixture, such as ring8; ", images.name(), " has images");
   check<UsageError>(metric.space != Space::inception || inception, "the metric '", metric.name,
                     "' needs Inception's weights: --inception FILE (made by metrics/convert_inception.py); ",
                     "without them 'fcd', 'cs' and 'kcd' take the built-in judge");

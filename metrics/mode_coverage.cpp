@@ -31,4 +31,14 @@ ModeCoverage mode_coverage(const Tensor& points, std::span<const std::array<doub
   return result;
 }
 
+gan::Score mixture_score(const Tensor& points, const gan::Mixture& mixture) {
+  const ModeCoverage found = mode_coverage(points, mixture.centres, mixture.stddev);
+  return {.metric = "mixture",
+          .values = {{"covered", static_cast<double>(found.covered)}, {"quality", found.high_quality}},
+          .fakes = points.size(0),
+          .remark = text(found.covered, " of ", found.modes,
+                         " modes; quality: the share of samples within 3 standard "
+                         "deviations of one")};
+}
+
 }  // namespace forger::metrics

@@ -9,6 +9,8 @@
 #include <vector>
 
 #include "core/tensor.h"
+#include "gan/data.h"
+#include "gan/score.h"
 
 namespace forger::metrics {
 
@@ -20,5 +22,8 @@ struct ModeCoverage {
   std::vector<int64_t> samples;  // of high quality, by mode
 };
 ModeCoverage mode_coverage(const Tensor& points, std::span<const std::array<double, 2>> centres, double stddev);
+
+// The metric "mixture": of samples (N, 2), modes covered and the share of high quality.
+gan::Score mixture_score(const Tensor& points, const gan::Mixture& mixture);
 
 }  // namespace forger::metrics

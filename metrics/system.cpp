@@ -2,6 +2,10 @@
 
 #include <algorithm>
 
+#include "core/ops.h"
+#include "metrics/extractor.h"
+#include "metrics/mode_coverage.h"
+
 namespace forger::metrics {
 namespace {
 
@@ -9,6 +13,11 @@ namespace {
 bool draws_classes(const gan::View& view) {
   Random random(0);
   return view.draw && view.draw(1, random).has("label");
+}
+
+bool is_of_points(const gan::View& view, const gan::DataSet& data) {
+  const gan::Column* column = gan::find_column(data.columns(), view.like);
+  return column != nullptr && column->sample.rank() == 1;
 }
 
 }  // namespace
@@ -28,6 +37,10 @@ SystemEvaluation::SystemEvaluation(gan::Recipe& recipe, const gan::DataSetPtr& t
                     "' of this system can be scored; there are: ", views.empty() ? "none" : gan::names_of(views));
   for (const gan::View& view : views) {
     if (!only.empty() && view.name != only) continue;
+    if (is_of_points(view, *train)) {
+      take_points(view, *train, request, /*prefix=*/&view == &views.front() ? "" : view.name);
+      continue;
+    }
     try {
       const gan::DataSetPtr reals = gan::images_of(train, view.like);
       Scored scored{
@@ -49,8 +62,33 @@ SystemEvaluation::SystemEvaluation(gan::Recipe& recipe, const gan::DataSetPtr& t
   }
 }
 
+void SystemEvaluation::take_points(const gan::View& view, const gan::DataSet& train, const Request& request,
+                                   const std::string& prefix) {
+  const auto mixture = train.mixture();
+  const bool known = mixture && view.draw && view.given.empty();
+  const bool asked = std::ranges::all_of(request.metrics, [](const std::string& name) { return name == "mixture"; });
+  if (known && asked) {
+    points_.push_back({view, prefix, *mixture, request.count, request.seed});
+    return;
+  }
+  const std::string why = known ? text(train.name(), " holds points, which only the metric 'mixture' scores")
+                                : text(train.name(), " holds points of no known mixture, which no metric scores");
+  check<UsageError>(request.metrics.empty(), why);
+  left_out_.push_back(text("the view ", view.name, " is not scored: ", why));
+}
+
 std::vector<gan::Score> SystemEvaluation::scores(const std::string& name) {
   std::vector<gan::Score> all;
+  for (const PointView& points : points_) {
+    Random random(points.seed, judged_stream);
+    std::vector<Tensor> parts;
+    make_in_parts(recipe_, points.view, points.view.draw(points.count, random),
+                  [&](const gan::Batch&, const gan::Batch& made) {
+                    parts.push_back(to(made.tensors.front().tensor, Device::cpu));
+                  });
+    all.push_back(mixture_score(concat(parts, 0), points.mixture));
+    all.back().view = points.prefix;
+  }
   for (const Scored& scored : scored_) {
     const std::string of = scored.prefix.empty() ? name : text(name, " (", scored.prefix, ")");
     for (gan::Score& score : scored.evaluation->scores(recipe_, scored.view, *test_, of)) {

@@ -1,4 +1,5 @@
 // Scores of a whole system: of each of its views (gan/recipe.h) that should be distributed as a column of the data.
+// Points of a known mixture have one of their own, "mixture".
 #pragma once
 #include <memory>
 #include <string>
@@ -36,8 +37,18 @@ class SystemEvaluation {
     Request request;
     std::shared_ptr<Evaluation> evaluation;  // views that are like one column and asked the same share it
   };
+  struct PointView {
+    gan::View view;
+    std::string prefix;
+    gan::Mixture mixture;
+    int64_t count;
+    uint64_t seed;
+  };
+  void take_points(const gan::View& view, const gan::DataSet& train, const Request& request, const std::string& prefix);
+
   gan::Recipe& recipe_;
   gan::DataSetPtr test_;
+  std::vector<PointView> points_;
   std::vector<Scored> scored_;
   std::vector<std::string> left_out_;
 };

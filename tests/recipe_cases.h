@@ -39,6 +39,28 @@ inline const std::vector<RecipeCase>& recipe_cases() {
       {"sngan-resnet", "sngan", grey, "IMAGES", {{"arch", "resnet"}}, false},
       {"gan", "gan", grey, "IMAGES", {{"width", "8"}}},
       {"gan-points", "gan", {point}, "ring8", {{"width", "8"}, {"replay", "10"}}},
+      {"dcgan-relativistic", "dcgan", grey, "IMAGES", {{"loss", "ra-gan"}}, false},
+      {"dcgan-craft",
+       "dcgan",
+       grey,
+       "IMAGES",
+       {{"d_norm", "layer"},
+        {"penalty", "r1"},
+        {"lambda", "3"},
+        {"label_smoothing", "0.1"},
+        {"label_smoothing_fake", "0.05"},
+        {"label_noise", "0.3"},
+        {"instance_noise", "0.2"},
+        {"g_dropout", "0.4"},
+        {"clip_grad", "0.5"}}},
+      {"gan-mixture", "gan", {point}, "ring8", {{"width", "8"}, {"generators", "2"}}},
+      {"gan-past", "gan", {point}, "ring8", {{"width", "8"}, {"past", "2"}}},
+      {"lsgan", "lsgan", grey, "IMAGES"},
+      {"wgan", "wgan", grey, "IMAGES", {{"n_critic", "2"}, {"optimizer", "adam"}, {"clip", "0.05"}}},
+      {"dragan", "dragan", grey, "IMAGES"},
+      {"fgan", "fgan", grey, "IMAGES"},
+      {"fgan-stated", "fgan", grey, "IMAGES", {{"loss", "fgan-neyman"}, {"g_form", "stated"}}, false},
+      {"ebgan", "ebgan", grey, "IMAGES"},
       {"cgan", "cgan", classes, "IMAGES"},
       {"cgan-concat", "cgan", classes, "IMAGES", {{"condition", "concat"}}},
       {"cgan-acgan", "cgan", classes, "IMAGES", {{"condition", "acgan"}, {"class_weight", "0.5"}}},
@@ -73,7 +95,7 @@ void for_each_recipe(const F& check, size_t part = 0, size_t parts = 1) {
 inline gan::Settings settings_of(const RecipeCase& row) {
   gan::Settings settings = gan::settings_for(gan::find_recipe(row.recipe));
   for (const auto& [key, value] : {std::pair{"width", "2"}, {"latent", "6"}, {"n_critic", "1"}})
-    settings.set(key, value);
+    if (settings.has(key)) settings.set(key, value);  // not every one has n_critic
   settings.set("batch", gan::Value(case_rows));
   for (const auto& [key, value] : row.settings) settings.set(key, value);
   return settings;

@@ -31,6 +31,7 @@ struct Distribution {
   double noise;   // standard deviation
   // Where on the curve or which mode: u in (0, 1], mode = i % modes.
   Point (*centre)(int64_t mode, double u);
+  bool gaussians = false;  // each mode is one
 };
 
 Point ring(int64_t mode, double) {
@@ -52,6 +53,13 @@ Point moon(int64_t mode, double u) {
 class PointSet : public DataSet {
  public:
   PointSet(const Distribution& d, Subset subset) : name_(d.name), modes_(d.modes), xy_(2 * points) {
+    if (d.gaussians) {
+      mixture_ = Mixture{.centres = {}, .stddev = d.noise};
+      for (int64_t k = 0; k < d.modes; k++) {
+        const Point centre = d.centre(k, 0);
+        mixture_->centres.push_back({centre.x, centre.y});
+      }
+    }
     Random random(fixed_seed, subset == Subset::train ? 0 : 1);
     const Tensor along = random.uniform({points}), noise = random.normal({points, 2}, 0, d.noise);
     columns_ = {{.name = "point", .sample = {2}}};
@@ -69,6 +77,7 @@ class PointSet : public DataSet {
     if (cells[0] != nullptr) std::copy_n(&xy_[static_cast<size_t>(2 * i)], 2, static_cast<float*>(cells[0]));
     if (cells.size() > 1 && cells[1] != nullptr) *static_cast<int64_t*>(cells[1]) = mode(i);
   }
+  std::optional<Mixture> mixture() const override { return mixture_; }
   std::string name() const override { return name_; }
   std::string about() const override { return text(points, " points in the plane"); }
   std::string hash() const override {
@@ -82,6 +91,7 @@ class PointSet : public DataSet {
 
   std::string name_;
   int64_t modes_;
+  std::optional<Mixture> mixture_;
   Columns columns_;
   std::vector<float> xy_;  // (points, 2)
 };
@@ -95,8 +105,9 @@ DataSource source(const Distribution& d) {
                       Subset subset) { return std::make_shared<PointSet>(d, subset); }};
 }
 
-const RegisterDataSource ring8{source({"ring8", "ring8: points of 8 Gaussians on a circle", 8, 0.02, ring})};
-const RegisterDataSource grid25{source({"grid25", "grid25: points of 25 Gaussians on a grid", 25, 0.05, lattice})};
+const RegisterDataSource ring8{source({"ring8", "ring8: points of 8 Gaussians on a circle", 8, 0.02, ring, true})};
+const RegisterDataSource grid25{
+    source({"grid25", "grid25: points of 25 Gaussians on a grid", 25, 0.05, lattice, true})};
 const RegisterDataSource roll{source({"swiss-roll", "swiss-roll: points along a spiral", 0, 0.25 / 7.5, swiss_roll})};
 const RegisterDataSource moons{source({"moons", "moons: points of two half circles", 2, 0.05, moon})};
 

@@ -5,8 +5,10 @@
 #include "core/error.h"
 #include "gan/networks/dcgan.h"
 #include "gan/networks/mlp.h"
+#include "gan/networks/plain.h"
 #include "gan/networks/resnet.h"
 #include "gan/networks/sndcgan.h"
+#include "gan/penalties.h"
 
 namespace forger::gan {
 namespace {
@@ -20,74 +22,84 @@ struct Sizes {
 
 struct Arch {
   std::string name;
-  std::vector<DNorm> norms;  // that its discriminator can have; its own comes first
-  GanNetworks (*build)(const Sizes& s, DNorm norm, Random& random);
-  bool has(DNorm norm) const { return std::ranges::find(norms, norm) != norms.end(); }
+  DNorm norm;  // of its paper's discriminator
+  nn::LayerPtr (*generator)(const Sizes& s, Random& random, DropoutNoise* noise);
+  nn::LayerPtr (*discriminator)(const Sizes& s, DNorm norm, Random& random);
 };
 
-const std::vector<Arch>& architectures() {  // of braces, the generator is made first
-  using enum DNorm;
+// Networks whose builders take what convolutional ones take.
+template <auto generator, auto discriminator>
+Arch of_images(const std::string& name, DNorm usual) {
+  return {name, usual,
+          [](const Sizes& s, Random& random, DropoutNoise* noise) -> nn::LayerPtr {
+            return generator(s.latent, s.width, s.channels(), s.size(), random, noise);
+          },
+          [](const Sizes& s, DNorm norm, Random& random) -> nn::LayerPtr {
+            return discriminator(s.width, s.channels(), s.size(), norm, random);
+          }};
+}
+
+const std::vector<Arch>& architectures() {
   static const std::vector<Arch> known{
-      {"dcgan",
-       {batch, none},
-       [](const Sizes& s, DNorm norm, Random& random) -> GanNetworks {
-         return {dcgan_generator(s.latent, s.width, s.channels(), s.size(), random),
-                 dcgan_discriminator(s.width, s.channels(), s.size(), norm == batch, random)};
+      of_images<dcgan_generator, dcgan_discriminator>("dcgan", DNorm::batch),
+      {"mlp", DNorm::none,
+       [](const Sizes& s, Random& random, DropoutNoise* noise) -> nn::LayerPtr {
+         return mlp_generator(s.latent, s.width, s.sample, random, noise);
+       },
+       [](const Sizes& s, DNorm norm, Random& random) -> nn::LayerPtr {
+         return mlp_discriminator(s.width, s.sample, norm, random);
        }},
-      {"mlp",
-       {none},
-       [](const Sizes& s, DNorm, Random& random) -> GanNetworks {
-         return {mlp_generator(s.latent, s.width, s.sample, random), mlp_discriminator(s.width, s.sample, random)};
-       }},
-      {"resnet",
-       {spectral, none},
-       [](const Sizes& s, DNorm norm, Random& random) -> GanNetworks {
-         return {resnet_generator(s.latent, s.width, s.channels(), s.size(), random),
-                 resnet_discriminator(s.width, s.channels(), s.size(), norm == spectral, random)};
-       }},
-      {"sndcgan",
-       {spectral, none},
-       [](const Sizes& s, DNorm norm, Random& random) -> GanNetworks {
-         return {sndcgan_generator(s.latent, s.width, s.channels(), s.size(), random),
-                 sndcgan_discriminator(s.width, s.channels(), s.size(), norm == spectral, random)};
-       }},
+      of_images<plain_generator, plain_discriminator>("plain", DNorm::batch),
+      of_images<resnet_generator, resnet_discriminator>("resnet", DNorm::spectral),
+      of_images<sndcgan_generator, sndcgan_discriminator>("sndcgan", DNorm::spectral),
   };
   return known;
 }
 
-template <class F>
-std::string names(const F& wanted) {
-  std::string all;
-  for (const Arch& arch : architectures())
-    if (wanted(arch)) all += (all.empty() ? "" : ", ") + arch.name;
-  return all;
-}
-
 std::string names() {
-  return names([](const Arch&) { return true; });
-}
-
-const char* words_for(DNorm norm) {
-  constexpr const char* words[] = {"without norm", "with batch norm", "under spectral norm"};
-  return words[static_cast<size_t>(norm)];
+  std::string all;
+  for (const Arch& arch : architectures()) all += (all.empty() ? "" : ", ") + arch.name;
+  return all;
 }
 
 }  // namespace
 
-GanNetworks build_networks(const Settings& settings, const Shape& sample, Random& random, std::optional<DNorm> norm) {
+DNorm norm_of(const Settings& settings, DNorm usual) {
+  const std::string& wanted = settings.text("d_norm");
+  if (wanted != "auto") return find_norm(wanted);
+  return find_penalty(settings.text("penalty")).of_gradients() && usual == DNorm::batch ? DNorm::none : usual;
+}
+
+namespace {
+
+const Arch& chosen(const Settings& settings, const Shape& sample) {
   const std::string& name = settings.text("arch");
   const auto arch = std::ranges::find(architectures(), name, &Arch::name);
   check<UsageError>(arch != architectures().end(), "--arch '", name, "' is not known; there are: ", names());
-  const bool any_shape = name == "mlp";
-  check<UsageError>(any_shape || sample.rank() == 3, "--arch ", name, " takes images; points take mlp");
-  if (!any_shape) require_images("--arch " + name, sample);
-  const bool penalised = settings.has("penalty") && settings.text("penalty") != "none";
-  const DNorm with = norm.value_or(penalised ? DNorm::none : arch->norms.front());
-  check<UsageError>(arch->has(with), "--arch ", name, " has no discriminator ", words_for(with), ", which ",
-                    settings.text("recipe"), " needs; these have: ", names([&](const Arch& a) { return a.has(with); }));
-  return arch->build({settings.integer("latent"), settings.integer("width"), sample}, with, random);
+  check<UsageError>(name == "mlp" || sample.rank() == 3, "--arch ", name, " takes images; points take --arch mlp");
+  if (name != "mlp" && name != "plain") require_images("--arch " + name, sample);
+  return *arch;
+}
+
+Sizes sizes_of(const Settings& settings, const Shape& sample) {
+  return {settings.integer("latent"), settings.integer("width"), sample};
+}
+
+}  // namespace
+
+nn::LayerPtr build_generator(const Settings& settings, const Shape& sample, Random& random, DropoutNoise* noise) {
+  return chosen(settings, sample).generator(sizes_of(settings, sample), random, noise);
+}
+
+nn::LayerPtr build_discriminator(const Settings& settings, const Shape& sample, Random& random) {
+  const Arch& arch = chosen(settings, sample);
+  return arch.discriminator(sizes_of(settings, sample), norm_of(settings, arch.norm), random);
 }
 
 Setting arch_setting(const std::string& usual) { return {"arch", usual, "networks: " + names()}; }
+
+Setting d_norm_setting(const std::string& usual) {
+  return {"d_norm", usual, "of D: none, batch, layer, instance, spectral, or auto (its paper's, as --penalty allows)"};
+}
 
 }  // namespace forger::gan

@@ -10,12 +10,13 @@ namespace forger::gan {
 class Autoencoder : public nn::Layer {
  public:
   Autoencoder(int64_t code, int64_t width, int64_t channels, Extent size, Random& random);
+  Autoencoder(nn::LayerPtr encoder, nn::LayerPtr decoder);
   Tensor encode(const Tensor& x) { return (*encoder_)(x); }        // (N, H, W, channels) -> (N, code)
   Tensor decode(const Tensor& code) { return (*decoder_)(code); }  // back, in [-1, 1]
   Tensor forward(const Tensor& x) override { return decode(encode(x)); }
 
  private:
-  std::shared_ptr<nn::Sequential> encoder_, decoder_;
+  nn::LayerPtr encoder_, decoder_;
 };
 
 }  // namespace forger::gan

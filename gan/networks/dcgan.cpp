@@ -5,15 +5,18 @@
 namespace forger::gan {
 
 std::shared_ptr<nn::Sequential> dcgan_generator(int64_t latent, int64_t width, int64_t channels, Extent size,
-                                                Random& random) {
+                                                Random& random, DropoutNoise* noise) {
   auto net = std::make_shared<nn::Sequential>();
+  Extent map = smallest(size);
   auto block = [&](int64_t in, int64_t out, Extent window, Conv2dOptions options) {
     net->append(std::make_shared<nn::ConvTranspose2d>(in, out, window, options, random, false));
     net->append(std::make_shared<nn::BatchNorm>(out, NormOptions{.activation = kernels::Activation::relu}));
+    if (noise) net->append(noise->after({map.height, map.width, out}));
+    map = {2 * map.height, 2 * map.width};
   };
   net->append(nn::reshape_to({1, 1, latent}));
   int64_t multiple = halvings(size) / 2;
-  block(latent, width * multiple, smallest(size), project);
+  block(latent, width * multiple, map, project);
   for (; multiple > 1; multiple /= 2) block(width * multiple, width * multiple / 2, kernel, halve);
   net->append(std::make_shared<nn::ConvTranspose2d>(width, channels, kernel, halve, random, false));
   net->append(nn::tanh());
@@ -24,20 +27,25 @@ std::shared_ptr<nn::Sequential> dcgan_generator(int64_t latent, int64_t width, i
 namespace {
 
 std::shared_ptr<nn::Conv2d> conv(int64_t in, int64_t out, Extent window, Conv2dOptions options, Random& random) {
-  return std::make_shared<nn::Conv2d>(in, out, window, options, random, false);
+  auto layer = std::make_shared<nn::Conv2d>(in, out, window, options, random, false);
+  nn::init_dcgan(*layer, random);
+  return layer;
 }
 
-// From the image to the smallest map, of body_channels().
-std::shared_ptr<nn::Sequential> body(int64_t width, int64_t channels, Extent size, bool batch_norm, Random& random) {
+// From the image to the smallest map, of body_channels(). No norm stands after the first layer.
+std::shared_ptr<nn::Sequential> body(int64_t width, int64_t channels, Extent size, DNorm norm, Random& random) {
   auto net = std::make_shared<nn::Sequential>();
   const Conv2dOptions halve_leaky = with_leaky_relu(halve, slope);
-  net->append(conv(channels, width, kernel, halve_leaky, random));
+  net->append(bounded(conv(channels, width, kernel, halve_leaky, random), norm, random));
+  Extent map{size.height / 2, size.width / 2};
   for (int64_t multiple = 1; multiple < halvings(size) / 2; multiple *= 2) {
-    const Conv2dOptions options = batch_norm ? halve : halve_leaky;
-    net->append(conv(width * multiple, width * multiple * 2, kernel, options, random));
-    if (!batch_norm) continue;
-    const NormOptions leaky{.activation = kernels::Activation::leaky_relu, .slope = slope};
-    net->append(std::make_shared<nn::BatchNorm>(width * multiple * 2, leaky));
+    const int64_t in = width * multiple, out = 2 * in;
+    map = {map.height / 2, map.width / 2};
+    net->append(bounded(conv(in, out, kernel, stands_between(norm) ? halve : halve_leaky, random), norm, random));
+    if (!stands_between(norm)) continue;
+    const nn::LayerPtr between = norm_layer(norm, {map.height, map.width, out}, kernels::Activation::leaky_relu, slope);
+    nn::init_dcgan(*between, random);
+    net->append(between);
   }
   return net;
 }
@@ -45,42 +53,47 @@ std::shared_ptr<nn::Sequential> body(int64_t width, int64_t channels, Extent siz
 int64_t body_channels(int64_t width, Extent size) { return width * halvings(size) / 2; }
 
 std::shared_ptr<nn::Sequential> body_and_head(int64_t outputs, const Shape& end, int64_t width, int64_t channels,
-                                              Extent size, bool batch_norm, Random& random) {
-  auto net = body(width, channels, size, batch_norm, random);
-  net->append(conv(body_channels(width, size), outputs, smallest(size), project, random));
+                                              Extent size, DNorm norm, Random& random) {
+  auto net = body(width, channels, size, norm, random);
+  net->append(bounded(conv(body_channels(width, size), outputs, smallest(size), project, random), norm, random));
   net->append(nn::reshape_to(end));
-  nn::init_dcgan(*net, random);
   return net;
 }
 
 }  // namespace
 
-std::shared_ptr<nn::Sequential> dcgan_discriminator(int64_t width, int64_t channels, Extent size, bool batch_norm,
+std::shared_ptr<nn::Sequential> dcgan_discriminator(int64_t width, int64_t channels, Extent size, DNorm norm,
                                                     Random& random) {
-  return body_and_head(1, {}, width, channels, size, batch_norm, random);
+  return body_and_head(1, {}, width, channels, size, norm, random);
 }
 
 std::shared_ptr<nn::Sequential> dcgan_encoder(int64_t outputs, int64_t width, int64_t channels, Extent size,
-                                              bool batch_norm, Random& random) {
-  return body_and_head(outputs, {outputs}, width, channels, size, batch_norm, random);
+                                              Random& random) {
+  return body_and_head(outputs, {outputs}, width, channels, size, DNorm::batch, random);
 }
 
 ConditionalDiscriminator::ConditionalDiscriminator(Condition condition, bool two_scores, int64_t classes, int64_t width,
-                                                   int64_t channels, Extent size, Random& random)
+                                                   int64_t channels, Extent size, DNorm norm, Random& random)
     : condition_(condition), two_scores_(two_scores) {
   const int64_t features = body_channels(width, size);
   const bool concat = condition == Condition::concat;
-  body_ = child("body", body(width, channels + (concat && !two_scores ? classes : 0), size, true, random));
-  score_ = child("score", conv(features, 1, smallest(size), project, random));
+  body_ = child("body", body(width, channels + (concat && !two_scores ? classes : 0), size, norm, random));
+  const auto head = [&](int64_t in, int64_t out, Extent window, Conv2dOptions options) {
+    return bounded(conv(in, out, window, options, random), norm, random);
+  };
+  score_ = child("score", head(features, 1, smallest(size), project));
   if (concat && two_scores) {
-    joint_ = child("joint", conv(features + classes, features, 1, with_leaky_relu({}, slope), random));
-    match_ = child("match", conv(features, 1, smallest(size), project, random));
+    joint_ = child("joint", head(features + classes, features, 1, with_leaky_relu({}, slope)));
+    match_ = child("match", head(features, 1, smallest(size), project));
   }
+  const auto linear = [&](int64_t in, int64_t out, bool bias) {
+    auto layer = std::make_shared<nn::Linear>(in, out, random, bias);
+    nn::init_dcgan(*layer, random);
+    return layer;
+  };
   if (condition == Condition::projection)
-    classes_ = child("classes", std::make_shared<nn::Linear>(classes, features, random, false));
-  if (condition == Condition::acgan)
-    classes_ = child("classes", std::make_shared<nn::Linear>(features, classes, random));
-  nn::init_dcgan(*this, random);
+    classes_ = child("classes", bounded(linear(classes, features, false), norm, random));
+  if (condition == Condition::acgan) classes_ = child("classes", linear(features, classes, true));
 }
 
 namespace {

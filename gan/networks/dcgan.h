@@ -3,23 +3,27 @@
 #pragma once
 #include <memory>
 
+#include "gan/networks/dropout.h"
+#include "gan/networks/norm.h"
 #include "gan/networks/shapes.h"
 
 namespace forger::gan {
 
 // Generator: z (N, latent) -> (N, H, W, channels) in [-1, 1]. A transposed convolution from 1x1 to the smallest map,
 // 4x4 of a square, then stride-2 ones; batch norm and ReLU after each but the last, tanh at the end.
+// `noise`: dropout behind each ReLU.
 std::shared_ptr<nn::Sequential> dcgan_generator(int64_t latent, int64_t width, int64_t channels, Extent size,
-                                                Random& random);
-// Discriminator: (N, H, W, channels) -> logits (N). Stride-2 convolutions down to the smallest map, LeakyReLU 0.2,
-// batch norm between (none after the first), and a convolution of the whole map to 1x1. `batch_norm` off is the critic
-// of WGAN-GP: a norm over the batch would tie the samples' gradients together, and the penalty is per sample.
-std::shared_ptr<nn::Sequential> dcgan_discriminator(int64_t width, int64_t channels, Extent size, bool batch_norm,
+                                                Random& random, DropoutNoise* noise = nullptr);
+// Discriminator: (N, H, W, channels) -> logits (N). Stride-2 convolutions down to the smallest map, LeakyReLU 0.2, a
+// norm between (none after the first; the paper's is batch norm), and a convolution of the whole map to 1x1. Without
+// norm it is the critic of WGAN-GP: a norm over the batch would tie the samples' gradients together, and the penalty is
+// per sample.
+std::shared_ptr<nn::Sequential> dcgan_discriminator(int64_t width, int64_t channels, Extent size, DNorm norm,
                                                     Random& random);
 
-// The same body with `outputs` numbers at its end: (N, H, W, channels) -> (N, outputs).
+// The same body with `outputs` numbers at its end, and batch norm: (N, H, W, channels) -> (N, outputs).
 std::shared_ptr<nn::Sequential> dcgan_encoder(int64_t outputs, int64_t width, int64_t channels, Extent size,
-                                              bool batch_norm, Random& random);
+                                              Random& random);
 
 // DCGAN's discriminator of images and classes; c (N, classes) are one-hot rows, f(x) the smallest map.
 //   concat      c is repeated over the image as further channels        (Mirza, Osindero 2014, arXiv:1411.1784)
@@ -32,7 +36,7 @@ enum class Condition : uint8_t { concat, projection, acgan };
 class ConditionalDiscriminator : public nn::Module {
  public:
   ConditionalDiscriminator(Condition condition, bool two_scores, int64_t classes, int64_t width, int64_t channels,
-                           Extent size, Random& random);
+                           Extent size, DNorm norm, Random& random);
   Tensor score(const Tensor& x, const Tensor& c);  // (N)
   Tensor match(const Tensor& x, const Tensor& c);  // (N), of two scores
   Tensor logits(const Tensor& x);                  // acgan: (N, classes)
@@ -43,8 +47,7 @@ class ConditionalDiscriminator : public nn::Module {
   Condition condition_;
   bool two_scores_;
   std::shared_ptr<nn::Sequential> body_;
-  std::shared_ptr<nn::Conv2d> score_, joint_, match_;
-  std::shared_ptr<nn::Linear> classes_;
+  nn::LayerPtr score_, joint_, match_, classes_;
 };
 
 }  // namespace forger::gan

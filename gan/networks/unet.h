@@ -3,6 +3,7 @@
 #include <memory>
 #include <vector>
 
+#include "gan/networks/norm.h"
 #include "gan/networks/shapes.h"
 
 namespace forger::gan {
@@ -27,7 +28,9 @@ class UNet : public nn::Layer {
 };
 
 // PatchGAN: scores (N, h, w, 1), each of a patch of `field` pixels: 1, 16, 34 or 70 (UsageError otherwise).
-// Convolutions of 4x4 (of 1x1 for the field of 1), batch norm but in the first, LeakyReLU 0.2.
-std::shared_ptr<nn::Sequential> patch_discriminator(int64_t channels, int64_t width, int64_t field, Random& random);
+// Convolutions of 4x4 (of 1x1 for the field of 1), a norm but after the first (the paper's is batch norm), LeakyReLU
+// 0.2.
+std::shared_ptr<nn::Sequential> patch_discriminator(int64_t channels, int64_t width, int64_t field, Extent size,
+                                                    DNorm norm, Random& random);
 
 }  // namespace forger::gan

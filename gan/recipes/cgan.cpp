@@ -11,6 +11,7 @@
 //     (x, c) and (x, c') alone; G minimises its terms of both
 #include "core/autograd.h"
 #include "gan/adversary.h"
+#include "gan/networks/arch.h"
 #include "gan/networks/dcgan.h"
 #include "gan/recipe.h"
 
@@ -22,12 +23,6 @@ Condition find_condition(const std::string& name) {
   if (name == "projection") return Condition::projection;
   check<UsageError>(name == "acgan", "--condition '", name, "' is not known; there are: concat, projection, acgan");
   return Condition::acgan;
-}
-
-Tensor identity(int64_t n) {
-  const Tensor eye = zeros({n, n});
-  for (int64_t i = 0; i < n; i++) eye.data<float>()[i * (n + 1)] = 1;
-  return eye;
 }
 
 // Mean of -log p[class], c (N, classes) one-hot: the op that takes labels looks at them, and a step reads nothing from
@@ -55,16 +50,17 @@ class ConditionalGan : public Recipe {
         two_scores_(find_scores(settings, condition_)),
         mismatched_(settings.flag("mismatched") && condition_ != Condition::acgan),
         class_weight_(settings.number("class_weight")),
-        eye_(to(cast(identity(classes_), dtype_), device_)) {
+        eye_(to(cast(one_hot_rows(classes_), dtype_), device_)) {
     const Column& image = need_column(settings, columns, "image");
     require_images("cgan", image.sample);
     const int64_t width = settings.integer("width"), channels = image.sample[2];
     const Extent size = extent_of(image.sample);
     g_ = network("g", dcgan_generator(latent_ + classes_, width, channels, size, random_), /*averaged=*/true);
     d_ = network("d", std::make_shared<ConditionalDiscriminator>(condition_, two_scores_, classes_, width, channels,
-                                                                 size, random_));
+                                                                 size, norm_of(settings, DNorm::batch), random_));
     player_g_ = player("g", {"g"}, settings);
-    game_ = Adversary(player("d", {"d"}, settings), settings, random_);
+    game_ = Adversary(player("d", {"d"}, settings), settings, random_,
+                      craft("d", settings, image.sample, Judged::with_label));
   }
 
   Readings step(const NextBatch& next) override {
@@ -87,9 +83,10 @@ class ConditionalGan : public Recipe {
       more.push_back([&] { return Losses{{"class_fake", class_loss(d_->logits(fake().detach()), c)}}; });
     }
     Readings readings = game_.update(d, x, fake, more);
+    const auto fool = game_.against(d, x), fool_match = game_.against(match, x);
     return std::move(readings) + player_g_->minimise({[&] {
-      const Tensor fooled = game_.fool(d, fake());
-      if (two_scores_) return Losses{{"", fooled}, {"match", game_.fool(match, fake())}};
+      const Tensor fooled = fool(fake());
+      if (two_scores_) return Losses{{"", fooled}, {"match", fool_match(fake())}};
       if (condition_ == Condition::acgan)
         return Losses{{"", fooled}, {"class", class_weight_ * class_loss(d_->logits(fake()), c)}};
       return Losses(fooled);
@@ -137,11 +134,13 @@ const RegisterRecipe registered{{
     .citation = "Mirza, Osindero 2014, arXiv:1411.1784",
     .data = "images of 16 to 256 pixels with classes",
     .needs = {"image", "label"},
-    .settings = {loss_setting("non-saturating"),
-                 {"condition", "projection", "how D sees the class: concat, projection, or acgan (it names the class)"},
-                 {"scores", "one", "of D: one of image and class, or two: is it real, and is it of its class"},
-                 {"mismatched", true, "real pictures under a wrong class are negatives, too (not acgan)"},
-                 {"class_weight", 1.0, "of the class beside the objective in G's loss (acgan)"}},
+    .settings = game_settings(
+        "non-saturating", "none",
+        {d_norm_setting("auto"),
+         {"condition", "projection", "how D sees the class: concat, projection, or acgan (it names the class)"},
+         {"scores", "one", "of D: one of image and class, or two: is it real, and is it of its class"},
+         {"mismatched", true, "real pictures under a wrong class are negatives, too (not acgan)"},
+         {"class_weight", 1.0, "of the class beside the objective in G's loss (acgan)"}}),
     .make = make_recipe<ConditionalGan>,
 }};
 

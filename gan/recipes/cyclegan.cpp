@@ -10,6 +10,7 @@
 //     A, B:   one Adam step each on its terms for real and fake samples of its domain
 #include "gan/adversary.h"
 #include "gan/fidelity.h"
+#include "gan/networks/arch.h"
 #include "gan/networks/translator.h"
 #include "gan/networks/unet.h"
 #include "gan/recipe.h"
@@ -30,11 +31,12 @@ class CycleGan : public Recipe {
     ab_ = network("ab", translator(settings, a, b), /*averaged=*/true);
     ba_ = network("ba", translator(settings, b, a), /*averaged=*/true);
     const int64_t width = settings.integer("width"), field = settings.integer("field");
-    a_ = network("a", patch_discriminator(a[2], width, field, random_));
-    b_ = network("b", patch_discriminator(b[2], width, field, random_));
+    const DNorm norm = norm_of(settings, DNorm::batch);
+    a_ = network("a", patch_discriminator(a[2], width, field, extent_of(a), norm, random_));
+    b_ = network("b", patch_discriminator(b[2], width, field, extent_of(b), norm, random_));
     translators_ = player("g", {"ab", "ba"}, settings);
-    game_a_ = Adversary(player("a", {"a"}, settings, "lr_d"), settings, random_, replay("a", settings, a));
-    game_b_ = Adversary(player("b", {"b"}, settings, "lr_d"), settings, random_, replay("b", settings, b));
+    game_a_ = Adversary(player("a", {"a"}, settings, "lr_d"), settings, random_, craft("a", settings, a));
+    game_b_ = Adversary(player("b", {"b"}, settings, "lr_d"), settings, random_, craft("b", settings, b));
   }
 
   Readings step(const NextBatch& next) override {
@@ -42,8 +44,9 @@ class CycleGan : public Recipe {
     const Tensor &a = batch["a.image"], &b = batch["b.image"];
     const Critic real_a = [&](const Tensor&x) { return (*a_)(x); }, real_b = [&](const Tensor&x) { return (*b_)(x); };
     Shared fake_a([&] { return (*ba_)(b); }), fake_b([&] { return (*ab_)(a); });
+    const auto fool_a = game_a_.against(real_a, a), fool_b = game_b_.against(real_b, b);
     Terms terms{[&] {
-      return Losses{{"adversarial", game_a_.fool(real_a, fake_a()) + game_b_.fool(real_b, fake_b())},
+      return Losses{{"adversarial", fool_a(fake_a()) + fool_b(fake_b())},
                     {"cycle", lambda_ * (l1_loss((*ba_)(fake_b()), a) + l1_loss((*ab_)(fake_a()), b))}};
     }};
     if (lambda_identity_ > 0) {
@@ -112,18 +115,19 @@ const RegisterRecipe registered{{
     .citation = "Zhu, Park, Isola, Efros 2017, arXiv:1703.10593",
     .data = "images of two domains, 16 to 256 pixels, without pairs",
     .needs = {"a.image", "b.image"},
-    .settings = {loss_setting("lsgan"),
-                 {"batch", int64_t{16}, "rows of each domain"},
-                 {"data", "unpaired:negative:fashion-mnist", "two domains"},
-                 {"width", int64_t{16}, "channels of the first layer"},
-                 {"arch", "resnet", "of the translators: resnet, or unet"},
-                 {"blocks", int64_t{3},
-                  "residual blocks of a ResNet translator; the paper has 6 for 128 pixels and 9 for 256", 0, 64},
-                 {"field", int64_t{34}, "pixels of a patch that a discriminator judges: 1, 16, 34 or 70", 1, 70},
-                 {"lambda", 10.0, "weight of the cycle", 0, 1e6},
-                 {"lambda_identity", 0.0, "weight of leaving alone what is of the domain already: 5 keeps colours", 0,
-                  1e6},
-                 {"replay", int64_t{50}, "past fakes that each discriminator sees again; 0: none"}},
+    .settings = game_settings(
+        "lsgan", "none",
+        {d_norm_setting("auto"),
+         {"batch", int64_t{16}, "rows of each domain"},
+         {"data", "unpaired:negative:fashion-mnist", "two domains"},
+         {"width", int64_t{16}, "channels of the first layer"},
+         {"arch", "resnet", "of the translators: resnet, or unet"},
+         {"blocks", int64_t{3}, "residual blocks of a ResNet translator; the paper has 6 for 128 pixels and 9 for 256",
+          0, 64},
+         {"field", int64_t{34}, "pixels of a patch that a discriminator judges: 1, 16, 34 or 70", 1, 70},
+         {"lambda", 10.0, "weight of the cycle", 0, 1e6},
+         {"lambda_identity", 0.0, "weight of leaving alone what is of the domain already: 5 keeps colours", 0, 1e6},
+         {"replay", int64_t{50}, "past fakes that each discriminator sees again; 0: none"}}),
     .make = make_recipe<CycleGan>,
 }};
 

@@ -14,14 +14,9 @@ const RegisterRecipe registered{{
     .name = "dcgan",
     .title = "Deep convolutional GAN",
     .citation = "Radford, Metz, Chintala 2016, arXiv:1511.06434",
-    .data = "images of 16 to 256 pixels, square or not",
-    .needs = {"image"},
-    .settings = {loss_setting("non-saturating"),
-                 arch_setting("dcgan"),
-                 {"lr_g", 2e-4, "learning rate of the generator", 0, 1},
-                 {"lr_d", 2e-4, "learning rate of the discriminator", 0, 1},
-                 {"beta1", 0.5, "Adam's decay of the first moment", 0, 0.9999},
-                 {"beta2", 0.999, "Adam's decay of the second moment", 0, 0.9999999}},
+    .data = "images of 16 to 256 pixels, square or not; points with --arch mlp",
+    .needs = {"image", "or", "point"},
+    .settings = unconditional_settings("non-saturating", "none", "dcgan"),
     .make = make_unconditional,
 }};
 

@@ -16,10 +16,11 @@ const RegisterRecipe registered{{
     .citation = "Goodfellow et al. 2014, arXiv:1406.2661",
     .data = "images of any size, and points",
     .needs = {"image", "or", "point"},
-    .settings = {loss_setting("non-saturating"),
-                 arch_setting("mlp"),
-                 {"width", int64_t{256}, "units of a hidden layer; channels beside the image of other networks"},
-                 {"latent", int64_t{32}, "dimensions of the noise"}},
+    .settings = unconditional_settings(
+        "non-saturating", "none", "mlp",
+        {{"width", int64_t{256}, "units of a hidden layer; channels beside the image of other networks"},
+         {"latent", int64_t{32}, "dimensions of the noise"}}),
+    .presets = {lucic_preset("5e-5", "0", "1")},
     .make = make_unconditional,
 }};
 

@@ -8,6 +8,7 @@
 //   --mode close: no D, the distance alone      --mode gan: no distance
 #include "gan/adversary.h"
 #include "gan/fidelity.h"
+#include "gan/networks/arch.h"
 #include "gan/networks/unet.h"
 #include "gan/recipe.h"
 
@@ -28,8 +29,10 @@ class Pix2pix : public Recipe {
                  /*averaged=*/true);
     player_g_ = player("g", {"g"}, settings);
     if (mode_ == "close") return;
-    d_ = network("d", patch_discriminator(source[2] + target[2], width, settings.integer("field"), random_));
-    game_ = Adversary(player("d", {"d"}, settings), settings, random_);
+    d_ = network("d", patch_discriminator(source[2] + target[2], width, settings.integer("field"), extent_of(target),
+                                          norm_of(settings, DNorm::batch), random_));
+    game_ = Adversary(player("d", {"d"}, settings), settings, random_,
+                      craft("d", settings, target, Judged::beside_picture));
   }
 
   Readings step(const NextBatch& next) override {
@@ -40,8 +43,9 @@ class Pix2pix : public Recipe {
     if (mode_ == "close") return player_g_->minimise({[&] { return distance(); }});
     const Critic d = [&](const Tensor& x) { return (*d_)(concat(std::vector<Tensor>{source, x}, 3)); };
     Readings readings = game_.update(d, target, fake);
+    const auto fool = game_.against(d, target);
     return std::move(readings) + player_g_->minimise({[&] {
-      const Tensor fooled = game_.fool(d, fake());
+      const Tensor fooled = fool(fake());
       if (mode_ == "gan") return Losses(fooled);
       return Losses{{"adversarial", fooled}, {"close", distance()}};
     }});
@@ -79,11 +83,12 @@ const RegisterRecipe registered{{
     .citation = "Isola, Zhu, Zhou, Efros 2017, arXiv:1611.07004",
     .data = "pairs of images of 16 to 256 pixels",
     .needs = {"source", "target"},
-    .settings = {loss_setting("non-saturating"),
-                 {"data", "edges:fashion-mnist", "pairs"},
-                 {"mode", "gan+close", "what G minimises: gan+close, gan, or close (the distance alone)"},
-                 {"lambda", 100.0, "weight of the distance", 0, 1e6},
-                 {"field", int64_t{16}, "pixels of a patch that D judges: 1, 16, 34 or 70", 1, 70}},
+    .settings = game_settings("non-saturating", "none",
+                              {d_norm_setting("auto"),
+                               {"data", "edges:fashion-mnist", "pairs"},
+                               {"mode", "gan+close", "what G minimises: gan+close, gan, or close (the distance alone)"},
+                               {"lambda", 100.0, "weight of the distance", 0, 1e6},
+                               {"field", int64_t{16}, "pixels of a patch that D judges: 1, 16, 34 or 70", 1, 70}}),
     .make = make_recipe<Pix2pix>,
 }};
 

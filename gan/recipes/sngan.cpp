@@ -10,18 +10,14 @@
 namespace forger::gan {
 namespace {
 
-std::unique_ptr<Recipe> make(const Settings& settings, const Columns& columns) {
-  return std::make_unique<Unconditional>(settings, need_column(settings, columns, "image"), DNorm::spectral);
-}
-
 const RegisterRecipe registered{{
     .name = "sngan",
     .title = "GAN with spectral normalisation",
     .citation = "Miyato, Kataoka, Koyama, Yoshida 2018, arXiv:1802.05957",
-    .data = "images of 16 to 256 pixels, square or not",
-    .needs = {"image"},
-    .settings = {loss_setting("hinge"), arch_setting("sndcgan")},
-    .make = make,
+    .data = "images of 16 to 256 pixels, square or not; points with --arch mlp",
+    .needs = {"image", "or", "point"},
+    .settings = unconditional_settings("hinge", "none", "sndcgan", {{"d_norm", "spectral", ""}}),
+    .make = make_unconditional,
 }};
 
 }  // namespace

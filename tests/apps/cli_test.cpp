@@ -28,7 +28,7 @@ TEST_CASE("help of train shows the settings of the recipe that was named", "[cli
   const std::string dcgan = forger({"train", "--help"}).out, wgan = forger({"train", "wgan-gp", "--help"}).out;
   CHECK(dcgan.find("--fused,--no-fused [on]") != std::string::npos);
   CHECK(dcgan.find("--loss TEXT [non-saturating]") != std::string::npos);
-  CHECK(dcgan.find("--lambda") == std::string::npos);
+  CHECK(dcgan.find("--sigma") == std::string::npos);
   CHECK(dcgan.find("Examples:") != std::string::npos);
   CHECK(wgan.find("--lambda X [10]") != std::string::npos);
   CHECK(wgan.find("--loss TEXT [wasserstein]") != std::string::npos);
@@ -99,7 +99,7 @@ TEST_CASE("bad usage: exit code 2 and one line", "[cli]") {
       {training({"--steps", "many"}), 2, {"--steps", "an integer", "many"}},
       {training({"--lr-g", "-1"}), 2, {"--lr-g", "between 0 and 1"}},
       {training({"--beta1", "nan"}), 2, {"--beta1", "nan"}},
-      {training({"--lambda", "3"}), 2, {"lambda"}},  // of another recipe
+      {training({"--sigma", "3"}), 2, {"sigma"}},  // of another recipe
       {training({"--loss", "best"}), 2, {"best", "non-saturating"}},
       {training({"--schedule", "sometimes"}), 2, {"sometimes", "cosine"}},
       {training({"--device", "abacus"}), 2, {"abacus", "cpu"}},
@@ -107,7 +107,8 @@ TEST_CASE("bad usage: exit code 2 and one line", "[cli]") {
       {training({"--size", "20"}), 2, {"--size", "20"}},
       {training({"--batch", "65"}), 2, {"--batch", "65", "64"}},
       {training({"--data", "no-such-data"}), 2, {"no-such-data", "fashion-mnist"}},
-      {training({"--data", "ring8"}), 2, {"dcgan needs image", "fashion-mnist"}},
+      {training({"--data", "ring8"}), 2, {"--arch dcgan takes images; points take --arch mlp"}},
+      {{"train", "vae", "--data", "ring8"}, 2, {"vae needs image", "fashion-mnist"}},
       {training({"--set", "steps"}), 2, {"--set", "key=value", "steps"}},
       {training({"--set", "stepz=5"}), 2, {"stepz", "steps"}},
       {training({"--config", scratch / "none.toml"}), 2, {"none.toml"}},

