@@ -160,12 +160,17 @@ std::vector<Match> matches_of(const ArenaOptions& options, const std::vector<std
       const std::vector<std::string> own = words_of(system);
       add(own);
       add({"--data", options.data, "--steps", std::to_string(options.steps), "--seed", std::to_string(seed)});
-      if (points) add({"--arch", "mlp", "--previews", "500"});
-      add({"--evaluate", points ? "mixture" : "fcd", "--evaluate-every", each(options.evaluations)});
-      add({"--preview-every", each(40), "--checkpoint-every", each(5), "--keep-checkpoints", "1", "--read-every",
-           "10"});
-      add({"--threads", "1"});
-      for (const std::string& assignment : options.assignments) add({"--set", assignment});
+      // As settings, which those of the command line come after.
+      std::vector<std::string> assignments{"evaluate=" + std::string(points ? "mixture" : "fcd"),
+                                           "evaluate_every=" + each(options.evaluations),
+                                           "preview_every=" + each(40),
+                                           "checkpoint_every=" + each(5),
+                                           "keep_checkpoints=1",
+                                           "read_every=10",
+                                           "threads=1"};
+      if (points) assignments.insert(assignments.end(), {"arch=mlp", "previews=500"});
+      assignments.insert(assignments.end(), options.assignments.begin(), options.assignments.end());
+      for (const std::string& assignment : assignments) add({"--set", assignment});
       add({"--out", match.folder});
       entrant.runs.push_back(match.folder);
       matches.push_back(std::move(match));

@@ -8,6 +8,7 @@
 #include <sstream>
 
 #include "core/error.h"
+#include "gan/plot.h"
 
 namespace forger::gan {
 
@@ -71,25 +72,6 @@ std::vector<double> smoothed(const std::vector<Stretch>& stretches) {
     means.push_back(total / static_cast<double>(end - begin));
   }
   return means;
-}
-
-struct Range {
-  double low, high;
-};
-
-// 1, 2 or 5 times a power of ten, for about `count` ticks.
-double tick_distance(const Range& range, int count) {
-  const double rough = (range.high - range.low) / count, power = std::pow(10, std::floor(std::log10(rough)));
-  for (const double factor : {1.0, 2.0, 5.0})
-    if (factor * power >= rough) return factor * power;
-  return 10 * power;
-}
-
-std::vector<double> ticks(const Range& range, int count) {
-  const double distance = tick_distance(range, count);
-  std::vector<double> at;
-  for (double k = std::ceil(range.low / distance); k * distance <= range.high; k++) at.push_back(k * distance);
-  return at;
 }
 
 struct Curve {

@@ -53,7 +53,7 @@ std::string film(const Entrant& entrant) {
 
 constexpr const char* film_style = R"(
 .films{display:grid;grid-template-columns:repeat(auto-fill,minmax(230px,1fr));gap:1rem}
-.film figcaption{font-size:.9rem;min-height:2.6em}.others{display:flex;gap:3px;margin-top:3px}.others img{width:25%}
+.film img[hidden]{display:none}.film figcaption{font-size:.9rem;min-height:2.6em}.others{display:flex;gap:3px;margin-top:3px}.others img{width:25%}
 td{white-space:nowrap}th{width:auto}
 )";
 constexpr const char* film_script = R"(

@@ -102,6 +102,7 @@ struct Trainer::Impl {
     seconds_before = metrics->seconds();
     log.open(folder.own(folder.log()), std::ios::app);
     for (const std::string& line : notes) note(line);
+    for (const std::string& line : doubts(settings)) warn(line);
     if (settings.integer("test_every") > 0)
       tests = std::make_unique<MetricsFile>(folder.own(folder.tests()), static_cast<int64_t>(counters.step));
     if (settings.integer("evaluate_every") == 0) return;
@@ -133,6 +134,14 @@ struct Trainer::Impl {
     state.save(counters, settings, folder.own(path));
   }
 
+  // What the watch has to say; the end of the run where that was asked for.
+  void failing(const std::string& warning) {
+    if (!settings.flag("stop_on_failure")) return warn(text("step ", counters.step, ": ", warning));
+    checkpoint();
+    throw Error(text("stopped after step ", counters.step, ", as --stop-on-failure asks: ", warning,
+                     "; forger train --resume ", folder.path().string(), " goes on"));
+  }
+
   // Whoever removed the folder, or another run that has it since, is not to find files of this one in it.
   void check_in_place() const {
     check<DataError>(claim.in_place(), "stopped after step ", counters.step, ": the run's folder '",
@@ -162,8 +171,7 @@ struct Trainer::Impl {
     const auto step = static_cast<int64_t>(counters.step);
     write_png(folder.own(folder.sample(step)), made.picture);
     note(text("step ", step, ": samples ", folder.sample(step)));
-    if (const auto warning = watch.look_at_samples(made.first, previews->reals()))
-      warn(text("step ", step, ": ", *warning));
+    if (const auto warning = watch.look_at_samples(made.first, previews->reals())) failing(*warning);
   }
 
   void test(double seconds) {
@@ -265,7 +273,7 @@ struct Trainer::Impl {
     if (read) append_metrics(progress);
     observer.on_step(progress);
     if (read) {
-      if (const auto warning = watch.look(progress.scalars)) warn(text("step ", counters.step, ": ", *warning));
+      if (const auto warning = watch.look(progress.scalars)) failing(*warning);
     }
     if (last || due("preview_every")) preview();
     if (tests && (last || due("test_every"))) test(progress.seconds);

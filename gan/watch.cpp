@@ -3,6 +3,8 @@
 #include <cmath>
 #include <string_view>
 
+#include "gan/penalties.h"
+
 namespace forger::gan {
 namespace {
 
@@ -13,6 +15,25 @@ constexpr int64_t calm_steps = 500;   // without a steep gradient: the next one 
 constexpr double alike_share = 0.05;  // of the data's own mean distance
 
 }  // namespace
+
+std::vector<std::string> doubts(const Settings& settings) {
+  std::vector<std::string> all;
+  if (!settings.has("penalty")) return all;
+  const std::string &name = settings.text("penalty"), &loss = settings.text("loss");
+  const Penalty& penalty = find_penalty(name);
+  if (penalty.of_gradients() && settings.has("d_norm") && settings.text("d_norm") == "batch")
+    all.push_back("--penalty " + name +
+                  " bounds D's slope at each sample, and batch norm ties the samples of a batch "
+                  "together (Gulrajani et al. 2017, section 4): --d-norm layer or none");
+  const bool bounded = name != "none" || (settings.has("d_norm") && settings.text("d_norm") == "spectral");
+  if (loss == "wasserstein" && !bounded)
+    all.push_back(
+        "--loss wasserstein without a bound on the critic's slope measures nothing and runs away: --penalty gp, "
+        "lp or clip, or --d-norm spectral");
+  if (penalty.clips && settings.text("optimizer") == "adam")
+    all.push_back("--penalty clip with a momentum is unstable (Arjovsky et al. 2017, section 4): --optimizer rmsprop");
+  return all;
+}
 
 std::optional<std::string> FailureWatch::look(const Scalars& scalars) {
   bool steep = false;
@@ -29,12 +50,13 @@ std::optional<std::string> FailureWatch::look(const Scalars& scalars) {
   steps_since_steep_ = steep ? 0 : steps_since_steep_ + 1;
   if (newly_steep) {
     return text(whose, " is over ", steep_gradient,
-                ": the training is becoming unstable; a lower learning rate or a gradient ", "penalty helps");
+                ": the training is becoming unstable; what helps: a lower --lr-g and --lr-d, --penalty r1, "
+                "--clip-grad 10");
   }
   if (steps_at_zero_ == zero_loss_steps) {
     return text("the discriminator's loss has been 0 for ", zero_loss_steps,
-                " steps: it tells real from fake without effort and ",
-                "the generator learns nothing; lower --lr-d or raise --lr-g");
+                " steps: it tells real from fake without effort and the generator learns nothing; what helps: a lower "
+                "--lr-d, --instance-noise 0.1, --label-smoothing 0.1, --penalty r1");
   }
   return {};
 }
@@ -45,7 +67,8 @@ std::optional<std::string> FailureWatch::look_at_samples(const Tensor& fakes, co
   alike_ = alike;
   if (!newly) return {};
   return text("the samples are all alike: their mean distance is ", fake, ", the data's is ", real,
-              "; the generator has collapsed onto few images");
+              "; the generator has collapsed onto few images; what helps: --penalty r1 or gp, --loss hinge or ra-gan, "
+              "--generators 4, another --seed");
 }
 
 double mean_pair_distance(const Tensor& samples) {

@@ -7,6 +7,9 @@
 
 namespace forger::gan {
 
+// What is known to go wrong with such settings, and what to do instead: a line each, before a run begins.
+std::vector<std::string> doubts(const Settings& settings);
+
 class FailureWatch {
  public:
   // After every step. A warning comes once per episode, not once per step.

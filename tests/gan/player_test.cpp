@@ -86,3 +86,23 @@ TEST_CASE("the watch speaks of samples that are all alike") {
   // Pairs at distance 5: (0, 0) and (3, 4).
   CHECK(mean_pair_distance(from_values({2, 2}, std::vector<double>{0, 0, 3, 4})) == Approx(5));
 }
+
+TEST_CASE("settings that are known to go wrong are doubted, and their papers' are not") {
+  const auto said = [](const std::string& recipe, std::initializer_list<std::pair<std::string, std::string>> set) {
+    Settings settings = settings_for(find_recipe(recipe));
+    for (const auto& [key, value] : set) settings.set(key, value);
+    std::string all;
+    for (const std::string& line : doubts(settings)) all += line + '\n';
+    return all;
+  };
+  for (const RecipeEntry& recipe : recipes()) {
+    INFO(recipe.name);
+    CHECK(said(recipe.name, {}).empty());
+    for (const Preset& preset : recipe.presets)
+      for (const auto& [key, value] : preset.values) CHECK(settings_for(recipe).has(key));
+  }
+  CHECK_THAT(said("wgan-gp", {{"d_norm", "batch"}}), Catch::Contains("--d-norm layer or none"));
+  CHECK_THAT(said("dcgan", {{"loss", "wasserstein"}}), Catch::Contains("runs away"));
+  CHECK(said("sngan", {{"loss", "wasserstein"}}).empty());
+  CHECK_THAT(said("wgan", {{"optimizer", "adam"}}), Catch::Contains("--optimizer rmsprop"));
+}

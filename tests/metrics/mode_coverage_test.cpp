@@ -1,6 +1,9 @@
 // Modes of a ring or a grid of points: which of them are found.
 #include "metrics/mode_coverage.h"
 
+#include "gan/recipe.h"
+#include "metrics/system.h"
+
 #include "tests/catch.h"
 #include "tests/message_of.h"
 #include "tests/metrics/rows.h"
@@ -26,4 +29,39 @@ TEST_CASE("mode coverage: a sample is good within 3 standard deviations of the n
   CHECK_THROWS_AS(mode_coverage(points, {}, 1), UsageError);
   CHECK_THROWS_AS(mode_coverage(points, centres, 0), UsageError);
   CHECK_THROWS_AS(mode_coverage(full({3, 2}, not_a_number), centres, 1), DataError);
+}
+
+TEST_CASE("the mixture's score of its own points is full, and that of other points is not") {
+  const gan::DataSetPtr grid = gan::open_data("grid25", {}, gan::Subset::test);
+  const auto mixture = grid->mixture();
+  REQUIRE(mixture);
+  CHECK(mixture->centres.size() == 25);
+  const Tensor points = gan::read_rows(*grid, 0, 5000, {"point"})["point"];
+  const gan::Score score = mixture_score(points, *mixture);
+  CHECK(score.value() == 25);
+  CHECK(score.values[1].first == "quality");
+  CHECK(score.values[1].second == Approx(1 - std::exp(-4.5)).margin(0.005));  // of a round Gaussian in the plane
+  CHECK(mixture_score(full({10, 2}, 1), *mixture).value() == 0);
+  CHECK_FALSE(gan::open_data("moons")->mixture());
+  CHECK_FALSE(gan::open_data("swiss-roll")->mixture());
+}
+
+TEST_CASE("points are scored by their mixture, and by nothing else") {
+  gan::Settings settings = gan::settings_for(gan::find_recipe("gan"));
+  const auto system = gan::find_recipe("gan").make(settings, {{.name = "point", .sample = {2}}});
+  const auto evaluate = [&](const char* data, const std::vector<std::string>& metrics) {
+    Request request;
+    request.metrics = metrics;
+    request.count = 100;
+    SystemEvaluation evaluation(*system, gan::open_data(data), gan::open_data(data, {}, gan::Subset::test), request);
+    auto scores = evaluation.scores("test");
+    return scores.empty() ? evaluation.left_out().front() : scores.front().key();
+  };
+  CHECK(evaluate("ring8", {}) == "mixture");
+  CHECK(evaluate("ring8", {"mixture"}) == "mixture");
+  CHECK(evaluate("moons", {}) ==
+        "the view sample is not scored: moons holds points of no known mixture, which no metric "
+        "scores");
+  CHECK(message_of<UsageError>([&] { evaluate("ring8", {"fcd"}); }) ==
+        "ring8 holds points, which only the metric 'mixture' scores");
 }
