@@ -194,7 +194,7 @@ void hold(std::vector<Match>& matches, std::vector<gan::Entrant>& entrants, int6
   while (next < total || !running.empty()) {
     if (asked.stop && !stopping) {
       stopping = true;
-      for (const auto& [process, i] : running) kill(process, SIGINT);
+      for (const auto& [process, i] : running) kill(process, SIGTERM);  // also under nohup, where SIGINT is ignored
     }
     if (stopping && running.empty()) throw Interrupted();
     while (!stopping && next < total && std::ssize(running) < jobs) {
