@@ -3,6 +3,7 @@
 #include <utility>
 
 #include "core/autograd.h"
+#include "gan/named.h"
 
 namespace forger::gan {
 namespace {
@@ -121,8 +122,8 @@ std::function<Tensor(const Tensor& fake)> Adversary::against(const Critic& d, co
 
 std::vector<Setting> game_settings(const std::string& loss, const std::string& penalty) {
   std::vector<Setting> settings{
-      {"loss", loss, "objective: " + objective_names()},
-      {"penalty", penalty, "what bounds D's slope: " + penalty_names()},
+      {"loss", loss, "objective: " + names_in(objectives())},
+      {"penalty", penalty, "what bounds D's slope: " + names_in(penalties())},
       {"lambda", 10.0, "weight of a penalty of gradients; r1 and r2: gamma", 0, 1e6},
       {"clip", 0.01, "--penalty clip: every weight of D into [-c, c]", 1e-6, 1e6},
       {"label_smoothing", 0.0, "0.1: D is told that real samples are real by 0.9; when its loss runs to 0", 0, 0.5},

@@ -1,7 +1,7 @@
 #include "gan/objectives.h"
 
-#include "core/error.h"
 #include "gan/divergences.h"
+#include "gan/named.h"
 
 namespace forger::gan {
 namespace {
@@ -96,16 +96,6 @@ const std::vector<Objective>& objectives() {
   return table;
 }
 
-std::string objective_names() {
-  std::string names;
-  for (const Objective& objective : objectives()) names += (names.empty() ? "" : ", ") + objective.name;
-  return names;
-}
-
-const Objective& find_objective(const std::string& name) {
-  for (const Objective& objective : objectives())
-    if (objective.name == name) return objective;
-  throw UsageError(text("--loss '", name, "' is not known; there are: ", objective_names()));
-}
+const Objective& find_objective(const std::string& name) { return find_named(objectives(), name, "--loss"); }
 
 }  // namespace forger::gan

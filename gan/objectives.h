@@ -27,6 +27,5 @@ struct Objective {
 };
 const std::vector<Objective>& objectives();
 const Objective& find_objective(const std::string& name);  // UsageError lists them
-std::string objective_names();
 
 }  // namespace forger::gan

@@ -1,7 +1,7 @@
 #include "gan/penalties.h"
 
 #include "core/autograd.h"
-#include "core/error.h"
+#include "gan/named.h"
 
 namespace forger::gan {
 namespace {
@@ -49,17 +49,7 @@ const std::vector<Penalty>& penalties() {
   return table;
 }
 
-std::string penalty_names() {
-  std::string names;
-  for (const Penalty& penalty : penalties()) names += (names.empty() ? "" : ", ") + penalty.name;
-  return names;
-}
-
-const Penalty& find_penalty(const std::string& name) {
-  for (const Penalty& penalty : penalties())
-    if (penalty.name == name) return penalty;
-  throw UsageError(text("--penalty '", name, "' is not known; there are: ", penalty_names()));
-}
+const Penalty& find_penalty(const std::string& name) { return find_named(penalties(), name, "--penalty"); }
 
 Shape noise_of(Penalty::At at, const Shape& real) {
   if (at == Penalty::At::near_real) return real;

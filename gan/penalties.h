@@ -23,7 +23,6 @@ struct Penalty {
 // none, gp, lp, lp-linear, dragan, r1, r2, clip.
 const std::vector<Penalty>& penalties();
 const Penalty& find_penalty(const std::string& name);  // UsageError lists them
-std::string penalty_names();
 
 // The points, with u ~ U(0, 1) drawn by the caller: (N, 1, ...) for `between`, which gives u*real + (1 - u)*fake; of the
 // samples' shape for `near_real`, which gives real + std(real)/2 * u, the standard deviation that of the whole batch

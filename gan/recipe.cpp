@@ -5,6 +5,7 @@
 #include "core/autograd.h"
 #include "core/device.h"
 #include "gan/data.h"
+#include "gan/named.h"
 
 namespace forger::gan {
 namespace {
@@ -99,8 +100,8 @@ Craft Recipe::craft(const std::string& name, const Settings& settings, const Sha
   }
   const auto strength = Augment::first_strength(settings);
   if (!strength) return craft;
-  check<UsageError>(sample.rank() == 3, "--augment is for pictures; ", settings.text("data"), " has samples of ",
-                    sample);
+  check<UsageError>(sample.rank() == 3, "--augment is for pictures alone; the discriminator of ", who, " sees ", sample,
+                    " numbers here");
   check<UsageError>(judged != Judged::beside_picture, "--augment: the discriminator of ", who,
                     " sees a sample beside what it was made from, which would have to move with it; leave it at none");
   craft.augment = {settings, memory(name + "_augment", full({}, *strength))};
@@ -203,23 +204,11 @@ RegisterRecipe::RegisterRecipe(RecipeEntry entry) {
 
 const std::vector<RecipeEntry>& recipes() { return registry(); }
 
-const RecipeEntry& find_recipe(const std::string& name) {
-  std::string known;
-  for (const RecipeEntry& entry : registry()) {
-    if (entry.name == name) return entry;
-    known += (known.empty() ? "" : ", ") + entry.name;
-  }
-  throw UsageError(text("recipe '", name, "' is not known; there are: ", known));
-}
+const RecipeEntry& find_recipe(const std::string& name) { return find_named(registry(), name, "recipe"); }
 
 const Preset& find_preset(const RecipeEntry& recipe, const std::string& name) {
-  std::string known;
-  for (const Preset& preset : recipe.presets) {
-    if (preset.name == name) return preset;
-    known += (known.empty() ? "" : ", ") + preset.name;
-  }
-  throw UsageError(
-      text("--preset '", name, "' is not known; ", recipe.name, known.empty() ? " has none" : " has: ", known));
+  check<UsageError>(!recipe.presets.empty(), "--preset ", name, ": ", recipe.name, " has none");
+  return find_named(recipe.presets, name, "--preset");
 }
 
 Settings settings_for(const RecipeEntry& recipe) {

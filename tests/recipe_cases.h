@@ -53,6 +53,7 @@ inline const std::vector<RecipeCase>& recipe_cases() {
         {"instance_noise", "0.2"},
         {"g_dropout", "0.4"},
         {"clip_grad", "0.5"}}},
+      {"dcgan-msg", "dcgan", grey, "IMAGES", {{"arch", "msg"}}, false},
       {"gan-mixture", "gan", {point}, "ring8", {{"width", "8"}, {"generators", "2"}}},
       {"gan-past", "gan", {point}, "ring8", {{"width", "8"}, {"past", "2"}}},
       {"lsgan", "lsgan", grey, "IMAGES"},

@@ -1,10 +1,9 @@
 #include "gan/networks/arch.h"
 
-#include <algorithm>
-
-#include "core/error.h"
+#include "gan/named.h"
 #include "gan/networks/dcgan.h"
 #include "gan/networks/mlp.h"
+#include "gan/networks/multi_scale.h"
 #include "gan/networks/plain.h"
 #include "gan/networks/resnet.h"
 #include "gan/networks/sndcgan.h"
@@ -49,17 +48,12 @@ const std::vector<Arch>& architectures() {
        [](const Sizes& s, DNorm norm, Random& random) -> nn::LayerPtr {
          return mlp_discriminator(s.width, s.sample, norm, random);
        }},
+      of_images<multi_scale_generator, multi_scale_discriminator>("msg", DNorm::batch),
       of_images<plain_generator, plain_discriminator>("plain", DNorm::batch),
       of_images<resnet_generator, resnet_discriminator>("resnet", DNorm::spectral),
       of_images<sndcgan_generator, sndcgan_discriminator>("sndcgan", DNorm::spectral),
   };
   return known;
-}
-
-std::string names() {
-  std::string all;
-  for (const Arch& arch : architectures()) all += (all.empty() ? "" : ", ") + arch.name;
-  return all;
 }
 
 }  // namespace
@@ -74,11 +68,10 @@ namespace {
 
 const Arch& chosen(const Settings& settings, const Shape& sample) {
   const std::string& name = settings.text("arch");
-  const auto arch = std::ranges::find(architectures(), name, &Arch::name);
-  check<UsageError>(arch != architectures().end(), "--arch '", name, "' is not known; there are: ", names());
+  const Arch& arch = find_named(architectures(), name, "--arch");
   check<UsageError>(name == "mlp" || sample.rank() == 3, "--arch ", name, " takes images; points take --arch mlp");
   if (name != "mlp" && name != "plain") require_images("--arch " + name, sample);
-  return *arch;
+  return arch;
 }
 
 Sizes sizes_of(const Settings& settings, const Shape& sample) {
@@ -96,7 +89,7 @@ nn::LayerPtr build_discriminator(const Settings& settings, const Shape& sample, 
   return arch.discriminator(sizes_of(settings, sample), norm_of(settings, arch.norm), random);
 }
 
-Setting arch_setting(const std::string& usual) { return {"arch", usual, "networks: " + names()}; }
+Setting arch_setting(const std::string& usual) { return {"arch", usual, "networks: " + names_in(architectures())}; }
 
 Setting d_norm_setting(const std::string& usual) {
   return {"d_norm", usual, "of D: none, batch, layer, instance, spectral, or auto (its paper's, as --penalty allows)"};

@@ -20,6 +20,12 @@ Unconditional::Unconditional(const Settings& settings, const Column& column)
   check<UsageError>(count == 1 || past_every_ == 0, "--past keeps a copy of one generator: --generators must be 1");
   check<UsageError>(count <= batch_, "--generators ", count, " of a --batch of ", batch_,
                     " would have nothing to make");
+  Shape seen = column.sample;  // of what the networks make and judge
+  if (settings.text("arch") == "msg" && column.sample.rank() == 3) {
+    require_images("--arch msg", column.sample);
+    scales_.emplace(column.sample[2], extent_of(column.sample));
+    seen = {scales_->numel()};
+  }
   std::vector<std::string> names;
   for (int64_t k = 0; k < count; k++) {
     names.push_back(k == 0 ? "g" : text("g", k + 1));
@@ -28,7 +34,7 @@ Unconditional::Unconditional(const Settings& settings, const Column& column)
   if (count > 1) choices_ = to(cast(one_hot_rows(count), dtype_), device_);
   d_ = network("d", build_discriminator(settings, column.sample, random_));
   player_g_ = player("g", names, settings);
-  game_ = Adversary(player("d", {"d"}, settings), settings, random_, craft("d", settings, column.sample));
+  game_ = Adversary(player("d", {"d"}, settings), settings, random_, craft("d", settings, seen));
   if (past_every_ == 0) return;
   past_g_ = generator("past_g", settings, column.sample, /*averaged=*/false);
   past_d_ = network("past_d", build_discriminator(settings, column.sample, random_));
@@ -98,7 +104,7 @@ Readings Unconditional::step(const NextBatch& next) {
   Tensor real;
   Shared fake([&] { return make_shares(from); });
   for (int64_t i = 0; i < n_critic_; i++) {
-    real = next()[column_];
+    real = as_seen(next()[column_]);
     from = drawn(real.size(0), random_);
     Shared shown([&] {
       if (n_critic_ == 1) return with_past(fake(), from);
@@ -138,10 +144,14 @@ std::vector<View> Unconditional::views() {
                  for (int64_t& k : which) k = static_cast<int64_t>(random.below(g_.size()));
                  return from.add("generator", from_indices(which));
                },
-           .make = [this](const Batch& from) { return Batch().add(column_, make_chosen(from)); },
+           .make =
+               [this](const Batch& from) {
+                 const Tensor made = make_chosen(from);
+                 return Batch().add(column_, scales_ ? scales_->largest(made) : made);
+               },
            .like = column_},
           {.name = "judge", .given = {column_}, .make = [this](const Batch& from) {
-             return Batch().add("verdict", (*d_)(from[column_]));
+             return Batch().add("verdict", (*d_)(as_seen(from[column_])));
            }}};
 }
 

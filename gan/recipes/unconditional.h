@@ -10,6 +10,7 @@
 #pragma once
 #include "gan/adversary.h"
 #include "gan/networks/arch.h"
+#include "gan/networks/multi_scale.h"
 #include "gan/recipe.h"
 
 namespace forger::gan {
@@ -33,6 +34,7 @@ class Unconditional : public Recipe {
   Tensor make(const Generator& generator, const Batch& from);
   Tensor make_shares(const Batch& from);  // each generator its share of the rows, in order
   Tensor make_chosen(const Batch& from);  // each row by the generator that its "generator" says
+  Tensor as_seen(const Tensor& sample) const { return scales_ ? scales_->pack(sample) : sample; }
   Tensor with_past(const Tensor& fakes, const Batch& from);
 
   std::string column_;
@@ -41,7 +43,8 @@ class Unconditional : public Recipe {
   std::vector<Generator> g_;
   Generator past_g_;
   nn::LayerPtr d_, past_d_;
-  Tensor choices_;  // one-hot rows, of several generators
+  std::optional<Scales> scales_;  // --arch msg: the networks' samples are images at all scales
+  Tensor choices_;                // one-hot rows, of several generators
   std::shared_ptr<Player> player_g_;
   Adversary game_;
 };

@@ -4,6 +4,7 @@
 
 #include "core/autograd.h"
 #include "gan/networks/autoencoder.h"
+#include "gan/networks/multi_scale.h"
 #include "gan/networks/resnet.h"
 #include "gan/networks/translator.h"
 #include "nn/init.h"
@@ -165,7 +166,8 @@ TEST_CASE("architectures: one line says what does not fit, and what would do") {
   const auto error = [&](const std::string& arch, const Shape& sample) {
     return error_of<UsageError>([&] { build_generator(with(arch), sample, random); });
   };
-  CHECK(error("dcgam", {16, 16, 1}) == "--arch 'dcgam' is not known; there are: dcgan, mlp, plain, resnet, sndcgan");
+  CHECK(error("dcgam", {16, 16, 1}) ==
+        "--arch 'dcgam' is not known; there are: dcgan, mlp, msg, plain, resnet, sndcgan");
   CHECK(error("resnet", {2}) == "--arch resnet takes images; points take --arch mlp");
   CHECK(error("mlp", {2}).empty());
   CHECK(error("mlp", {28, 28, 1}).empty());
@@ -267,4 +269,46 @@ TEST_CASE("a ResNet translator keeps sides and changes channels") {
   Random random(4);
   const auto net = resnet_translator(3, 1, 4, 2, random);
   CHECK((*net)(random.uniform({2, 16, 24, 3}, -1, 1)).shape() == Shape{2, 16, 24, 1});
+}
+
+TEST_CASE("multi-scale: an image at all scales is one row, and back; both networks see every scale") {
+  Random random(7);
+  const Scales scales(3, Extent(32, 16));
+  CHECK(scales.numel() == 3 * (8 * 4 + 16 * 8 + 32 * 16));
+  const Tensor image = random.uniform({2, 32, 16, 3}, -1, 1), pack = scales.pack(image);
+  CHECK(pack.shape() == Shape{2, scales.numel()});
+  CHECK(scales.largest(pack).to_vector() == image.to_vector());
+  const std::vector<Tensor> images = scales.unpack(pack);
+  REQUIRE(images.size() == 3);
+  CHECK(images[0].shape() == Shape{2, 8, 4, 3});
+  CHECK(mean(images[0]).item() == Approx(mean(image).item()).margin(1e-6));
+
+  for (const char* norm : {"none", "batch", "layer", "instance", "spectral"}) {
+    INFO(norm);
+    Settings settings = with("msg");
+    settings.set("d_norm", norm);
+    const auto g = build_generator(settings, {32, 16, 3}, random),
+               d = build_discriminator(settings, {32, 16, 3}, random);
+    const Tensor made = (*g)(random.normal({3, 8}));
+    REQUIRE(made.shape() == Shape{3, scales.numel()});
+    CHECK(max(abs(made)).item() <= 1);
+    const Tensor loss = sum((*d)(made)*from_values({3}, std::vector<double>{1, -2, 4}));
+    nn::NamedTensors parameters = g->parameters();
+    for (const nn::Named& named : d->parameters()) parameters.push_back(named);
+    const std::vector<Tensor> gradients = grad(std::span(&loss, 1), nn::tensors_of(parameters));
+    for (size_t i = 0; i < parameters.size(); i++) {
+      INFO(parameters[i].name);
+      CHECK(max(abs(gradients[i])).item() > 0);
+    }
+    // Each scale by itself changes the verdict.
+    if (norm == std::string("spectral")) d->eval();
+    const double verdict = (*d)(pack).to_vector()[0];
+    int64_t first = 0;
+    for (const Tensor& each : images) {
+      const int64_t numbers = each.numel() / 2;
+      const Tensor mask = pad(pad(ones({2, numbers}), 1, first, 0), 1, 0, scales.numel() - first - numbers);
+      CHECK((*d)(pack + 0.5 * mask).to_vector()[0] != verdict);
+      first += numbers;
+    }
+  }
 }

@@ -326,6 +326,47 @@ def past(step):
     player_g.minimise((g_fake(d(fake[:2])) + g_fake(old_d(fake[2:]))) / 2)
 
 
+class MultiScaleGenerator(nn.Module):
+    """For 16 pixels: images of 4, 8 and 16, smallest first."""
+
+    def __init__(self):
+        super().__init__()
+        up = lambda i, o, *geometry: nn.Sequential(nn.ConvTranspose2d(i, o, *geometry, bias=False), nn.BatchNorm2d(o),
+                                                   nn.ReLU())
+        image = lambda i: nn.Conv2d(i, 1, 1, bias=False)
+        self.block0, self.image0 = up(LATENT, 2 * WIDTH, 4), image(2 * WIDTH)
+        self.block1, self.image1 = up(2 * WIDTH, WIDTH, 4, 2, 1), image(WIDTH)
+        self.last = nn.ConvTranspose2d(WIDTH, 1, 4, 2, 1, bias=False)
+
+    def forward(self, z):
+        a = self.block0(z[:, :, None, None])
+        b = self.block1(a)
+        return [torch.tanh(self.image0(a)), torch.tanh(self.image1(b)), torch.tanh(self.last(b))]
+
+
+class MultiScaleDiscriminator(nn.Module):
+    def __init__(self):
+        super().__init__()
+        down = lambda i, o, *more: nn.Sequential(nn.Conv2d(i, o, 4, 2, 1, bias=False), *more, leaky())
+        self.stage0, self.stage1 = down(1, WIDTH), down(WIDTH + 1, 2 * WIDTH, nn.BatchNorm2d(2 * WIDTH))
+        self.head = nn.Conv2d(2 * WIDTH + 1, 1, 4, bias=False)
+
+    def forward(self, images):
+        small, middle, large = images
+        x = torch.cat([self.stage0(large), middle], 1)
+        return self.head(torch.cat([self.stage1(x), small], 1)).flatten()
+
+
+def multi_scale(step):
+    g, d = step.network("g", MultiScaleGenerator()), step.network("d", MultiScaleDiscriminator())
+    player_g, player_d = step.player("g"), step.player("d")
+    x, fake = step.next(image=images()), g(step.draw("normal", BATCH, LATENT))
+    d_real, d_fake, g_fake = NON_SATURATING
+    half = F.avg_pool2d(x, 2)
+    player_d.minimise(d_real(d([F.avg_pool2d(half, 2), half, x])) + d_fake(d([image.detach() for image in fake])))
+    player_g.minimise(g_fake(d(fake)))
+
+
 class ConditionalDiscriminator(nn.Module):
     def __init__(self, condition, two_scores):
         super().__init__()
@@ -544,6 +585,7 @@ ROWS = {
     "gan-points": gan_points,
     "dcgan-relativistic": relativistic,
     "dcgan-craft": craft,
+    "dcgan-msg": multi_scale,
     "gan-mixture": mixture,
     "gan-past": past,
     "lsgan": lambda step: two_players(step, *dcgan_pair(), LSGAN),
