@@ -214,4 +214,19 @@ TEST_CASE("one function to all orders: gradients of norms have the mask of their
   }
 }
 
+TEST_CASE("norms of equal values are 0 before they are scaled and shifted, whatever the values and how many") {
+  for (const Device device : devices())
+    for (const double value : {3.7, 12345.678, -1e6})
+      for (const int64_t count : {3, 70, 1000, 3001}) {
+        CAPTURE(name_of(device), value, count);
+        const auto all = [&](const Shape& shape, double x) { return to(full(shape, x), device); };
+        const Tensor rows = layer_norm(all({3, count}, value), all({count}, 2), all({count}, 0), 1e-12);
+        CHECK(max(abs(rows)).item() == 0);
+        const Tensor columns = batch_norm(all({count, 5}, value), all({5}, 2), all({5}, 0), {.eps = 1e-12});
+        CHECK(max(abs(columns)).item() == 0);
+        const Tensor maps = instance_norm(all({2, count, 1, 5}, value), all({5}, 2), all({5}, 0), {.eps = 1e-12});
+        CHECK(max(abs(maps)).item() == 0);
+      }
+}
+
 }  // namespace forger::test
