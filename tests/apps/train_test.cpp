@@ -320,3 +320,19 @@ TEST_CASE("samples and walks are a function of the seed", "[sample]") {
   CHECK((read_file(scratch / "frames/frame-000000.png") != read_file(scratch / "frames/frame-000001.png")));
   CHECK((read_file(scratch / "frames/frame-000000.png") != read_file(scratch / "frames/frame-000011.png")));
 }
+
+TEST_CASE("what the failure watch sees ends a run that asks for it, after a checkpoint", "[train]") {
+  const Scratch scratch;
+  const std::string data = tiny_data(scratch), run = scratch / "run";
+  const Result warned = forger(tiny_training("dcgan", data, scratch / "warned"));  // after 8 steps all are alike
+  CHECK(warned.code == 0);
+  CHECK(warned.err.find("warning: step 8: the samples are all alike") != std::string::npos);
+  CHECK(warned.err.find("what helps: --penalty r1") != std::string::npos);
+  const Result stopped = forger(tiny_training("dcgan", data, run, {"--stop-on-failure"}));
+  INFO(stopped.err);
+  CHECK(stopped.code == 1);
+  REQUIRE_FALSE(errors(stopped).empty());
+  CHECK(errors(stopped).back().find("stopped after step 8, as --stop-on-failure asks: the samples") !=
+        std::string::npos);
+  CHECK(std::filesystem::exists(run + "/checkpoints/step-000008.safetensors"));
+}
