@@ -60,8 +60,10 @@ std::vector<std::string> systems_of(const ArenaOptions& options, const gan::Colu
   std::vector<std::string> systems = options.systems;
   if (systems.empty())
     for (const gan::RecipeEntry& recipe : gan::recipes())
-      if (gan::settings_for(recipe).has("noise") || recipe.name == "ebgan")
-        if (std::ranges::find(recipe.needs, columns.front().name) != recipe.needs.end()) systems.push_back(recipe.name);
+      // Those of no further structure: their networks can be chosen (gan/networks/arch.h).
+      if (gan::settings_for(recipe).has("arch") &&
+          std::ranges::find(recipe.needs, columns.front().name) != recipe.needs.end())
+        systems.push_back(recipe.name);
   const auto times = [&](const char* flag, const std::vector<std::string>& values) {
     if (values.empty()) return;
     std::vector<std::string> all;
@@ -79,8 +81,8 @@ struct Match {
   size_t entrant;
   std::string folder;
   std::vector<std::string> words;  // of forger train
-  pid_t process = 0;
-  int errors = -1;  // what it says on standard error
+  int errors = -1;                 // the pipe of its standard error
+  std::string said = {};
 };
 
 pid_t start(Match& match) {
@@ -104,12 +106,12 @@ pid_t start(Match& match) {
   close(ends[1]);
   fcntl(ends[0], F_SETFL, O_NONBLOCK);
   match.errors = ends[0];
-  match.process = child;
   return child;
 }
 
 // What the process said so far; the pipe is emptied, so that it never waits for us.
-void read_errors(const Match& match, std::string& said) {
+void read_errors(Match& match) {
+  std::string& said = match.said;
   char bytes[4096];
   for (ssize_t n; (n = read(match.errors, bytes, sizeof bytes)) > 0;) said.append(bytes, static_cast<size_t>(n));
   constexpr size_t enough = 4096;
@@ -186,7 +188,6 @@ void hold(std::vector<Match>& matches, std::vector<gan::Entrant>& entrants, int6
   size_t next = 0, done = 0;
   bool stopping = false;
   std::map<pid_t, size_t> running;
-  std::map<pid_t, std::string> said;
   const auto ended = [&](size_t i, const std::string& how) {
     done++;
     std::cerr << '[' << done << '/' << total << "] " << matches[i].folder << ": " << how << std::endl;
@@ -208,21 +209,20 @@ void hold(std::vector<Match>& matches, std::vector<gan::Entrant>& entrants, int6
       running[start(match)] = next++;
     }
     usleep(50'000);
-    for (const auto& [process, i] : running) read_errors(matches[i], said[process]);
+    for (const auto& [process, i] : running) read_errors(matches[i]);
     int status = 0;
     for (pid_t process; (process = waitpid(-1, &status, WNOHANG)) > 0;) {
       const auto found = running.find(process);
       if (found == running.end()) continue;
-      const Match& match = matches[found->second];
-      read_errors(match, said[process]);
+      Match& match = matches[found->second];
+      read_errors(match);
       close(match.errors);
       const bool well = WIFEXITED(status) && WEXITSTATUS(status) == exit_done;
-      const std::string reason = last_line(said[process]);
+      const std::string reason = last_line(match.said);
       if (!stopping)
         ended(found->second, well ? "trained" : reason.empty() ? text("ended by signal ", WTERMSIG(status)) : reason);
       if (!well && !stopping) entrants[match.entrant].failed.push_back(reason);
       running.erase(found);
-      said.erase(process);
     }
   }
 }

@@ -28,12 +28,7 @@ Adversary::Adversary(std::shared_ptr<Player> player, const Settings& settings, R
       random_(&random),
       labels_(settings, *objective_),
       craft_(std::move(craft)) {
-  if (settings.has("g_form")) {
-    const std::string& form = settings.text("g_form");
-    check<UsageError>(form == "stated" || form == "alternative", "--g-form '", form,
-                      "' is not known; there are: stated, alternative");
-    alternative_ = form == "alternative";
-  }
+  if (settings.has("g_form")) alternative_ = settings.choice("g_form", {"stated", "alternative"}) == "alternative";
   check<UsageError>(!objective_->of_energies || craft_.energies, "--loss ", objective_->name,
                     " is of a discriminator that rebuilds samples: train the recipe ebgan");
   check<UsageError>(!craft_.augment.adapts() || objective_->undecided, "--augment ada: --loss ", objective_->name,
@@ -97,14 +92,19 @@ Readings Adversary::update(const Critic& d, const Tensor& real, Shared& fake, co
   return readings;
 }
 
-const Objective& Adversary::alone() const {
+void Adversary::check_alone() const {
   check<UsageError>(!objective_->relative, "--loss ", objective_->name,
                     ": scores that are not of real beside fake samples have no relative average");
-  return *objective_;
 }
 
-Tensor Adversary::accept(const Tensor& scores) const { return mean(alone().real(scores)); }
-Tensor Adversary::refuse(const Tensor& scores) const { return mean(alone().fake(scores)); }
+Tensor Adversary::accept(const Tensor& scores) const {
+  check_alone();
+  return mean(objective_->real(scores));
+}
+Tensor Adversary::refuse(const Tensor& scores) const {
+  check_alone();
+  return mean(objective_->fake(scores));
+}
 
 std::function<Tensor(const Tensor& fake)> Adversary::against(const Critic& d, const Tensor& real) {
   const Lens seen = lens(real);
@@ -120,31 +120,28 @@ std::function<Tensor(const Tensor& fake)> Adversary::against(const Critic& d, co
   };
 }
 
-std::vector<Setting> game_settings(const std::string& loss, const std::string& penalty) {
-  std::vector<Setting> settings{
-      {"loss", loss, "objective: " + names_in(objectives())},
-      {"penalty", penalty, "what bounds D's slope: " + names_in(penalties())},
-      {"lambda", 10.0, "weight of a penalty of gradients; r1 and r2: gamma", 0, 1e6},
-      {"clip", 0.01, "--penalty clip: every weight of D into [-c, c]", 1e-6, 1e6},
-      {"label_smoothing", 0.0, "0.1: D is told that real samples are real by 0.9; when its loss runs to 0", 0, 0.5},
-      {"label_smoothing_fake", 0.0, "the same of fake samples; seldom helps (Salimans et al. 2016)", 0, 0.5},
-      {"label_noise", 0.0, "share of samples that D is told the wrong label of; when it wins too early", 0, 0.5},
-      {"instance_noise", 0.0, "standard deviation of noise over all that D sees; when it wins early", 0, 10},
-      {"instance_noise_steps", int64_t{2000}, "steps in which that noise falls to 0", 1, 1e9},
-      {"replay", int64_t{0}, "past fakes that D sees again, against going round in circles; 0: none", 0, 100000},
-      {"augment", "none", "of all that D sees, for small data: none, fixed, or ada (as strong as D overfits)"},
-      {"augment_by", "flip,geometry,colour", "transforms: flip, geometry, colour, cutout"},
-      {"augment_strength", 0.2, "--augment fixed: probability of each transform", 0, 1},
-      {"augment_target", 0.6, "--augment ada: E sign D(x) of real samples to hold", 0, 1},
-      {"augment_ramp", 50000.0, "--augment ada: samples in which the strength could go from 0 to 1", 1, 1e9},
-  };
-  for (Setting& setting : settings) setting.group = "game";
-  return settings;
-}
-
-std::vector<Setting> game_settings(const std::string& loss, const std::string& penalty, std::vector<Setting> own) {
-  std::vector<Setting> settings = game_settings(loss, penalty);
-  settings.insert(settings.end(), std::make_move_iterator(own.begin()), std::make_move_iterator(own.end()));
+std::vector<Setting> game_settings(const std::string& loss, const std::string& penalty,
+                                   const std::vector<Setting>& own) {
+  std::vector<Setting> settings = under(
+      "game",
+      {
+          {"loss", loss, "objective: " + names_in(objectives())},
+          {"penalty", penalty, "what bounds D's slope: " + names_in(penalties())},
+          {"lambda", 10.0, "weight of a penalty of gradients; r1 and r2: gamma", 0, 1e6},
+          {"clip", 0.01, "--penalty clip: every weight of D into [-c, c]", 1e-6, 1e6},
+          {"label_smoothing", 0.0, "0.1: D is told that real samples are real by 0.9; when its loss runs to 0", 0, 0.5},
+          {"label_smoothing_fake", 0.0, "the same of fake samples; seldom helps (Salimans et al. 2016)", 0, 0.5},
+          {"label_noise", 0.0, "share of samples that D is told the wrong label of; when it wins too early", 0, 0.5},
+          {"instance_noise", 0.0, "standard deviation of noise over all that D sees; when it wins early", 0, 10},
+          {"instance_noise_steps", int64_t{2000}, "steps in which that noise falls to 0", 1, 1e9},
+          {"replay", int64_t{0}, "past fakes that D sees again, against going round in circles; 0: none", 0, 100000},
+          {"augment", "none", "of all that D sees, for small data: none, fixed, or ada (as strong as D overfits)"},
+          {"augment_by", "flip,geometry,colour", "transforms: flip, geometry, colour, cutout"},
+          {"augment_strength", 0.2, "--augment fixed: probability of each transform", 0, 1},
+          {"augment_target", 0.6, "--augment ada: E sign D(x) of real samples to hold", 0, 1},
+          {"augment_ramp", 50000.0, "--augment ada: samples in which the strength could go from 0 to 1", 1, 1e9},
+      });
+  settings.insert(settings.end(), own.begin(), own.end());
   return settings;
 }
 

@@ -38,7 +38,9 @@ class Adversary {
   // Readings: the player's, "penalty" where there is one of gradients, "augment" where its strength adapts, and with
   // the wasserstein objective the critic's estimate of the distance, "wasserstein".
   Readings update(const Critic& d, const Tensor& real, Shared& fake, const Terms& more = {});
-  // D's terms for other scores, of what it is to take for real and of what it is not.
+  // D's terms for other scores, of what it is to take for real and of what it is not. check_alone, and both: UsageError
+  // of an objective that knows no score by itself; a recipe that will ask for them checks before it begins.
+  void check_alone() const;
   Tensor accept(const Tensor& scores) const;
   Tensor refuse(const Tensor& scores) const;
   // The generator's term, as a function of the fakes that D sees beside `real`. Draws now, so that the term can be
@@ -47,7 +49,6 @@ class Adversary {
 
  private:
   Lens lens(const Tensor& like);  // how D sees samples: augmented, under noise; draws
-  const Objective& alone() const;
 
   std::shared_ptr<Player> player_;
   const Objective* objective_ = nullptr;
@@ -59,9 +60,9 @@ class Adversary {
   Craft craft_;
 };
 
-// What every system with a discriminator can be told (group "game"), with its own objective and penalty.
-std::vector<Setting> game_settings(const std::string& loss, const std::string& penalty = "none");
-// The same, and the system's own over them.
-std::vector<Setting> game_settings(const std::string& loss, const std::string& penalty, std::vector<Setting> own);
+// What every system with a discriminator can be told (group "game"), with its own objective and penalty,
+// and the system's own settings over them.
+std::vector<Setting> game_settings(const std::string& loss, const std::string& penalty = "none",
+                                   const std::vector<Setting>& own = {});
 
 }  // namespace forger::gan

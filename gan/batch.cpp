@@ -108,6 +108,12 @@ Batch joined(const std::vector<Batch>& parts) {
   return all;
 }
 
+Shape per_sample(const Shape& samples) {
+  std::vector<int64_t> sizes(static_cast<size_t>(samples.rank()), 1);
+  sizes.front() = samples[0];
+  return Shape(sizes);
+}
+
 Tensor one_hot_rows(int64_t n) {
   const Tensor rows = zeros({n, n});
   for (int64_t i = 0; i < n; i++) rows.data<float>()[i * (n + 1)] = 1;

@@ -40,6 +40,8 @@ Batch cast(const Batch& batch, DType dtype);  // its numbers; what counts words 
 Batch rows_of(const Batch& batch, int64_t first, int64_t last);
 // Batches of the same names and floating-point tensors, one after the other, in the host's memory.
 Batch joined(const std::vector<Batch>& parts);
+// (n, 1, ..., 1): one number for each sample of (n, ...sample).
+Shape per_sample(const Shape& samples);
 // (n, n): gather(one_hot_rows(n), i) are one-hot rows of integers below n.
 Tensor one_hot_rows(int64_t n);
 // A tensor of `rows` rows of a column, with arbitrary contents, in the host's memory.

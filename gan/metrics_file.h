@@ -37,6 +37,9 @@ class MetricsFile {
 // Whether metrics.csv tells of a step: a run without checkpoints that has one has lost them.
 bool has_rows(const std::string& path);
 
+// Of a score's column in scores.csv: the best one so far.
+inline const std::string best_suffix = "_best";
+
 // The whole file.
 struct MetricsTable {
   std::vector<std::string> names;

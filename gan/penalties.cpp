@@ -1,6 +1,7 @@
 #include "gan/penalties.h"
 
 #include "core/autograd.h"
+#include "gan/batch.h"
 #include "gan/named.h"
 
 namespace forger::gan {
@@ -53,10 +54,7 @@ const Penalty& find_penalty(const std::string& name) { return find_named(penalti
 
 Shape noise_of(Penalty::At at, const Shape& real) {
   if (at == Penalty::At::near_real) return real;
-  if (at != Penalty::At::between) return {};
-  std::vector<int64_t> per_sample(static_cast<size_t>(real.rank()), 1);
-  per_sample.front() = real[0];
-  return Shape(per_sample);
+  return at == Penalty::At::between ? per_sample(real) : Shape{};
 }
 
 Tensor points(Penalty::At at, const Tensor& real, const Tensor& fake, const Tensor& u) {

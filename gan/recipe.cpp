@@ -6,6 +6,7 @@
 #include "core/device.h"
 #include "gan/data.h"
 #include "gan/named.h"
+#include "gan/networks/shapes.h"
 
 namespace forger::gan {
 namespace {
@@ -26,11 +27,10 @@ DType find_dtype(const std::string& name) {
 Recipe::Recipe(const Settings& settings)
     : random_(static_cast<uint64_t>(settings.integer("seed"))),
       device_(find_device(settings.text("device"))),
-      dtype_(find_dtype(settings.text("dtype"))),
-      steps_done_(to(zeros({}, dtype_), device_)) {}
+      dtype_(find_dtype(settings.text("dtype"))) {}
 
 void Recipe::set_steps_done(int64_t steps) {
-  copy_into(steps_done_, full({}, static_cast<double>(steps), dtype_), "steps");
+  if (steps_done_.defined()) copy_into(steps_done_, full({}, static_cast<double>(steps), dtype_), "steps");
 }
 
 // Evaluation mode, whatever happens in it.
@@ -69,13 +69,12 @@ std::shared_ptr<Player> Recipe::player(const std::string& name, const std::vecto
       parameters.push_back({of.size() > 1 ? network.name + "." + p.name : p.name, p.tensor});
   }
   const double lr = settings.number(rate.empty() ? "lr_" + name : rate);
-  const std::string& kind = settings.text("optimizer");
+  const std::string& kind = settings.choice("optimizer", {"adam", "rmsprop"});
   std::shared_ptr<nn::Optimizer> optimizer;
   if (kind == "adam") {
     const kernels::AdamSettings adam{.lr = lr, .beta1 = settings.number("beta1"), .beta2 = settings.number("beta2")};
     optimizer = std::make_shared<nn::Adam>(parameters, adam);
   } else {
-    check<UsageError>(kind == "rmsprop", "--optimizer '", kind, "' is not known; there are: adam, rmsprop");
     optimizer = std::make_shared<nn::RmsProp>(parameters, lr);
   }
   players_.push_back(std::make_shared<Player>(name, std::move(optimizer), settings.number("clip_grad")));
@@ -89,7 +88,11 @@ Tensor Recipe::memory(const std::string& name, const Tensor& value) {
 
 Craft Recipe::craft(const std::string& name, const Settings& settings, const Shape& sample, Judged judged) {
   const std::string& who = settings.text("recipe");
-  Craft craft{.steps = steps_done_};
+  Craft craft;
+  if (settings.number("instance_noise") > 0) {
+    if (!steps_done_.defined()) steps_done_ = zeros({}, dtype_, device_);
+    craft.steps = steps_done_;
+  }
   const int64_t batch = settings.integer("batch"), rounds = (settings.integer("replay") + batch - 1) / batch;
   check<UsageError>(rounds == 0 || judged == Judged::alone, "--replay keeps samples without what they were ",
                     "made from, by which the discriminator of ", who, " judges them: leave it at 0");
@@ -104,7 +107,7 @@ Craft Recipe::craft(const std::string& name, const Settings& settings, const Sha
                     " numbers here");
   check<UsageError>(judged != Judged::beside_picture, "--augment: the discriminator of ", who,
                     " sees a sample beside what it was made from, which would have to move with it; leave it at none");
-  craft.augment = {settings, memory(name + "_augment", full({}, *strength))};
+  craft.augment = {settings, memory(name + "_augment", full({}, *strength)), extent_of(sample)};
   return craft;
 }
 

@@ -112,7 +112,7 @@ class Recipe {
   std::vector<Network> networks_;
   std::vector<std::shared_ptr<Player>> players_;
   nn::NamedTensors memories_;
-  Tensor steps_done_;  // (), there
+  Tensor steps_done_;  // (), there; undefined where nothing depends on it
 };
 
 // What a view makes of each 64 rows in turn, so that memory stays bounded for any number of them.

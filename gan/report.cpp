@@ -115,7 +115,7 @@ Table best_and_final(const MetricsTable& scores) {
   const std::vector<double>* steps = scores.find("step");
   if (!steps || steps->empty()) return rows;
   for (const std::string& name : scores.names) {
-    const std::vector<double>*values = scores.find(name), *best = scores.find(name + "_best");
+    const std::vector<double>*values = scores.find(name), *best = scores.find(name + best_suffix);
     if (!best) continue;
     const auto at = static_cast<size_t>(std::find(values->begin(), values->end(), best->back()) - values->begin());
     rows.emplace_back(

@@ -174,7 +174,20 @@ bool Settings::flag(const std::string& key) const { return value_of<bool>(find(k
 int64_t Settings::integer(const std::string& key) const { return value_of<int64_t>(find(key)); }
 double Settings::number(const std::string& key) const { return value_of<double>(find(key)); }
 const std::string& Settings::text(const std::string& key) const { return value_of<std::string>(find(key)); }
+const std::string& Settings::choice(const std::string& key, std::initializer_list<const char*> words) const {
+  const std::string& word = text(key);
+  std::string known;
+  for (const char* each : words) known += (known.empty() ? "" : ", ") + std::string(each);
+  check<UsageError>(std::ranges::find(words, word) != words.end(), flag_of(key), " '", word,
+                    "' is not known; there are: ", known);
+  return word;
+}
 bool Settings::has(const std::string& key) const { return lookup(table_, key) != nullptr; }
+
+std::vector<Setting> under(const std::string& heading, std::vector<Setting> settings) {
+  for (Setting& setting : settings) setting.group = heading;
+  return settings;
+}
 
 std::string flag_of(std::string key) {
   std::replace(key.begin(), key.end(), '_', '-');
@@ -184,10 +197,7 @@ std::string flag_of(std::string key) {
 Settings common_settings() {
   Settings settings;
   const auto group = [&](const char* heading, std::vector<Setting> list) {
-    for (Setting& setting : list) {
-      setting.group = heading;
-      settings.add(setting);
-    }
+    for (const Setting& setting : under(heading, std::move(list))) settings.add(setting);
   };
   group("data", {{"data", "fashion-mnist", "data set, or a folder of pictures"},
                  {"size", "32", "side of the images in pixels, or height and width, as 64x96; 0: as they are"},

@@ -3,6 +3,7 @@
 // settings.cpp, a recipe's own in its Recipe entry.
 #pragma once
 #include <cstdint>
+#include <initializer_list>
 #include <string>
 #include <utility>
 #include <variant>
@@ -38,6 +39,8 @@ class Settings {
   int64_t integer(const std::string& key) const;
   double number(const std::string& key) const;
   const std::string& text(const std::string& key) const;
+  // Text that is one of these words; UsageError "--mode 'x' is not known; there are: gan, close".
+  const std::string& choice(const std::string& key, std::initializer_list<const char*> words) const;
   bool has(const std::string& key) const;
   const std::vector<Setting>& table() const { return table_; }
 
@@ -46,6 +49,9 @@ class Settings {
   Setting& find(const std::string& key) { return const_cast<Setting&>(std::as_const(*this).find(key)); }
   std::vector<Setting> table_;
 };
+
+// These settings, under that heading.
+std::vector<Setting> under(const std::string& heading, std::vector<Setting> settings);
 
 // The name of a setting as a person meets it: "--n-critic".
 std::string flag_of(std::string key);

@@ -95,6 +95,15 @@ nn::LayerPtr best_discriminator(const TheoryOptions& options, const Objective& o
 
 // ---- the figures ----
 
+// A point of each of the first curves.
+void add(Plot& plot, double x, std::initializer_list<double> values) {
+  auto curve = plot.curves.begin();
+  for (const double y : values) {
+    curve->x.push_back(x);
+    (curve++)->y.push_back(y);
+  }
+}
+
 Plot optimal_discriminator(const TheoryOptions& options) {
   const auto p = [](double x) { return 0.6 * gaussian(x, -1.5, 0.6) + 0.4 * gaussian(x, 1.5, 0.9); };
   const auto q = [](double x) { return gaussian(x, 0.3, 1.2); };
@@ -114,12 +123,11 @@ Plot optimal_discriminator(const TheoryOptions& options) {
                        {"D(x), trained", {}, {}, true}}};
   for (size_t i = 0; i < grid.x.size(); i += 4) {
     const double x = grid.x[i];
-    const double values[] = {p(x), q(x), p(x) / (p(x) + q(x)), trained[i]};
-    for (size_t k = 0; k < 4; k++) {
-      if (k == 3 && i % 16 != 0) continue;
-      plot.curves[k].x.push_back(x);
-      plot.curves[k].y.push_back(values[k]);
-    }
+    const double ratio = p(x) / (p(x) + q(x));
+    if (i % 16 == 0)
+      add(plot, x, {p(x), q(x), ratio, trained[i]});
+    else
+      add(plot, x, {p(x), q(x), ratio});
   }
   return plot;
 }
@@ -137,9 +145,7 @@ Plot game_value(const TheoryOptions& options) {
   for (double distance = 0; distance <= 6; distance += 0.5) {
     const Grid grid = two_gaussians(distance);
     const nn::LayerPtr d = best_discriminator(options, objective, grid);
-    for (Plot::Curve& curve : plot.curves) curve.x.push_back(distance);
-    plot.curves[0].y.push_back(2 * js_divergence(grid) - std::log(4.0));
-    plot.curves[1].y.push_back(-expected(objective, d, grid).item());
+    add(plot, distance, {2 * js_divergence(grid) - std::log(4.0), -expected(objective, d, grid).item()});
   }
   return plot;
 }
@@ -182,12 +188,8 @@ Plot supports(const TheoryOptions& options) {
                           one_sided, [&](const Tensor& x) { return (*c)(x); }, points(one_sided.at, real, fake, u)) -
              gap(c);
     });
-    const double values[] = {distance > 0 ? std::log(2.0) : 0, distance, (std::log(4.0) - both(d).item()) / 2,
-                             gap(critic).item()};
-    for (size_t k = 0; k < 4; k++) {
-      plot.curves[k].x.push_back(distance);
-      plot.curves[k].y.push_back(values[k]);
-    }
+    add(plot, distance,
+        {distance > 0 ? std::log(2.0) : 0, distance, (std::log(4.0) - both(d).item()) / 2, gap(critic).item()});
   }
   return plot;
 }
@@ -254,9 +256,9 @@ Plot likelihood() {
     const Grid grid = grid_of(
         data, [=](double x) { return gaussian(x, mean, 1.6); }, -9, 9);
     const double distance = grid.x[1] - grid.x[0];
-    for (Plot::Curve& curve : plot.curves) curve.x.push_back(mean);
-    plot.curves[0].y.push_back(sum_over(grid, [=](double p, double q) { return p * std::log(q / distance); }));
-    plot.curves[1].y.push_back(-sum_over(grid, [](double p, double q) { return p * std::log(p / q); }));
+    add(plot, mean,
+        {sum_over(grid, [=](double p, double q) { return p * std::log(q / distance); }),
+         -sum_over(grid, [](double p, double q) { return p * std::log(p / q); })});
   }
   return plot;
 }

@@ -16,7 +16,6 @@ namespace forger::gan {
 namespace {
 
 constexpr size_t most_frames = 40;
-const std::string best_suffix = "_best";
 
 // The scores that any of them has, in the order of the files.
 std::vector<std::string> columns_of(const std::vector<Entrant>& entrants) {
@@ -33,6 +32,24 @@ std::vector<std::string> columns_of(const std::vector<Entrant>& entrants) {
 
 std::string cell(const Standing& standing) {
   return compact(standing.mean) + " +- " + compact(standing.spread) + " (best " + compact(standing.best) + ")";
+}
+
+// A header, and a row of each entrant.
+std::vector<std::vector<std::string>> table_of(const std::vector<Entrant>& entrants) {
+  const std::vector<std::string> scores = columns_of(entrants);
+  std::vector<std::vector<std::string>> rows{{"system", "seeds"}};
+  rows.front().insert(rows.front().end(), scores.begin(), scores.end());
+  for (const Entrant& entrant : entrants) {
+    const auto found = standings(entrant);
+    const int64_t ended = found.empty() ? 0 : found.begin()->second.seeds;
+    std::vector<std::string> row{entrant.name, text(ended, " of ", entrant.runs.size())};
+    for (const std::string& score : scores) {
+      const auto standing = found.find(score);
+      row.push_back(standing == found.end() ? "-" : cell(standing->second));
+    }
+    rows.push_back(std::move(row));
+  }
+  return rows;
 }
 
 std::string film(const Entrant& entrant) {
@@ -94,19 +111,7 @@ std::map<std::string, Standing> standings(const Entrant& entrant) {
 }
 
 std::string tournament_table(const std::vector<Entrant>& entrants) {
-  const std::vector<std::string> scores = columns_of(entrants);
-  std::vector<std::vector<std::string>> rows{{"system", "seeds"}};
-  rows.front().insert(rows.front().end(), scores.begin(), scores.end());
-  for (const Entrant& entrant : entrants) {
-    const auto found = standings(entrant);
-    const int64_t ended = found.empty() ? 0 : found.begin()->second.seeds;
-    std::vector<std::string> row{entrant.name, text(ended, " of ", entrant.runs.size())};
-    for (const std::string& score : scores) {
-      const auto standing = found.find(score);
-      row.push_back(standing == found.end() ? "-" : cell(standing->second));
-    }
-    rows.push_back(std::move(row));
-  }
+  const std::vector<std::vector<std::string>> rows = table_of(entrants);
   std::vector<size_t> widths(rows.front().size());
   for (const auto& row : rows)
     for (size_t i = 0; i < row.size(); i++) widths[i] = std::max(widths[i], row[i].size());
@@ -131,21 +136,16 @@ std::string tournament_csv(const std::vector<Entrant>& entrants) {
 }
 
 std::string tournament_page(const std::vector<Entrant>& entrants, const std::string& title) {
-  const std::vector<std::string> scores = columns_of(entrants);
   std::ostringstream body;
   body << "<p class='lead'>Mean and spread of the last scores over the seeds; in brackets the mean of each run's "
-          "best.</p><table><tr><th>system</th><th>seeds</th>";
-  for (const std::string& score : scores) body << "<th>" << escape_html(score) << "</th>";
-  body << "</tr>";
-  for (const Entrant& entrant : entrants) {
-    const auto found = standings(entrant);
-    body << "<tr><td>" << escape_html(to_utf8(entrant.name)) << "</td><td>"
-         << (found.empty() ? 0 : found.begin()->second.seeds) << " of " << entrant.runs.size() << "</td>";
-    for (const std::string& score : scores) {
-      const auto standing = found.find(score);
-      body << "<td>" << (standing == found.end() ? "-" : cell(standing->second)) << "</td>";
-    }
+          "best.</p><table>";
+  std::string cell_kind = "th";  // of the first row
+  for (const std::vector<std::string>& row : table_of(entrants)) {
+    body << "<tr>";
+    for (const std::string& text_of_cell : row)
+      body << '<' << cell_kind << '>' << escape_html(to_utf8(text_of_cell)) << "</" << cell_kind << '>';
     body << "</tr>";
+    cell_kind = "td";
   }
   body << "</table>";
   for (const Entrant& entrant : entrants)

@@ -24,8 +24,6 @@ namespace {
 namespace fs = std::filesystem;
 using Clock = std::chrono::steady_clock;
 
-const std::string best_suffix = "_best";  // of a score's column in scores.csv: the best one so far
-
 // Images per second over the last few seconds.
 class Speedometer {
  public:

@@ -29,6 +29,10 @@ class Dice {
   }
   Tensor around_0(double reach) { return reach * (2 * uniform() - 1); }
   Tensor coin() { return greater(strength_, uniform()); }  // 1 where the transform happens
+  Tensor sometimes(double reach) {                         // around 0 where it happens, else 0
+    const Tensor happens = coin();
+    return happens * around_0(reach);
+  }
   static constexpr int64_t most = 24;
 
  private:
@@ -36,18 +40,18 @@ class Dice {
   int64_t next_ = 0;
 };
 
-Tensor counted(int64_t side, const Tensor& like) {  // 0, 1, ..., side - 1
+Tensor counted(int64_t side, const Tensor& like) {  // 0, 1, ..., side - 1; an upload
   std::vector<double> numbers(static_cast<size_t>(side));
   std::iota(numbers.begin(), numbers.end(), 0.0);
   return to(from_values({side}, numbers, like.dtype()), like.device());
 }
 
-// Along one axis, as a matrix (n, side, side) from pixels to pixels: mirrored where `flipped` (n, 1, 1) is 1, zoomed
+// Along one axis, whose pixels are `number`ed, as a matrix (n, side, side) from pixels to pixels: mirrored where `flipped` (n, 1, 1) is 1, zoomed
 // about the middle, shifted by a share of the side; between two pixels by both, beyond the edge as in a mirror.
-Tensor resampling(int64_t side, const Tensor& flipped, const Tensor& zoom, const Tensor& shifted, const Tensor& like) {
+Tensor resampling(const Tensor& number, const Tensor& flipped, const Tensor& zoom, const Tensor& shifted) {
+  const int64_t side = number.size(0);
   const auto last = static_cast<double>(side - 1);
-  const Tensor number = counted(side, like), to_pixel = reshape(number, {1, side, 1}),
-               of_pixel = reshape(number, {1, 1, side});
+  const Tensor to_pixel = reshape(number, {1, side, 1}), of_pixel = reshape(number, {1, 1, side});
   const Tensor from_middle = (to_pixel - last / 2) / zoom * (1 - 2 * flipped);
   const Tensor at = from_middle + last / 2 - static_cast<double>(side) * shifted;
   const Tensor inside = clamp(last - abs(last - abs(at)), 0, last);
@@ -64,15 +68,15 @@ Tensor moved(const Tensor& x, const Tensor& rows, const Tensor& columns) {
 }  // namespace
 
 std::optional<double> Augment::first_strength(const Settings& settings) {
-  const std::string& way = settings.text("augment");
-  check<UsageError>(way == "none" || way == "fixed" || way == "ada", "--augment '", way,
-                    "' is not known; there are: none, fixed, ada");
+  const std::string& way = settings.choice("augment", {"none", "fixed", "ada"});
   if (way == "none") return {};
   return way == "ada" ? 0 : settings.number("augment_strength");
 }
 
-Augment::Augment(const Settings& settings, Tensor strength)
+Augment::Augment(const Settings& settings, Tensor strength, nn::Extent size)
     : strength_(std::move(strength)),
+      rows_(counted(size.height, strength_)),
+      columns_(counted(size.width, strength_)),
       ada_(settings.text("augment") == "ada"),
       target_(settings.number("augment_target")),
       ramp_(settings.number("augment_ramp")) {
@@ -94,28 +98,30 @@ Lens Augment::draw(const Tensor& like, Random& random) const {
   const NoGrad no_grad;
   const int64_t n = like.size(0), h = like.size(1), w = like.size(2), c = like.size(3);
   Dice dice(random.uniform({n, Dice::most}, 0, 1, like.dtype(), like.device()), strength_);
-  const Tensor none = to(zeros({n, 1, 1}, like.dtype()), like.device());
+  const Tensor none = zeros({n, 1, 1}, like.dtype(), like.device());
   std::vector<Lens> steps;
   if (flip_ || geometry_) {
     Tensor flipped = none, zoom_y = none + 1, zoom_x = zoom_y, shift_y = none, shift_x = none;
-    if (flip_) flipped = dice.coin() * greater(dice.uniform(), full_like(none, 0.5));
+    if (flip_) {
+      const Tensor happens = dice.coin();
+      flipped = happens * greater(dice.uniform(), full_like(none, 0.5));
+    }
     if (geometry_) {
-      const Tensor zoomed = exp(dice.coin() * dice.around_0(log_zoom)),
-                   stretched = exp(dice.coin() * dice.around_0(log_zoom / 2)), translated = dice.coin();
+      const Tensor zoomed = exp(dice.sometimes(log_zoom)), stretched = exp(dice.sometimes(log_zoom / 2)),
+                   translated = dice.coin();
       zoom_y = zoomed * stretched;
       zoom_x = zoomed / stretched;
       shift_y = translated * dice.around_0(shift);
       shift_x = translated * dice.around_0(shift);
     }
-    const Tensor rows = resampling(h, none, zoom_y, shift_y, like),
-                 columns = resampling(w, flipped, zoom_x, shift_x, like);
+    const Tensor rows = resampling(rows_, none, zoom_y, shift_y),
+                 columns = resampling(columns_, flipped, zoom_x, shift_x);
     steps.push_back([=](const Tensor& x) { return moved(x, rows, columns); });
   }
-  const auto per_sample = [n](const Tensor& numbers) { return reshape(numbers, {n, 1, 1, 1}); };
+  const auto column = [n](const Tensor& numbers) { return reshape(numbers, {n, 1, 1, 1}); };
   if (colour_) {
-    const Tensor times = per_sample(exp(dice.coin() * dice.around_0(log_contrast))),
-                 plus = per_sample(dice.coin() * dice.around_0(brightness));
-    const Tensor saturation = per_sample(1 + dice.coin() * dice.around_0(1));  // 0: grey, 2: twice the colour
+    const Tensor times = column(exp(dice.sometimes(log_contrast))), plus = column(dice.sometimes(brightness));
+    const Tensor saturation = column(1 + dice.sometimes(1));  // 0: grey, 2: twice the colour
     steps.push_back([=](const Tensor& x) {
       if (c == 1) return times * x + plus;
       const Tensor grey = mean(x, {3}, /*keepdim=*/true);
@@ -123,12 +129,13 @@ Lens Augment::draw(const Tensor& like, Random& random) const {
     });
   }
   if (cutout_) {
-    const auto within = [&](int64_t side, const Tensor& middle) {
-      const Tensor at = reshape(counted(side, like), {1, side, 1}) / static_cast<double>(side);
+    const auto within = [&](const Tensor& number, const Tensor& middle) {
+      const int64_t side = number.size(0);
+      const Tensor at = reshape(number, {1, side, 1}) / static_cast<double>(side);
       return greater(full_like(at, hole), abs(at - middle));
     };
-    const Tensor y = within(h, dice.uniform()), x_side = within(w, dice.uniform()), cut = dice.coin();
-    const Tensor kept = 1 - per_sample(cut) * reshape(y, {n, h, 1, 1}) * reshape(x_side, {n, 1, w, 1});
+    const Tensor y = within(rows_, dice.uniform()), x_side = within(columns_, dice.uniform()), cut = dice.coin();
+    const Tensor kept = 1 - column(cut) * reshape(y, {n, h, 1, 1}) * reshape(x_side, {n, 1, w, 1});
     steps.push_back([=](const Tensor& x) { return kept * x; });
   }
   return [steps](const Tensor& x) {

@@ -10,6 +10,7 @@
 
 #include "core/random.h"
 #include "gan/settings.h"
+#include "nn/linear.h"
 
 namespace forger::gan {
 
@@ -19,8 +20,8 @@ class Augment {
  public:
   Augment() = default;  // nothing is changed
   // Settings "augment" (none, fixed, ada), "augment_by", "augment_target", "augment_ramp". `strength` (): the
-  // probability of each transform, memory of a run.
-  Augment(const Settings& settings, Tensor strength);
+  // probability of each transform, memory of a run. `size`: of the pictures.
+  Augment(const Settings& settings, Tensor strength, nn::Extent size);
   // The first value of `strength` by the settings: nothing when --augment is none. UsageError for words not known.
   static std::optional<double> first_strength(const Settings& settings);
 
@@ -34,7 +35,7 @@ class Augment {
   const Tensor& strength() const { return strength_; }
 
  private:
-  Tensor strength_;
+  Tensor strength_, rows_, columns_;  // 0, 1, ... of a picture: a step that is recorded uploads nothing
   bool ada_ = false, flip_ = false, geometry_ = false, colour_ = false, cutout_ = false;
   double target_ = 0, ramp_ = 1;
 };

@@ -2,6 +2,7 @@
 
 #include "core/autograd.h"
 #include "core/error.h"
+#include "gan/batch.h"
 
 namespace forger::gan {
 
@@ -29,9 +30,7 @@ Tensor Labels::told(const Objective::Term& own, const Objective::Term& other, co
   const Tensor usual = s > 0 ? (1 - s) * own(out) + s * other(out) : own(out);
   if (!kind.turned.defined()) return mean(usual);
   const Tensor turned = s > 0 ? (1 - s) * other(out) + s * own(out) : other(out);
-  std::vector<int64_t> per_sample(static_cast<size_t>(out.rank()), 1);
-  per_sample.front() = out.size(0);
-  const Tensor round = reshape(kind.turned, Shape(per_sample));
+  const Tensor round = reshape(kind.turned, per_sample(out.shape()));
   return mean((1 - round) * usual + round * turned);
 }
 

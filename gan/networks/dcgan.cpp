@@ -1,5 +1,6 @@
 #include "gan/networks/dcgan.h"
 
+#include "gan/networks/stages.h"
 #include "nn/init.h"
 
 namespace forger::gan {
@@ -7,17 +8,11 @@ namespace forger::gan {
 std::shared_ptr<nn::Sequential> dcgan_generator(int64_t latent, int64_t width, int64_t channels, Extent size,
                                                 Random& random, DropoutNoise* noise) {
   auto net = std::make_shared<nn::Sequential>();
-  Extent map = smallest(size);
-  auto block = [&](int64_t in, int64_t out, Extent window, Conv2dOptions options) {
-    net->append(std::make_shared<nn::ConvTranspose2d>(in, out, window, options, random, false));
-    net->append(std::make_shared<nn::BatchNorm>(out, NormOptions{.activation = kernels::Activation::relu}));
-    if (noise) net->append(noise->after({map.height, map.width, out}));
-    map = {2 * map.height, 2 * map.width};
-  };
+  GeneratorStages stages(smallest(size), random, noise);
   net->append(nn::reshape_to({1, 1, latent}));
   int64_t multiple = halvings(size) / 2;
-  block(latent, width * multiple, map, project);
-  for (; multiple > 1; multiple /= 2) block(width * multiple, width * multiple / 2, kernel, halve);
+  stages.append(*net, latent, width * multiple, smallest(size), project);
+  for (; multiple > 1; multiple /= 2) stages.append(*net, width * multiple, width * multiple / 2, kernel, halve);
   net->append(std::make_shared<nn::ConvTranspose2d>(width, channels, kernel, halve, random, false));
   net->append(nn::tanh());
   nn::init_dcgan(*net, random);
@@ -26,27 +21,12 @@ std::shared_ptr<nn::Sequential> dcgan_generator(int64_t latent, int64_t width, i
 
 namespace {
 
-std::shared_ptr<nn::Conv2d> conv(int64_t in, int64_t out, Extent window, Conv2dOptions options, Random& random) {
-  auto layer = std::make_shared<nn::Conv2d>(in, out, window, options, random, false);
-  nn::init_dcgan(*layer, random);
-  return layer;
-}
-
 // From the image to the smallest map, of body_channels(). No norm stands after the first layer.
-std::shared_ptr<nn::Sequential> body(int64_t width, int64_t channels, Extent size, DNorm norm, Random& random) {
+std::shared_ptr<nn::Sequential> body(int64_t width, int64_t channels, Extent size, DiscriminatorStages& stages) {
   auto net = std::make_shared<nn::Sequential>();
-  const Conv2dOptions halve_leaky = with_leaky_relu(halve, slope);
-  net->append(bounded(conv(channels, width, kernel, halve_leaky, random), norm, random));
-  Extent map{size.height / 2, size.width / 2};
-  for (int64_t multiple = 1; multiple < halvings(size) / 2; multiple *= 2) {
-    const int64_t in = width * multiple, out = 2 * in;
-    map = {map.height / 2, map.width / 2};
-    net->append(bounded(conv(in, out, kernel, stands_between(norm) ? halve : halve_leaky, random), norm, random));
-    if (!stands_between(norm)) continue;
-    const nn::LayerPtr between = norm_layer(norm, {map.height, map.width, out}, kernels::Activation::leaky_relu, slope);
-    nn::init_dcgan(*between, random);
-    net->append(between);
-  }
+  stages.append(*net, channels, width, kernel, halve, /*normed=*/false);
+  for (int64_t multiple = 1; multiple < halvings(size) / 2; multiple *= 2)
+    stages.append(*net, width * multiple, 2 * width * multiple, kernel, halve);
   return net;
 }
 
@@ -54,8 +34,9 @@ int64_t body_channels(int64_t width, Extent size) { return width * halvings(size
 
 std::shared_ptr<nn::Sequential> body_and_head(int64_t outputs, const Shape& end, int64_t width, int64_t channels,
                                               Extent size, DNorm norm, Random& random) {
-  auto net = body(width, channels, size, norm, random);
-  net->append(bounded(conv(body_channels(width, size), outputs, smallest(size), project, random), norm, random));
+  DiscriminatorStages stages(size, norm, random);
+  auto net = body(width, channels, size, stages);
+  net->append(stages.head(body_channels(width, size), outputs, smallest(size), project));
   net->append(nn::reshape_to(end));
   return net;
 }
@@ -77,14 +58,12 @@ ConditionalDiscriminator::ConditionalDiscriminator(Condition condition, bool two
     : condition_(condition), two_scores_(two_scores) {
   const int64_t features = body_channels(width, size);
   const bool concat = condition == Condition::concat;
-  body_ = child("body", body(width, channels + (concat && !two_scores ? classes : 0), size, norm, random));
-  const auto head = [&](int64_t in, int64_t out, Extent window, Conv2dOptions options) {
-    return bounded(conv(in, out, window, options, random), norm, random);
-  };
-  score_ = child("score", head(features, 1, smallest(size), project));
+  DiscriminatorStages stages(size, norm, random);
+  body_ = child("body", body(width, channels + (concat && !two_scores ? classes : 0), size, stages));
+  score_ = child("score", stages.head(features, 1, smallest(size), project));
   if (concat && two_scores) {
-    joint_ = child("joint", head(features + classes, features, 1, with_leaky_relu({}, slope)));
-    match_ = child("match", head(features, 1, smallest(size), project));
+    joint_ = child("joint", stages.head(features + classes, features, 1, with_leaky_relu({}, slope)));
+    match_ = child("match", stages.head(features, 1, smallest(size), project));
   }
   const auto linear = [&](int64_t in, int64_t out, bool bias) {
     auto layer = std::make_shared<nn::Linear>(in, out, random, bias);

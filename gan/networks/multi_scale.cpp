@@ -1,5 +1,6 @@
 #include "gan/networks/multi_scale.h"
 
+#include "gan/networks/stages.h"
 #include "nn/init.h"
 
 namespace forger::gan {
@@ -41,20 +42,18 @@ namespace {
 class Generator : public nn::Layer {
  public:
   Generator(int64_t latent, int64_t width, int64_t channels, Extent size, Random& random, DropoutNoise* noise) {
-    Extent map = smallest(size);
-    const auto block = [&](const std::string& name, int64_t in, int64_t out, Extent window, Conv2dOptions options) {
+    GeneratorStages stages(smallest(size), random, noise);
+    const auto block = [&](int64_t in, int64_t out, Extent window, const Conv2dOptions& options) {
+      const std::string number = std::to_string(blocks_.size());
       auto layers = std::make_shared<nn::Sequential>();
-      layers->append(std::make_shared<nn::ConvTranspose2d>(in, out, window, options, random, false));
-      layers->append(std::make_shared<nn::BatchNorm>(out, NormOptions{.activation = kernels::Activation::relu}));
-      if (noise) layers->append(noise->after({map.height, map.width, out}));
-      map = {2 * map.height, 2 * map.width};
-      blocks_.push_back(child("block" + name, layers));
-      images_.push_back(child("image" + name, std::make_shared<nn::Conv2d>(out, channels, 1, project, random, false)));
+      stages.append(*layers, in, out, window, options);
+      blocks_.push_back(child("block" + number, layers));
+      images_.push_back(
+          child("image" + number, std::make_shared<nn::Conv2d>(out, channels, 1, project, random, false)));
     };
     int64_t multiple = halvings(size) / 2;
-    block("0", latent, width * multiple, map, project);
-    for (; multiple > 1; multiple /= 2)
-      block(std::to_string(blocks_.size()), width * multiple, width * multiple / 2, kernel, halve);
+    block(latent, width * multiple, smallest(size), project);
+    for (; multiple > 1; multiple /= 2) block(width * multiple, width * multiple / 2, kernel, halve);
     last_ = child("last", std::make_shared<nn::ConvTranspose2d>(width, channels, kernel, halve, random, false));
     nn::init_dcgan(*this, random);
   }
@@ -78,30 +77,17 @@ class Generator : public nn::Layer {
 class Discriminator : public nn::Layer {
  public:
   Discriminator(int64_t width, int64_t channels, Extent size, DNorm norm, Random& random) : scales_(channels, size) {
-    Extent map{size.height / 2, size.width / 2};
-    const auto conv = [&](int64_t in, int64_t out, Extent window, Conv2dOptions options) {
-      auto layer = std::make_shared<nn::Conv2d>(in, out, window, options, random, false);
-      nn::init_dcgan(*layer, random);
-      return bounded(layer, norm, random);
-    };
-    const auto stage = [&](int64_t in, int64_t out, bool first) {
+    DiscriminatorStages stages(size, norm, random);
+    const auto stage = [&](int64_t in, int64_t out, bool normed) {
       auto layers = std::make_shared<nn::Sequential>();
-      const bool normed = !first && stands_between(norm);
-      layers->append(conv(in, out, kernel, normed ? halve : with_leaky_relu(halve, slope)));
-      if (normed) {
-        const nn::LayerPtr between =
-            norm_layer(norm, {map.height, map.width, out}, kernels::Activation::leaky_relu, slope);
-        nn::init_dcgan(*between, random);
-        layers->append(between);
-      }
-      map = {map.height / 2, map.width / 2};
+      stages.append(*layers, in, out, kernel, halve, normed);
       stages_.push_back(child("stage" + std::to_string(stages_.size()), layers));
     };
-    stage(channels, width, true);
+    stage(channels, width, /*normed=*/false);
     int64_t multiple = 1;
     for (; multiple < halvings(size) / 2; multiple *= 2)
-      stage(width * multiple + channels, 2 * width * multiple, false);
-    head_ = child("head", conv(width * multiple + channels, 1, smallest(size), project));
+      stage(width * multiple + channels, 2 * width * multiple, /*normed=*/true);
+    head_ = child("head", stages.head(width * multiple + channels, 1, smallest(size), project));
   }
 
   Tensor forward(const Tensor& pack) override {

@@ -1,6 +1,7 @@
 #include "gan/networks/unet.h"
 
 #include "core/error.h"
+#include "gan/networks/stages.h"
 #include "nn/init.h"
 
 namespace forger::gan {
@@ -63,35 +64,20 @@ Tensor UNet::forward(const Tensor& x, const Tensor& z) {
 std::shared_ptr<nn::Sequential> patch_discriminator(int64_t channels, int64_t width, int64_t field, Extent size,
                                                     DNorm norm, Random& random) {
   auto net = std::make_shared<nn::Sequential>();
-  Extent map = size;
-  const auto conv = [&](int64_t in, int64_t out, int64_t window, Conv2dOptions options, bool bias) {
-    auto made = std::make_shared<nn::Conv2d>(in, out, window, options, random, bias);
-    nn::init_dcgan(*made, random);
-    const auto after = [&](int64_t side) { return (side + 2 * options.padding - window) / options.stride + 1; };
-    map = {after(map.height), after(map.width)};
-    return bounded(made, norm, random);
-  };
-  const auto layer = [&](int64_t in, int64_t out, int64_t window, Conv2dOptions options, bool inner) {
-    const bool normed = inner && stands_between(norm);
-    net->append(conv(in, out, window, normed ? options : with_leaky_relu(options, slope), !normed));
-    if (!normed) return;
-    const nn::LayerPtr between = norm_layer(norm, {map.height, map.width, out}, kernels::Activation::leaky_relu, slope);
-    nn::init_dcgan(*between, random);
-    net->append(between);
-  };
+  DiscriminatorStages stages(size, norm, random, /*biased=*/true);
   constexpr Conv2dOptions keep{.stride = 1, .padding = 1};  // of a 4x4 kernel: one less
   if (field == 1) {
-    layer(channels, width, 1, project, false);
-    layer(width, 2 * width, 1, project, true);
-    net->append(conv(2 * width, 1, 1, project, true));
+    stages.append(*net, channels, width, 1, project, /*normed=*/false);
+    stages.append(*net, width, 2 * width, 1, project);
+    net->append(stages.head(2 * width, 1, 1, project));
   } else {
     const int halvings = field == 16 ? 1 : field == 34 ? 2 : field == 70 ? 3 : 0;
     check<UsageError>(halvings > 0, "--field ", field, " is not known; there are: 1, 16, 34, 70");
     int64_t in = channels, out = width;
     for (int i = 0; i < halvings; i++, in = out, out = std::min(8 * width, 2 * out))
-      layer(in, out, kernel, halve, i > 0);
-    layer(in, out, kernel, keep, true);
-    net->append(conv(out, 1, kernel, keep, true));
+      stages.append(*net, in, out, kernel, halve, /*normed=*/i > 0);
+    stages.append(*net, in, out, kernel, keep);
+    net->append(stages.head(out, 1, kernel, keep));
   }
   return net;
 }

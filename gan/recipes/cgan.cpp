@@ -18,11 +18,9 @@
 namespace forger::gan {
 namespace {
 
-Condition find_condition(const std::string& name) {
-  if (name == "concat") return Condition::concat;
-  if (name == "projection") return Condition::projection;
-  check<UsageError>(name == "acgan", "--condition '", name, "' is not known; there are: concat, projection, acgan");
-  return Condition::acgan;
+Condition find_condition(const Settings& settings) {
+  const std::string& name = settings.choice("condition", {"concat", "projection", "acgan"});
+  return name == "concat" ? Condition::concat : name == "projection" ? Condition::projection : Condition::acgan;
 }
 
 // Mean of -log p[class], c (N, classes) one-hot: the op that takes labels looks at them, and a step reads nothing from
@@ -31,9 +29,7 @@ Tensor class_loss(const Tensor& logits, const Tensor& c) { return neg(mean(sum(c
 
 // Whether there are two scores; that needs pictures under a wrong class.
 bool find_scores(const Settings& settings, Condition condition) {
-  const std::string& scores = settings.text("scores");
-  check<UsageError>(scores == "one" || scores == "two", "--scores '", scores, "' is not known; there are: one, two");
-  if (scores == "one") return false;
+  if (settings.choice("scores", {"one", "two"}) == "one") return false;
   check<UsageError>(condition != Condition::acgan, "--scores two: acgan's second head is a classifier already");
   check<UsageError>(settings.flag("mismatched"),
                     "--scores two: a match is learnt beside pairs that do not match, so --no-mismatched cannot be");
@@ -46,7 +42,7 @@ class ConditionalGan : public Recipe {
       : Recipe(settings),
         latent_(settings.integer("latent")),
         classes_(std::ssize(need_column(settings, columns, "label").words)),
-        condition_(find_condition(settings.text("condition"))),
+        condition_(find_condition(settings)),
         two_scores_(find_scores(settings, condition_)),
         mismatched_(settings.flag("mismatched") && condition_ != Condition::acgan),
         class_weight_(settings.number("class_weight")),
@@ -61,6 +57,7 @@ class ConditionalGan : public Recipe {
     player_g_ = player("g", {"g"}, settings);
     game_ = Adversary(player("d", {"d"}, settings), settings, random_,
                       craft("d", settings, image.sample, Judged::with_label));
+    if (two_scores_ || mismatched_) game_.check_alone();
   }
 
   Readings step(const NextBatch& next) override {
@@ -83,7 +80,9 @@ class ConditionalGan : public Recipe {
       more.push_back([&] { return Losses{{"class_fake", class_loss(d_->logits(fake().detach()), c)}}; });
     }
     Readings readings = game_.update(d, x, fake, more);
-    const auto fool = game_.against(d, x), fool_match = game_.against(match, x);
+    const auto fool = game_.against(d, x);
+    std::function<Tensor(const Tensor&)> fool_match;
+    if (two_scores_) fool_match = game_.against(match, x);
     return std::move(readings) + player_g_->minimise({[&] {
       const Tensor fooled = fool(fake());
       if (two_scores_) return Losses{{"", fooled}, {"match", fool_match(fake())}};

@@ -18,9 +18,9 @@ namespace {
 class Pix2pix : public Recipe {
  public:
   Pix2pix(const Settings& settings, const Columns& columns)
-      : Recipe(settings), mode_(settings.text("mode")), lambda_(settings.number("lambda")) {
-    check<UsageError>(mode_ == "gan+close" || mode_ == "gan" || mode_ == "close", "--mode '", mode_,
-                      "' is not known; there are: gan+close, gan, close");
+      : Recipe(settings),
+        mode_(settings.choice("mode", {"gan+close", "gan", "close"})),
+        lambda_(settings.number("lambda")) {
     const Shape &source = need_column(settings, columns, "source").sample,
                 &target = need_column(settings, columns, "target").sample;
     require_images("pix2pix", target);

@@ -13,9 +13,7 @@ Unconditional::Unconditional(const Settings& settings, const Column& column)
       batch_(settings.integer("batch")),
       n_critic_(settings.integer("n_critic")),
       past_every_(settings.integer("past")),
-      uniform_(settings.text("noise") == "uniform") {
-  check<UsageError>(uniform_ || settings.text("noise") == "normal", "--noise '", settings.text("noise"),
-                    "' is not known; there are: normal, uniform");
+      uniform_(settings.choice("noise", {"normal", "uniform"}) == "uniform") {
   const int64_t count = settings.integer("generators");
   check<UsageError>(count == 1 || past_every_ == 0, "--past keeps a copy of one generator: --generators must be 1");
   check<UsageError>(count <= batch_, "--generators ", count, " of a --batch of ", batch_,
@@ -81,9 +79,7 @@ Tensor Unconditional::make_chosen(const Batch& from) {
   Tensor all;
   for (int64_t k = 0; k < std::ssize(g_); k++) {
     const Tensor made = make(g_[static_cast<size_t>(k)], from);
-    std::vector<int64_t> per_sample(static_cast<size_t>(made.rank()), 1);
-    per_sample.front() = made.size(0);
-    const Tensor share = reshape(slice(choice, 1, k, k + 1), Shape(per_sample)) * made;
+    const Tensor share = reshape(slice(choice, 1, k, k + 1), per_sample(made.shape())) * made;
     all = all.defined() ? all + share : share;
   }
   return all;
@@ -156,26 +152,20 @@ std::vector<View> Unconditional::views() {
 }
 
 std::vector<Setting> unconditional_settings(const std::string& loss, const std::string& penalty,
-                                            const std::string& arch, std::vector<Setting> own) {
+                                            const std::string& arch, const std::vector<Setting>& own) {
   std::vector<Setting> all = game_settings(loss, penalty);
-  Setting networks = arch_setting(arch);
-  networks.group = "networks";
-  all.push_back(networks);
-  const auto add = [&](const char* group, std::vector<Setting> settings) {
-    for (Setting& setting : settings) {
-      setting.group = group;
-      all.push_back(setting);
-    }
-  };
-  add("networks",
-      {d_norm_setting("auto"),
-       {"noise", "normal", "what z is drawn from: normal, or uniform in [-1, 1]"},
-       {"g_dropout", 0.0, "share of G's units dropped, also when it samples; against samples all alike", 0, 0.95},
-       {"generators", int64_t{1}, "networks that G is made of; when one alone leaves out kinds", 1, 64}});
-  add("game",
+  const auto add = [&](const std::vector<Setting>& more) { all.insert(all.end(), more.begin(), more.end()); };
+  add(under("networks",
+            {arch_setting(arch),
+             d_norm_setting("auto"),
+             {"noise", "normal", "what z is drawn from: normal, or uniform in [-1, 1]"},
+             {"g_dropout", 0.0, "share of G's units dropped, also when it samples; against samples all alike", 0, 0.95},
+             {"generators", int64_t{1}, "networks that G is made of; when one alone leaves out kinds", 1, 64}}));
+  add(under(
+      "game",
       {{"n_critic", int64_t{1}, "D's updates per update of G; more where D is to be near its best", 1, 1000},
-       {"past", int64_t{0}, "steps between copies of G and D that play along; against going round; 0: none", 0, 1e9}});
-  all.insert(all.end(), std::make_move_iterator(own.begin()), std::make_move_iterator(own.end()));
+       {"past", int64_t{0}, "steps between copies of G and D that play along; against going round; 0: none", 0, 1e9}}));
+  add(own);
   return all;
 }
 

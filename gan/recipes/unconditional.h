@@ -51,7 +51,7 @@ class Unconditional : public Recipe {
 
 // The settings of such a system: those of its game and of its networks, and its own over them.
 std::vector<Setting> unconditional_settings(const std::string& loss, const std::string& penalty,
-                                            const std::string& arch, std::vector<Setting> own = {});
+                                            const std::string& arch, const std::vector<Setting>& own = {});
 
 // The protocol of Lucic et al. 2018 (arXiv:1711.10337) on images of 28 pixels: networks, noise, batch and length as
 // theirs, and for each system its rate, beta1 and updates of D (their table of settings).

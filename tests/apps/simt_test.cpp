@@ -95,3 +95,17 @@ TEST_CASE("simt: losses are read as often as asked, and sampling works from a de
   CHECK(sampled.code == 0);
   CHECK(read_file(scratch / "grid.png").starts_with("\x89PNG"));
 }
+
+TEST_CASE("simt: a step under augmentation and noise is recorded and replayed, byte for byte", "[simt]") {
+  const Scratch scratch;
+  const auto run = [&](const std::string& name, const Words& more) {
+    Words words{"--device",       "simt", "--augment",          "ada", "--augment-by", "flip,geometry,colour,cutout",
+                "--augment-ramp", "20",   "--instance-noise",   "0.1", "--steps",      "4",
+                "--width",        "2",    "--checkpoint-every", "2"};
+    words.insert(words.end(), more.begin(), more.end());
+    Words all = tiny_training("dcgan", tiny_data(scratch), "", words);
+    all.resize(all.size() - 2);
+    return train(scratch, name, all);
+  };
+  check_same_bytes(run("eager", {}), run("graph", {"--graph"}));
+}

@@ -220,7 +220,7 @@ TEST_CASE("augment: at strength 0 nothing changes, at 1 everything, and one draw
   const Tensor x = random.uniform({6, 16, 24, 3}, -1, 1);
   for (const char* by : {"flip", "geometry", "colour", "cutout", "flip,geometry,colour,cutout"}) {
     INFO(by);
-    const Augment none(augmented(by), zeros({})), all(augmented(by), ones({}));
+    const Augment none(augmented(by), zeros({}), {16, 24}), all(augmented(by), ones({}), {16, 24});
     CHECK(max(abs(none.draw(x, random)(x) - x)).item() < 1e-5);
     const Lens lens = all.draw(x, random);
     const Tensor seen = lens(x);
@@ -232,7 +232,7 @@ TEST_CASE("augment: at strength 0 nothing changes, at 1 everything, and one draw
     at.set_requires_grad();
     CHECK(max(abs(grad(sum(square(lens(at))), at))).item() > 0);
   }
-  CHECK_THROWS_WITH(Augment(augmented("flip,turn"), zeros({})), Catch::Contains("'turn' is not known"));
+  CHECK_THROWS_WITH(Augment(augmented("flip,turn"), zeros({}), 16), Catch::Contains("'turn' is not known"));
   CHECK_THROWS_WITH(Augment::first_strength(augmented("flip", "much")), Catch::Contains("none, fixed, ada"));
   CHECK_FALSE(Augment::first_strength(augmented("flip", "none")));
 }
@@ -241,7 +241,7 @@ TEST_CASE("augment: a flip mirrors half of those it happens to, left and right e
   Random random(4);
   constexpr int64_t n = 400, side = 8;
   const Tensor x = random.uniform({n, side, side, 1}, -1, 1),
-               seen = Augment(augmented("flip"), ones({})).draw(x, random)(x);
+               seen = Augment(augmented("flip"), ones({}), side).draw(x, random)(x);
   const std::vector<double> was = x.to_vector(), is = seen.to_vector();
   int64_t flipped = 0;
   for (int64_t i = 0; i < n; i++) {
@@ -261,14 +261,14 @@ TEST_CASE("augment: a flip mirrors half of those it happens to, left and right e
 TEST_CASE("augment: geometry keeps a plain picture plain, whatever lies beyond its edges") {
   Random random(5);
   const Tensor x = full({50, 16, 16, 1}, 0.7);
-  CHECK(max(abs(Augment(augmented("geometry"), ones({})).draw(x, random)(x) - x)).item() < 1e-4);
+  CHECK(max(abs(Augment(augmented("geometry"), ones({}), 16).draw(x, random)(x) - x)).item() < 1e-4);
 }
 
 TEST_CASE("augment: ada rises while D knows its data by heart, falls when it does not, and never leaks") {
   const Tensor strength = full({}, 0.1);
   Settings settings = augmented("flip", "ada");
   settings.set("augment_ramp", "1000");
-  Augment ada(settings, strength);
+  Augment ada(settings, strength, 16);
   ada.adapt(full({50}, 3), 0);
   CHECK(strength.item() == Approx(0.1 + 50 / 1000.0));
   ada.adapt(full({50}, -1), 0);
@@ -280,7 +280,7 @@ TEST_CASE("augment: ada rises while D knows its data by heart, falls when it doe
   for (int i = 0; i < 100; i++) ada.adapt(full({50}, -3), 0);
   CHECK(strength.item() == 0);
   const Tensor kept = full({}, 0.3);
-  Augment fixed(augmented("flip"), kept);
+  Augment fixed(augmented("flip"), kept, 16);
   fixed.adapt(full({50}, 3), 0);
   CHECK(kept.item() == Approx(0.3));
 }

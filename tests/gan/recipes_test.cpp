@@ -188,3 +188,16 @@ TEST_CASE("readings: losses first, norms of gradients last") {
   const Readings d{{"loss_d", one}, {"penalty", one}, {"grad_norm_d", one}}, g{{"loss_g", one}, {"grad_norm_g", one}};
   CHECK(names(d + g) == std::vector<std::string>{"loss_d", "loss_g", "penalty", "grad_norm_d", "grad_norm_g"});
 }
+
+TEST_CASE("an objective that knows no score by itself is refused before training where scores are asked for alone") {
+  const Columns classes{{.name = "image", .sample = {16, 16, 1}}, {"label", {}, DType::i64, {"coat", "bag"}}};
+  const auto error = [&](std::initializer_list<std::pair<std::string, std::string>> more) {
+    RecipeCase row{"cgan", "cgan", classes, "", {{"loss", "ra-gan"}}};
+    row.settings.insert(row.settings.end(), more.begin(), more.end());
+    return error_of<UsageError>([&] { make(row, settings_of(row)); });
+  };
+  CHECK(error({}).starts_with("--loss ra-gan: scores that are not of real beside fake samples"));
+  CHECK_FALSE(error({{"scores", "two"}}).empty());
+  CHECK(error({{"mismatched", "false"}}).empty());
+  CHECK(error({{"condition", "acgan"}}).empty());
+}
