@@ -10,6 +10,7 @@
 #include "core/file.h"
 #include "core/ops.h"
 #include "core/utf8.h"
+#include "gan/captions.h"
 
 namespace forger::apps {
 namespace fs = std::filesystem;
@@ -97,6 +98,14 @@ void set_words(gan::Batch& drawn, const std::vector<std::string>& assignments, c
     check<UsageError>(
         column != nullptr && drawn.has(name) && drawn[name].dtype() == DType::i64, "--set: '", name,
         "' is nothing that this run's samples are made from; there is: ", names.empty() ? "nothing" : names);
+    if (gan::is_sentences(*column)) {
+      const std::vector<int64_t> tokens = gan::tokens_of(*column, word);
+      const Tensor every(drawn[name].shape(), DType::i64);
+      for (int64_t i = 0; i < drawn.rows(); i++)
+        std::ranges::copy(tokens, every.data<int64_t>() + i * std::ssize(tokens));
+      copy_into(drawn[name], every, "set");
+      continue;
+    }
     const auto found = std::ranges::find(column->words, word);
     std::string words;
     for (const std::string& known : column->words) words += (words.empty() ? "" : ", ") + known;

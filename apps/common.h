@@ -28,6 +28,7 @@ Command train_command(CLI::App& root);        // train.cpp
 Command sample_command(CLI::App& root);       // sample.cpp
 Command show_command(CLI::App& root);         // show.cpp
 Command translate_command(CLI::App& root);    // translate.cpp
+Command roll_command(CLI::App& root);         // roll.cpp
 Command interpolate_command(CLI::App& root);  // interpolate.cpp
 Command evaluate_command(CLI::App& root);     // evaluate.cpp
 Command fid_command(CLI::App& root);          // fid.cpp
@@ -68,8 +69,8 @@ inline Random sampling_random(int64_t seed) { return Random(static_cast<uint64_t
 // All that a view makes first.
 Tensor make_all(gan::Recipe& recipe, const gan::View& view, const gan::Batch& from);
 
-// "label=Coat": every row of what was drawn gets that word of the column. UsageError when nothing of that name is
-// drawn, or there is no such word; it lists what there is.
+// "label=Coat": every row of what was drawn gets that word of the column, "caption=a dark coat" that sentence.
+// UsageError when nothing of that name is drawn, or there is no such word; it lists what there is.
 void set_words(gan::Batch& drawn, const std::vector<std::string>& assignments, const gan::Settings& settings);
 
 // The text of a JSON value, whatever bytes its names and strings have (file names may be no UTF-8: core/utf8.h).

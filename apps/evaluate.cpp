@@ -1,6 +1,6 @@
 // forger evaluate: scores of what each view of a trained system makes, and the system's own tests, as a table for
 // people or JSON for programs. In the run's folder it leaves evaluation.json, modes.png (the real images that D is
-// least and most sure of) and sanity.svg, for the report.
+// least and most sure of), sanity.svg and steganography.svg, for the report.
 #include <unistd.h>
 
 #include <algorithm>
@@ -18,6 +18,8 @@
 #include "gan/run_folder.h"
 #include "gan/test.h"
 #include "metrics/sanity.h"
+#include "metrics/slope.h"
+#include "metrics/steganography.h"
 #include "metrics/system.h"
 
 namespace forger::apps {
@@ -27,7 +29,7 @@ struct EvaluateOptions {
   Use use;
   std::string view, metrics, convention = "tf", split = "test", inception;
   int64_t count = 10'000;
-  bool all_conventions = false, sanity = false, json = false;
+  bool all_conventions = false, sanity = false, slope = false, steganography = false, json = false;
 };
 
 // One score per key; where there are several conventions the first one's, with the values of all.
@@ -57,7 +59,7 @@ void print_line(const std::string& name, size_t column, const std::string& line)
 }
 
 void print_text(const std::vector<gan::Score>& scores, const gan::Scalars& tests,
-                const std::vector<std::string>& seen_by) {
+                const std::vector<metrics::CycleCurve>& cycles, const std::vector<std::string>& seen_by) {
   constexpr size_t longest_bar = 40;
   const size_t column = column_for(scores);
   const std::string indent(column, ' ');
@@ -76,6 +78,7 @@ void print_text(const std::vector<gan::Score>& scores, const gan::Scalars& tests
   std::string line;
   for (const auto& [name, value] : tests) line += text(line.empty() ? "" : "  ", name, ' ', value);
   if (!tests.empty()) print_line("test", column, line);
+  for (const metrics::CycleCurve& cycle : cycles) print_line("steganography", column, metrics::line_of(cycle));
   for (const std::string& network : seen_by) print_line("seen by", column, network);
 }
 
@@ -109,17 +112,27 @@ int evaluate(const EvaluateOptions& options) {
   metrics::Evaluation* first = evaluation.first();
   check<UsageError>(first != nullptr || !options.sanity,
                     "--sanity damages the images that a view should make, and no view is scored");
-  const std::vector<gan::Score> scores = evaluation.scores(run);
-  const gan::Scalars tests = gan::test_scalars(*trained.recipe, *test, options.count);
+  std::vector<gan::Score> scores = evaluation.scores(run);
+  if (options.slope)
+    for (gan::Score& score : metrics::slope_scores(*trained.recipe, *test, options.count, request.seed))
+      scores.push_back(std::move(score));
+  gan::Scalars tests = gan::test_scalars(*trained.recipe, *test, options.count);
   check<UsageError>(!scores.empty() || !tests.empty(),
                     evaluation.left_out().empty() ? "this system makes nothing that can be scored, and tests nothing"
                                                   : evaluation.left_out().front());
   for (const std::string& line : evaluation.left_out()) std::cerr << "note: " << line << std::endl;
+  std::vector<metrics::CycleCurve> cycles;
+  if (options.steganography) {
+    constexpr int64_t enough = 512;  // rows: a mean over so many pixels hardly varies
+    cycles =
+        metrics::cycle_under_noise(*trained.recipe, *test, std::min(options.count, enough), request.seed, announce);
+    for (const gan::Scalar& number : metrics::numbers_of(cycles)) tests.push_back(number);
+  }
   const gan::EvaluationFile found{trained.step, one_per_key(scores), evaluation.networks(), tests};
   if (options.json) {
     std::cout << gan::json_of(found.scores, tests) << '\n';
   } else {
-    print_text(scores, tests, found.seen_by);
+    print_text(scores, tests, cycles, found.seen_by);
   }
 
   if (!kept) return exit_done;
@@ -136,6 +149,11 @@ int evaluate(const EvaluateOptions& options) {
         first->judge(), first->train(), first->test(), options.count,
         [&](int64_t done, int64_t total) { terminal.work("damaging real images", done, total); });
     write_file(folder.own(folder.sanity()), metrics::draw(curves));
+  }
+  if (options.steganography) {
+    const gan::Plot plot = metrics::plot_of(cycles);
+    write_file(folder.own(folder.steganography()), gan::svg_of(plot));
+    write_file(folder.own(folder.steganography_values()), gan::csv_of(plot));
   }
   gan::write_report(run);
   if (!options.json) print_line("report", column_for(scores), run + "/report.html");
@@ -166,6 +184,10 @@ Command evaluate_command(CLI::App& root) {
       ->capture_default_str();
   app->add_flag("--report-all-conventions", options->all_conventions, "Inception's scores under all four");
   app->add_flag("--sanity", options->sanity, "Also damage real images step by step and draw how fcd answers");
+  app->add_flag("--slope", options->slope,
+                "Also how steep D is between real and fake samples, and what spectral norm makes of its layers");
+  app->add_flag("--steganography", options->steganography,
+                "Also add noise between two translators and draw how far their cycle breaks");
   app->add_flag("--json", options->json, "An object by metric, VIEW.metric after the first view, on standard output");
   app->footer(
       "Without Inception's weights a small classifier, trained on the data set's own labels and kept in the cache "

@@ -38,11 +38,16 @@ void append_walk(std::vector<Tensor>& path, const Tensor& a, const Tensor& b, in
   for (int64_t i = 0; i < steps; i++) path.push_back(slerp(a, b, static_cast<double>(i) / last));
 }
 
-// Of integers, such as classes: those at the beginning of each walk, all along it.
+// Of integers, such as classes and captions: those at the beginning of each walk, all along it.
 Tensor held(const Tensor& drawn, int64_t columns, int64_t rows, bool loop) {
-  const Tensor numbers = to(drawn, Device::cpu), all({rows * columns}, DType::i64);
-  for (int64_t row = 0; row < rows; row++)
-    std::fill_n(all.data<int64_t>() + row * columns, columns, numbers.data<int64_t>()[loop ? row : 2 * row]);
+  const Tensor numbers = to(drawn, Device::cpu);
+  std::vector<int64_t> sizes(numbers.shape().begin(), numbers.shape().end());
+  sizes[0] = rows * columns;
+  const Tensor all(Shape(sizes), DType::i64);
+  const int64_t length = numbers.numel() / numbers.size(0);
+  for (int64_t i = 0; i < rows * columns; i++)
+    std::copy_n(numbers.data<int64_t>() + (loop ? 1 : 2) * (i / columns) * length, length,
+                all.data<int64_t>() + i * length);
   return all;
 }
 

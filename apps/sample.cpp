@@ -11,6 +11,7 @@ struct SampleOptions {
   Use use;
   std::string out, each;
   std::vector<std::string> words;
+  std::optional<std::string> caption;
   int64_t count = 64, columns = 0;
   bool force = false;
 };
@@ -29,7 +30,9 @@ int sample(const SampleOptions& options) {
   gan::PictureBuilder picture(options.count, options.columns);
   const gan::View view = gan::sampling_view(*trained.recipe);
   gan::Batch drawn = view.draw(options.count, random);
-  set_words(drawn, options.words, trained.settings);
+  std::vector<std::string> words = options.words;
+  if (options.caption) words.push_back("caption=" + *options.caption);
+  set_words(drawn, words, trained.settings);
   make_in_parts(*trained.recipe, view, drawn, [&](const gan::Batch&, const gan::Batch& made) {
     const Tensor& samples = made.tensors.front().tensor;
     if (each) each->add(samples);
@@ -52,12 +55,14 @@ Command sample_command(CLI::App& root) {
       ->check(CLI::Range(1, 10000));
   app->add_option("--each", options->each, "A folder for one PNG per sample (then a grid only with --out)");
   app->add_option("--set", options->words, "What is drawn is given instead, as label=Coat")->type_name("COLUMN=WORD");
+  app->add_option("--caption", options->caption, "Of a system that reads: what the pictures are to show");
   app->add_flag("--force", options->force, "Replace the samples that --each's folder holds from an earlier call");
   app->footer(
       "Examples:\n"
       "  forger sample runs/dcgan --count 16 --seed 3 --out sixteen.png\n"
       "  forger sample runs/dcgan --count 1000 --each fakes\n"
       "  forger sample runs/cgan --set label=Coat --out coats.png\n"
+      "  forger sample runs/gan-cls --caption 'a dark pullover with long sleeves' --out dark.png\n"
       "  forger sample runs/dcgan/checkpoints/step-000500.safetensors --out early.png");
   return {app, [options] { return sample(*options); }};
 }

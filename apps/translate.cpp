@@ -18,6 +18,7 @@ namespace fs = std::filesystem;
 struct TranslateOptions {
   Use use;
   std::string view, in, out;
+  std::vector<std::string> words;
   bool force = false;
 };
 
@@ -86,6 +87,7 @@ int translate(const TranslateOptions& options) {
     terminal.work("translating " + options.in, first, total);
     gan::Batch from;
     if (view.draw) from = view.draw(rows, random);
+    set_words(from, options.words, trained.settings);
     const Tensor pictures({rows, sample[0], sample[1], sample[2]}, DType::f32);
     for (int64_t i = 0; i < rows; i++) {
       const gan::Image image = gan::read_image(work[static_cast<size_t>(first + i)].from, static_cast<int>(sample[2]));
@@ -112,6 +114,8 @@ Command translate_command(CLI::App& root) {
   app->add_option("--in", options->in, "The pictures; sub-folders are searched, too")->option_text("DIR")->required();
   app->add_option("--out", options->out, "Where they go, under the same names")->option_text("DIR")->required();
   app->add_option("--view", options->view, "Which translation; the first one when left out (forger show RUN)");
+  app->add_option("--set", options->words, "What is drawn is given instead, as label=negative")
+      ->type_name("COLUMN=WORD");
   app->add_flag("--force", options->force, "Replace pictures of these names that --out holds");
   app->footer(
       "Examples:\n"

@@ -78,6 +78,9 @@ Readings Adversary::update(const Critic& d, const Tensor& real, Shared& fake, co
   }
   terms.insert(terms.end(), more.begin(), more.end());
   Readings readings = player_->minimise(terms);
+  Tensor beside;  // parts of the loss that are not the game's: the penalty, what else D learns
+  for (size_t i = 1; i + 1 < readings.size(); i++)
+    beside = beside.defined() ? add(beside, readings[i].value) : readings[i].value;
   if (penalty_->clips) clip_weights(player_->optimizer(), clip_);
   craft_.replay.keep(fake().detach());
   if (craft_.augment.adapts()) {
@@ -86,7 +89,7 @@ Readings Adversary::update(const Critic& d, const Tensor& real, Shared& fake, co
   }
   if (objective.name == "wasserstein") {
     const Tensor& loss = readings.front().value;
-    const Tensor distance = penalty_->of_gradients() ? sub(readings[1].value, loss) : neg(loss);
+    const Tensor distance = beside.defined() ? sub(beside, loss) : neg(loss);
     readings = std::move(readings) + Readings{{"wasserstein", distance}};
   }
   return readings;

@@ -28,6 +28,7 @@ std::string written(const Columns& columns) {
                                   {"sample", std::vector<int64_t>(column.sample.begin(), column.sample.end())},
                                   {"dtype", name_of(column.dtype)}};
     for (const std::string& word : column.words) one["words"].push_back(to_utf8(word));
+    for (const std::string& sentence : column.sentences) one["sentences"].push_back(to_utf8(sentence));
     list.push_back(one);
   }
   return list.dump();
@@ -37,7 +38,9 @@ Columns read_columns(const std::string& written) {
   Columns columns;
   try {
     for (const auto& one : nlohmann::json::parse(written)) {
-      Column column{.name = one.at("name"), .words = one.value("words", std::vector<std::string>())};
+      const std::vector<std::string> none;
+      Column column{
+          .name = one.at("name"), .words = one.value("words", none), .sentences = one.value("sentences", none)};
       const std::vector<int64_t> sizes = one.at("sample");
       column.sample = Shape(sizes);
       const std::string dtype = one.at("dtype");

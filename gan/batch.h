@@ -14,6 +14,8 @@ struct Column {
   Shape sample = {};                    // of one row: (H, W, C), (2), ()
   DType dtype = DType::f32;             // i64: numbers of words
   std::vector<std::string> words = {};  // what integers stand for: classes, a vocabulary
+  // Of captions: those of some rows, as often as they occur. What a system draws from where the data is not at hand.
+  std::vector<std::string> sentences = {};
 };
 using Columns = std::vector<Column>;
 

@@ -20,7 +20,7 @@ Tensor psnr(const Tensor& made, const Tensor& truth) {
 
 Readings fidelity(const Tensor& made, const Tensor& given, const Tensor& truth, const std::string& of) {
   return {{of + "l1", l1_loss(made, truth)},
-          {of + "l1_identity", l1_loss(as_channels_of(given, truth), truth)},
+          {of + "l1_identity", l1_loss(as_channels_of(given, truth), as_channels_of(truth, given))},
           {of + "psnr", psnr(made, truth)},
           {of + "psnr_identity", psnr(given, truth)}};
 }

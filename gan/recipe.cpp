@@ -33,7 +33,7 @@ void Recipe::set_steps_done(int64_t steps) {
   if (steps_done_.defined()) copy_into(steps_done_, full({}, static_cast<double>(steps), dtype_), "steps");
 }
 
-// Evaluation mode, whatever happens in it.
+// Scope: evaluation mode, whatever happens in it.
 class Recipe::Evaluating {
  public:
   explicit Evaluating(const Recipe& recipe) : recipe_(recipe) { set_training(false); }
@@ -46,17 +46,27 @@ class Recipe::Evaluating {
     for (const Network& network : recipe_.networks_) network.module->train(on);
   }
   const Recipe& recipe_;
-  NoGrad no_grad_;
 };
 
 Batch Recipe::make(const View& view, const Batch& from) {
   const Evaluating evaluating(*this);
+  const NoGrad no_grad;
   return cast(view.make(here(from)), DType::f32);
 }
 
 Readings Recipe::measure(const Batch& held_out) {
   const Evaluating evaluating(*this);
+  const NoGrad no_grad;
   return test(here(held_out));
+}
+
+Tensor Recipe::slopes(const View& view, const Tensor& given) {
+  const Evaluating evaluating(*this);
+  const std::string& column = view.given.front();
+  Tensor x = here(Batch().add(column, given))[column].detach();
+  x.set_requires_grad();
+  const Tensor made = view.make(Batch().add(column, x)).tensors.front().tensor;
+  return cast(norm(flatten(grad(made, x)), {1}), DType::f32);
 }
 
 std::shared_ptr<Player> Recipe::player(const std::string& name, const std::vector<std::string>& of,

@@ -54,6 +54,9 @@ class Recipe {
   // in evaluation mode, nothing recorded.
   Batch make(const View& view, const Batch& from);
   Readings measure(const Batch& held_out);
+  // (n): the length of the gradient of what a view makes first, one number a row, towards the row that it is given: of
+  // a critic, its slope there. In evaluation mode, in float32.
+  Tensor slopes(const View& view, const Tensor& given);
 
   // What was registered, in that order: what is checkpointed, resumed, moved and averaged.
   struct Network {

@@ -1,7 +1,7 @@
 // The report's page: previews through time, one chart per family of scalars, timing, settings.
 //
 //   metrics.csv, tests.csv, scores.csv --gan/chart.h--> curves
-//   evaluation.json, modes.png, sanity.svg: where the run was evaluated
+//   evaluation.json, modes.png, sanity.svg, steganography.svg: where the run was evaluated
 //   samples/step-*.png --at most 12, first and last among them--> base64
 #include "gan/report.h"
 
@@ -150,6 +150,11 @@ std::string evaluation(const RunFolder& folder) {
         "of.</figcaption></figure>";
   if (const std::string sanity = file_or_nothing(folder.sanity()); !sanity.empty())
     html += "<h3>How fcd answers to damaged real images</h3>" + sanity;
+  if (const std::string cycle = file_or_nothing(folder.steganography()); !cycle.empty())
+    html +=
+        "<h3>The cycle under noise</h3><figure>" + cycle +
+        "<figcaption class='none'>Noise over the picture in between, beside the same noise over the first one. Where "
+        "the first breaks the cycle sooner, the way back reads what nobody sees.</figcaption></figure>";
   return html;
 }
 

@@ -131,8 +131,8 @@ const std::string& RunFolder::own(const std::string& file) const {
 std::optional<std::string> RunFolder::foreign_file() const {
   std::set<std::string> mine;
   for (const std::string& name : owned()) mine.insert((path_ / name).string());
-  for (const std::string& file :
-       {config(), metrics(), scores(), tests(), evaluation(), modes(), sanity(), report(), log(), files()}) {
+  for (const std::string& file : {config(), metrics(), scores(), tests(), evaluation(), modes(), sanity(),
+                                  steganography(), steganography_values(), report(), log(), files()}) {
     const bool ours = mine.contains(file) || (file == files() && !mine.empty());
     if (is_there(file) && !ours) return file;
   }

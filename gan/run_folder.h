@@ -27,6 +27,8 @@ class RunFolder {
   std::string evaluation() const { return path_ / "evaluation.json"; }  // what `forger evaluate` found
   std::string modes() const { return path_ / "modes.png"; }
   std::string sanity() const { return path_ / "sanity.svg"; }
+  std::string steganography() const { return path_ / "steganography.svg"; }
+  std::string steganography_values() const { return path_ / "steganography.csv"; }
   std::string report() const { return path_ / "report.html"; }
   std::string log() const { return path_ / "log.txt"; }
   std::string files() const { return path_ / "files.txt"; }

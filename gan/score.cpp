@@ -23,13 +23,16 @@ std::string line_of(const Score& score) {
     line << (i > 0 ? ", " : "") << (named && name != score.metric ? name + " " : "") << value;
     if (i == 0 && score.spread) line << " +- " << *score.spread;
   }
-  line << "  (" << score.convention;
-  if (score.reals > 0) line << ", " << thousands(score.reals) << " real";
-  line << ", " << thousands(score.fakes) << " fake";
-  if (!score.split.empty()) line << ", " << score.split;
-  if (!score.weights.empty()) line << ", weights " << score.weights;
-  line << ")";
-  return line.str();
+  std::string of;
+  const auto add = [&](const std::string& words) {
+    if (!words.empty()) of += (of.empty() ? "  (" : ", ") + words;
+  };
+  add(score.convention);
+  if (score.reals > 0) add(thousands(score.reals) + " real");
+  if (score.fakes > 0) add(thousands(score.fakes) + " fake");
+  add(score.split);
+  if (!score.weights.empty()) add("weights " + score.weights);
+  return line.str() + (of.empty() ? "" : of + ")");
 }
 
 }  // namespace forger::gan

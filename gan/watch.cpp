@@ -1,5 +1,6 @@
 #include "gan/watch.h"
 
+#include <algorithm>
 #include <cmath>
 #include <string_view>
 
@@ -12,6 +13,8 @@ constexpr double zero_loss = 1e-3;        // |loss_d| below this counts as 0 ...
 constexpr int64_t zero_loss_steps = 100;  // ... and this many in a row as an episode
 constexpr double steep_gradient = 100;
 constexpr int64_t calm_steps = 500;   // without a steep gradient: the next one is news again
+constexpr int64_t stretch = 500;      // steps over which the deviation of a loss is taken
+constexpr double swing = 5;           // times the calmest stretch's; sound games seldom double it
 constexpr double alike_share = 0.05;  // of the data's own mean distance
 
 }  // namespace
@@ -35,11 +38,26 @@ std::vector<std::string> doubts(const Settings& settings) {
   return all;
 }
 
+double FailureWatch::Swing::add(double value) {
+  sum += value, squares += value * value, steps++;
+  if (steps < stretch) return 0;
+  const auto n = static_cast<double>(steps);
+  const double deviation = std::sqrt(std::max(0.0, squares / n - sum / n * sum / n)),
+               times = calmest > 0 ? deviation / calmest : 0;
+  calmest = calmest > 0 ? std::min(calmest, deviation) : deviation;
+  sum = squares = 0, steps = 0;
+  return times;
+}
+
 std::optional<std::string> FailureWatch::look(const Scalars& scalars) {
   bool steep = false;
-  std::string whose;
+  std::string whose, swings;
+  double most = 0;
   for (const auto& [name, value] : scalars) {
     const std::string_view key = name;
+    if (key.starts_with("loss_")) {
+      if (const double times = swings_[name].add(value); times > most) most = times, swings = name;
+    }
     if (key == "loss_d") steps_at_zero_ = std::abs(value) < zero_loss ? steps_at_zero_ + 1 : 0;
     if (key.starts_with("grad_norm") && value > steep_gradient) {
       steep = true;
@@ -57,6 +75,14 @@ std::optional<std::string> FailureWatch::look(const Scalars& scalars) {
     return text("the discriminator's loss has been 0 for ", zero_loss_steps,
                 " steps: it tells real from fake without effort and the generator learns nothing; what helps: a lower "
                 "--lr-d, --instance-noise 0.1, --label-smoothing 0.1, --penalty r1");
+  }
+  if (most == 0) return {};  // within a stretch
+  const bool newly_swinging = most > swing && !swinging_;
+  swinging_ = most > swing;
+  if (newly_swinging) {
+    return text(swings, " swings ", std::lround(most),
+                " times as much as it did: the balance of the game is lost; what ",
+                "helps: a lower --lr-g and --lr-d, --schedule linear, --penalty r1, a larger --batch");
   }
   return {};
 }

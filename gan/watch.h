@@ -1,5 +1,6 @@
 // The failure watch: looks at a run's numbers and says in plain words what usually goes wrong with a GAN.
 #pragma once
+#include <map>
 #include <optional>
 #include <string>
 
@@ -18,8 +19,16 @@ class FailureWatch {
   std::optional<std::string> look_at_samples(const Tensor& fakes, const Tensor& reals);
 
  private:
+  // How much a loss swings: its standard deviation over each stretch of steps, beside the calmest stretch so far.
+  struct Swing {
+    double sum = 0, squares = 0, calmest = 0;
+    int64_t steps = 0;
+    // Adds a step's value; at a stretch's end how many times the calmest one's its deviation is, else 0.
+    double add(double value);
+  };
   int64_t steps_at_zero_ = 0, steps_since_steep_ = 1 << 30;
-  bool alike_ = false;
+  std::map<std::string, Swing> swings_;
+  bool alike_ = false, swinging_ = false;
 };
 
 // Mean L2 distance between neighbours of samples (N, ...): sample i and i + 1. 0 for fewer than two samples.

@@ -59,11 +59,14 @@ std::optional<Factor> factor_of(std::vector<double> s, int64_t n) {
   return factor;
 }
 
-double nuclear_norm(const std::vector<double>& a, int64_t m, int64_t n) {
-  // That of the transpose, as which Eigen sees it.
+// Largest first; those of the transpose, as which Eigen sees it.
+static Eigen::VectorXd singular_values(const std::vector<double>& a, int64_t m, int64_t n) {
   const Eigen::BDCSVD<MatrixXd> svd(Map<const MatrixXd>(a.data(), n, m));
-  check<Error>(svd.info() == Eigen::Success, "[nuclear_norm] the singular values did not converge");
-  return svd.singularValues().sum();
+  check<Error>(svd.info() == Eigen::Success, "the singular values of a matrix ", m, " x ", n, " did not converge");
+  return svd.singularValues();
 }
+
+double nuclear_norm(const std::vector<double>& a, int64_t m, int64_t n) { return singular_values(a, m, n).sum(); }
+double spectral_norm(const std::vector<double>& a, int64_t m, int64_t n) { return singular_values(a, m, n)[0]; }
 
 }  // namespace forger::metrics

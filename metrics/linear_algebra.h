@@ -17,5 +17,7 @@ std::optional<Factor> factor_of(std::vector<double> s, int64_t n);
 
 // The sum of the singular values of a (m, n).
 double nuclear_norm(const std::vector<double>& a, int64_t m, int64_t n);
+// The largest one.
+double spectral_norm(const std::vector<double>& a, int64_t m, int64_t n);
 
 }  // namespace forger::metrics

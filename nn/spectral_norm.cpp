@@ -46,6 +46,11 @@ void SpectralNorm::iterate(int iterations) {
   });
 }
 
+Tensor SpectralNorm::divided() const {
+  const NoGrad no_grad;
+  return reshape(layer_->weight, matrix_) / sum(u_ * times(v_));
+}
+
 Tensor SpectralNorm::forward(const Tensor& x) {
   if (training()) iterate(iterations_);
   const Tensor sigma = sum(clone(u_) * times(clone(v_)));

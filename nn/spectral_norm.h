@@ -15,6 +15,7 @@ class SpectralNorm : public Layer {
   SpectralNorm(std::shared_ptr<WeightedLayer> layer, Random& random, int iterations = 1, double eps = 1e-12);
   Tensor forward(const Tensor& x) override;
   Tensor sigma() const { return sigma_; }  // of the last forward, detached
+  Tensor divided() const;                  // what it computes with, W / sigma, as a matrix; no gradient
 
  private:
   Tensor times(const Tensor& v) const;  // W v: (rest) -> (out)

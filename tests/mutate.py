@@ -5,10 +5,14 @@
 
 A fault (mutant) is one changed place: a comparison, a sign, an operand, a small constant, a minimum for a maximum, a
 condition turned round, a statement or a barrier left out. Its object is built again in a copy of the tree,
-build-mutate/, and the tests that cover it run until one fails, those of its own page first. What was found out is
-kept there, so that a run that was interrupted goes on where it was; the tree itself is never touched.
+build-mutate/, and the tests that cover it run until one fails, those first that noticed most so far; meanwhile the next
+mutant is built. What was found out is kept there, so that a run that was interrupted goes on where it was; the tree
+itself is never touched.
 """
 import argparse
+import collections
+import concurrent.futures
+import functools
 import hashlib
 import json
 import os
@@ -18,6 +22,7 @@ import shutil
 import signal
 import subprocess
 import sys
+import threading
 import time
 from pathlib import Path
 
@@ -26,8 +31,8 @@ COPY = HERE / "build-mutate"
 BUILD = COPY / "build"
 RESULTS = COPY / "results.jsonl"
 DEFAULT = ["kernels/cuda", "kernels/cpu", "core/ops"]
-TARGETS = ["test_kernels", "test_core", "test_nn"]
-TEST_SECONDS = 400  # of one test program; one that takes longer hangs
+PROGRAMS = ["test_kernels", "test_core", "test_nn"]
+TEST_SECONDS = 240  # of one test; one that takes longer hangs
 
 # ---- faults ----
 
@@ -112,62 +117,108 @@ def copy_tree():
 
 
 def build():
+    """Builds the copy, little optimised: with assertions, and in half the time. Returns whether it did, and what it said."""
     if not (BUILD / "build.ninja").exists():
-        subprocess.run(["cmake", "--preset", "release", "-DFORGER_CUDA=OFF"], cwd=COPY, check=True, capture_output=True)
-    done = subprocess.run(["ninja", "-C", BUILD, *TARGETS], capture_output=True, text=True)
+        subprocess.run(["cmake", "-G", "Ninja", "-S", COPY, "-B", BUILD, "-DCMAKE_BUILD_TYPE=RelWithDebInfo", "-DFORGER_CUDA=OFF"],
+                       check=True, capture_output=True)
+    done = subprocess.run(["ninja", "-C", BUILD, *PROGRAMS], capture_output=True, text=True)
     return done.returncode == 0, done.stdout
 
 
-# ---- tests ----
-
-
-def test_runs(file):
-    """What covers a file, nearest first: (program, tests, environment)."""
-    stem = Path(file).stem.split("_")[0]
-    if file.startswith("kernels/cuda"):
-        wide = {"FORGER_SIMT_MULTIPROCESSORS": "132"}
-        return [("test_kernels", "[gpu]*" + stem + "*", {}), ("test_kernels", "[gpu]", {}), ("test_kernels", "[gpu]", wide),
-                ("test_core", "~[cuda]~[long]", {}), ("test_nn", "~[long]", {})]
-    if file.startswith("kernels/cpu"):
-        return [("test_kernels", "~[gpu]~[long]*" + stem + "*", {}), ("test_kernels", "~[gpu]~[long]", {}),
-                ("test_core", "~[cuda]~[long]", {}), ("test_nn", "~[long]", {})]
-    return [("test_core", "~[cuda]~[long]", {}), ("test_nn", "~[long]", {})]
-
-
-def fails(program, spec, extra):
-    """The first failing test of a program, or why it ended; None when all pass."""
-    environment = {**os.environ, "FORGER_POISON": "1", **extra}
-    process = subprocess.Popen([BUILD / program, "--abort", spec], cwd=COPY, env=environment, text=True,
-                               stdout=subprocess.PIPE, stderr=subprocess.STDOUT, start_new_session=True)
-    try:
-        said, _ = process.communicate(timeout=TEST_SECONDS)
-    except subprocess.TimeoutExpired:
-        os.killpg(process.pid, signal.SIGKILL)
-        process.communicate()
-        return "takes too long"
-    if process.returncode == 0 or "No test cases matched" in said or "No tests ran" in said:
-        return None
-    title = re.search(r"^-{20,}\n(.+?)\n", said, re.M)
-    return title.group(1) if title else f"ends with code {process.returncode}"
-
-
-def try_mutant(mutant):
+def build_mutant(mutant, slot):
+    """Builds the test programs with a mutant and moves them into the folder `slot`; False when it does not build."""
     target = COPY / mutant["file"]
     sound = target.read_text()
     lines = sound.split("\n")
     lines[mutant["line"]] = mutant["new"]
     target.write_text("\n".join(lines))
     try:
-        built, _ = build()
-        if not built:
-            return "does not build"
-        for run in test_runs(mutant["file"]):
-            failed = fails(*run)
-            if failed:
-                return "killed by: " + failed
-        return "survived"
+        if not build()[0]:
+            return False
+        slot.mkdir(exist_ok=True)
+        for program in PROGRAMS:
+            (BUILD / program).replace(slot / program)
+        return True
     finally:
         target.write_text(sound)
+
+
+# ---- tests ----
+
+
+@functools.cache
+def tests_of(program, spec):
+    listed = subprocess.run([BUILD / program, spec, "--list-test-names-only"], capture_output=True, text=True)
+    return listed.stdout.splitlines()  # (the exit code is their number)
+
+
+def covering(file):
+    """The tests that cover a file, nearest first: (program, test, multiprocessors of the simulated card)."""
+    stem = Path(file).stem.split("_")[0]
+    of_table = "simt: values and derivatives equal the CPU's*"
+    if file.startswith("kernels/cuda"):
+        runs = [("test_kernels", f"[gpu]*{stem}*", 4), ("test_kernels", "[gpu]", 4), ("test_kernels", "[gpu]", 132),
+                ("test_core", of_table, 4), ("test_core", "simt:*", 4), ("test_nn", "~[long]", 4)]
+    elif file.startswith("kernels/cpu"):
+        runs = [("test_kernels", f"~[gpu]~[long]*{stem}*", 4), ("test_kernels", "~[gpu]~[long]", 4),
+                ("test_core", "~[cuda]~[long]~simt:*", 4), ("test_core", of_table, 4), ("test_nn", "~[long]", 4)]
+    else:
+        runs = [("test_core", "~[cuda]~[long]~simt:*", 4), ("test_nn", "~[long]", 4), ("test_core", "simt:*", 4)]
+    return list(dict.fromkeys((program, test, cores) for program, spec, cores in runs for test in tests_of(program, spec)))
+
+
+def in_order(file, noticed):
+    """covering(file), those first that noticed most faults of this folder so far."""
+    return sorted(covering(file), key=lambda test: -noticed[Path(file).parent, test[1]])
+
+
+def fails(slot, test, stopped):
+    """Why a test fails; None when it passes or `stopped` is set."""
+    program, name, cores = test
+    environment = {**os.environ, "FORGER_POISON": "1", "FORGER_SIMT_MULTIPROCESSORS": str(cores)}
+    spec = re.sub(r"([\\,\[\]])", r"\\\1", name)
+    process = subprocess.Popen([slot / program, spec], cwd=COPY, env=environment, text=True,
+                               stdout=subprocess.PIPE, stderr=subprocess.STDOUT, start_new_session=True)
+    ends = time.time() + TEST_SECONDS
+    while True:
+        try:
+            said, _ = process.communicate(timeout=0.2)
+        except subprocess.TimeoutExpired:
+            if not stopped.is_set() and time.time() < ends:
+                continue
+            os.killpg(process.pid, signal.SIGKILL)
+            process.communicate()
+            return None if stopped.is_set() else name + " (takes too long)"
+        if "No test cases matched" in said:
+            sys.exit(f"mutate: {program} has no test {name}")
+        return None if process.returncode == 0 else name
+
+
+def try_tests(mutant, slot, noticed):
+    """Runs the tests that cover a built mutant, as many at a time as there are cores, until one fails."""
+    stopped, verdict = threading.Event(), "survived"
+    waiting = iter(in_order(mutant["file"], noticed))
+    turn = threading.Lock()
+
+    def work():
+        nonlocal verdict
+        while not stopped.is_set():
+            with turn:
+                test = next(waiting, None)
+            if test is None:
+                return
+            failed = fails(slot, test, stopped)
+            if failed and not stopped.is_set():
+                stopped.set()
+                verdict = "killed by: " + failed
+                noticed[Path(mutant["file"]).parent, test[1]] += 1
+
+    workers = [threading.Thread(target=work) for _ in range(os.cpu_count())]
+    for worker in workers:
+        worker.start()
+    for worker in workers:
+        worker.join()
+    return verdict
 
 
 def key_of(mutant):
@@ -177,6 +228,30 @@ def key_of(mutant):
 
 def shown(mutant):
     return f"{mutant['file']}:{mutant['line'] + 1} ({mutant['kind']})\n  - {mutant['old'].strip()}\n  + {mutant['new'].strip()}"
+
+
+def split(mutants, count):
+    """The first `count`, by file, so that one object after the other is built; and the rest."""
+    return sorted(mutants[:count], key=lambda mutant: mutant["file"]), mutants[count:]
+
+
+def verdicts_of(mutants, verdicts, noticed):
+    """Yields each mutant with its verdict; while the tests of one run, the next is built."""
+    unknown = [mutant for mutant in mutants if key_of(mutant) not in verdicts]
+    slots = [COPY / "slot0", COPY / "slot1"]
+    with concurrent.futures.ThreadPoolExecutor(1) as builder:
+        built = builder.submit(build_mutant, unknown[0], slots[0]) if unknown else None
+        for mutant in mutants:
+            key = key_of(mutant)
+            if key not in verdicts:
+                runs, slot = built.result(), slots[0]
+                slots.reverse()
+                unknown.pop(0)
+                built = builder.submit(build_mutant, unknown[0], slots[0]) if unknown else None
+                verdicts[key] = try_tests(mutant, slot, noticed) if runs else "does not build"
+                with RESULTS.open("a") as results:
+                    results.write(json.dumps({"key": key, "verdict": verdicts[key], **mutant}) + "\n")
+            yield mutant, verdicts[key]
 
 
 def main():
@@ -196,28 +271,26 @@ def main():
     built, said = build()
     if not built:
         sys.exit(said + "mutate: the sound tree does not build")
+    for file in {mutant["file"] for mutant in everything}:
+        covering(file)  # lists the tests while the programs are there
     known = [json.loads(line) for line in RESULTS.read_text().splitlines()] if RESULTS.exists() else []
     verdicts = {entry["key"]: entry["verdict"] for entry in known}
-    killed, survivors = 0, []
-    for mutant in everything:
-        if killed + len(survivors) == arguments.count:
-            break
-        key, began = key_of(mutant), time.time()
-        if key not in verdicts:
-            verdicts[key] = try_mutant(mutant)
-            with RESULTS.open("a") as results:
-                results.write(json.dumps({"key": key, "verdict": verdicts[key], **mutant}) + "\n")
-        verdict = verdicts[key]
-        if verdict == "does not build":
-            continue
-        killed += verdict != "survived"
-        if verdict == "survived":
-            survivors.append(mutant)
-        print(f"{killed + len(survivors)}/{arguments.count}  {time.time() - began:.0f} s  {mutant['file']}:{mutant['line'] + 1} "
-              f"{mutant['kind']}: {verdict}", flush=True)
+    noticed = collections.Counter((Path(entry["file"]).parent, entry["verdict"].removeprefix("killed by: ")) for entry in known)
+
+    survivors, counts, began = [], collections.Counter(), time.time()
+    while sum(counts.values()) < arguments.count and everything:
+        chosen, everything = split(everything, arguments.count - sum(counts.values()))
+        for mutant, verdict in verdicts_of(chosen, verdicts, noticed):
+            if verdict == "does not build":
+                continue
+            counts[verdict == "survived"] += 1
+            if verdict == "survived":
+                survivors.append(mutant)
+            print(f"{sum(counts.values())}/{arguments.count}  {time.time() - began:.0f} s  {mutant['file']}:{mutant['line'] + 1} "
+                  f"{mutant['kind']}: {verdict}", flush=True)
     for mutant in survivors:
         print(f"\nsurvived: {shown(mutant)}")
-    total = killed + len(survivors)
+    killed, total = counts[False], sum(counts.values())
     print(f"\nmutate: {killed} of {total} killed ({100 * killed / max(total, 1):.1f} %), {len(survivors)} survived")
 
 

@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "core/random.h"
+#include "gan/captions.h"
 #include "gan/recipe.h"
 
 namespace forger::test {
@@ -31,6 +32,14 @@ inline const std::vector<RecipeCase>& recipe_cases() {
   const gan::Column label{"label", {}, DType::i64, {"coat", "bag", "shoe"}}, point{.name = "point", .sample = {2}};
   const gan::Columns grey{image("image")}, classes{image("image"), label}, pairs{image("source"), image("target", 3)},
       domains{image("a.image"), image("b.image")};
+  const gan::Column a_label{"a.label", {}, DType::i64, label.words};
+  const gan::Columns captions{image("image"),
+                              label,
+                              {"caption",
+                               {4},
+                               DType::i64,
+                               {"", "a", "dark", "bright", "narrow", "wide", "coat", "bag", "shoe"},
+                               {"a dark wide coat", "a bright bag", "shoe"}}};
   static const std::vector<RecipeCase> table{
       {"dcgan", "dcgan", {image("image", 3, 24)}, "IMAGES"},
       {"wgan-gp", "wgan-gp", grey, "IMAGES", {{"n_critic", "2"}}},
@@ -40,6 +49,9 @@ inline const std::vector<RecipeCase>& recipe_cases() {
       {"gan", "gan", grey, "IMAGES", {{"width", "8"}}},
       {"gan-points", "gan", {point}, "ring8", {{"width", "8"}, {"replay", "10"}}},
       {"dcgan-relativistic", "dcgan", grey, "IMAGES", {{"loss", "ra-gan"}}, false},
+      {"dcgan-lp", "dcgan", grey, "IMAGES", {{"d_norm", "none"}, {"penalty", "lp"}}, false},
+      {"dcgan-lp-linear", "dcgan", grey, "IMAGES", {{"d_norm", "none"}, {"penalty", "lp-linear"}}, false},
+      {"dcgan-r2", "dcgan", grey, "IMAGES", {{"d_norm", "none"}, {"penalty", "r2"}}, false},
       {"dcgan-craft",
        "dcgan",
        grey,
@@ -81,7 +93,52 @@ inline const std::vector<RecipeCase>& recipe_cases() {
        "unpaired:negative:IMAGES",
        {{"blocks", "1"}, {"replay", "0"}, {"lambda_identity", "5"}, {"field", "16"}},
        false},
+      {"cyclegan-honest",
+       "cyclegan",
+       domains,
+       "unpaired:negative:IMAGES",
+       {{"arch", "unet"}, {"replay", "0"}, {"lambda_identity", "5"}, {"field", "16"}, {"cycle_noise", "0.1"}}},
+      {"dualgan",
+       "dualgan",
+       domains,
+       "unpaired:negative:IMAGES",
+       {{"n_critic", "2"}, {"optimizer", "adam"}, {"clip", "0.05"}, {"field", "16"}}},
+      {"discogan", "discogan", domains, "unpaired:negative:IMAGES"},
+      {"stargan", "stargan", classes, "domains:plain,negative:IMAGES", {{"blocks", "1"}, {"n_critic", "2"}}},
+      {"combogan",
+       "combogan",
+       {image("a.image"), image("b.image"), image("c.image")},
+       "unpaired:domains:plain,negative,blur:IMAGES",
+       {{"blocks", "2"}, {"replay", "0"}, {"lambda_identity", "5"}, {"field", "16"}},
+       false},
+      {"combogan-two",
+       "combogan",
+       domains,
+       "unpaired:negative:IMAGES",
+       {{"blocks", "0"}, {"field", "0"}, {"replay", "10"}}},
       {"vae", "vae", grey, "IMAGES"},
+      {"cogan", "cogan", domains, "unpaired:negative:IMAGES"},
+      {"unit", "unit", domains, "unpaired:negative:IMAGES", {{"blocks", "0"}, {"field", "16"}}},
+      {"dtn", "dtn", {image("a.image"), a_label, image("b.image", 3)}, "unpaired:tint:IMAGES", {{"code", "6"}}},
+      {"xgan", "xgan", domains, "unpaired:negative:IMAGES", {{"code", "6"}, {"field", "16"}}},
+      {"gan-cls", "gan-cls", captions, "captions:IMAGES", {{"code", "4"}, {"embedding", "3"}}},
+      {"gan-cls-two-scores",
+       "gan-cls",
+       captions,
+       "captions:IMAGES",
+       {{"code", "4"}, {"embedding", "3"}, {"scores", "two"}},
+       false},
+      {"gan-cls-projection",
+       "gan-cls",
+       captions,
+       "captions:IMAGES",
+       {{"code", "4"}, {"embedding", "3"}, {"condition", "projection"}},
+       false},
+      {"stackgan",
+       "stackgan",
+       captions,
+       "captions:IMAGES",
+       {{"code", "4"}, {"embedding", "3"}, {"augmented", "3"}, {"blocks", "1"}}},
   };
   return table;
 }
@@ -111,7 +168,7 @@ inline gan::Batch batch_of(const gan::Columns& columns, Random& random) {
   gan::Batch batch;
   for (const gan::Column& column : columns) {
     const Tensor tensor = gan::empty_rows(column, case_rows);
-    for (int64_t i = 0; i < case_rows && column.dtype == DType::i64; i++)
+    for (int64_t i = 0; i < tensor.numel() && column.dtype == DType::i64; i++)
       tensor.data<int64_t>()[i] = i % std::ssize(column.words);
     batch.add(column.name, column.dtype == DType::i64 ? tensor : random.uniform(tensor.shape(), -1, 1));
   }

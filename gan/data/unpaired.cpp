@@ -1,13 +1,14 @@
-// Two domains that stand side by side without belonging together, each drawn in an order of its own:
+// Domains that stand side by side without belonging together, each drawn in an order of its own:
 //
 //   unpaired:SET:SET     the images of two sets: shoes and bags, two folders
 //   unpaired:PAIRS       the sources of one half of the rows of a set of pairs and the targets of the other half:
 //                        nothing in training is known to belong together, and on the rows that are held out the truth
 //                        is known
+//   unpaired:SET         the classes of a set of images, each a domain a, b, c, ...: kinds of garments, folders within
+//                        a folder, or with domains:NAME,NAME,...:SET what transforms make, where the truth is known
 #include <algorithm>
 #include <cstring>
 #include <filesystem>
-#include <tuple>
 #include <utility>
 
 #include "core/random.h"
@@ -16,91 +17,94 @@
 namespace forger::gan {
 namespace {
 
-// Columns of two sets under "a." and "b.". Row i is a row of each.
+std::string name_of(size_t domain) { return {static_cast<char>('a' + domain)}; }
+
+// Columns of sets under "a.", "b.", ... Row i is a row of each.
 class SideBySide : public DataSet {
  public:
-  SideBySide(std::string name, DataSetPtr a, DataSetPtr b)
-      : name_(std::move(name)), a_(std::move(a)), b_(std::move(b)) {
-    for (const auto& [prefix, data] : {std::pair("a.", a_), std::pair("b.", b_)}) {
-      for (Column column : data->columns()) {
-        column.name = prefix + column.name;
+  SideBySide(std::string name, std::vector<DataSetPtr> sets) : name_(std::move(name)), sets_(std::move(sets)) {
+    for (const Domain& domain : domains()) {
+      for (Column column : domain.data->columns()) {
+        column.name = domain.name + "." + column.name;
         columns_.push_back(column);
       }
     }
   }
-  int64_t count() const override { return std::min(a_->count(), b_->count()); }
+  int64_t count() const override {
+    return (*std::ranges::min_element(sets_, {}, [](const DataSetPtr& set) { return set->count(); }))->count();
+  }
   const Columns& columns() const override { return columns_; }
   void read_row(int64_t i, std::span<void* const> cells) const override {
-    const size_t of_a = a_->columns().size();
-    a_->read_row(i % a_->count(), cells.first(of_a));
-    b_->read_row(i % b_->count(), cells.subspan(of_a));
+    size_t first = 0;
+    for (const DataSetPtr& set : sets_) {
+      set->read_row(i % set->count(), cells.subspan(first, set->columns().size()));
+      first += set->columns().size();
+    }
   }
   std::string name() const override { return name_; }
-  std::string about() const override { return text("a: ", a_->about(), "; b: ", b_->about()); }
+  std::string about() const override {
+    std::string all;
+    for (const Domain& domain : domains())
+      all += text(all.empty() ? "" : "; ", domain.name, ": ", domain.data->about());
+    return all;
+  }
   std::vector<Broken> broken() const override {
-    std::vector<Broken> all = a_->broken();
-    for (const Broken& file : b_->broken()) all.push_back(file);
+    std::vector<Broken> all;
+    for (const DataSetPtr& set : sets_)
+      for (const Broken& file : set->broken()) all.push_back(file);
     return all;
   }
   std::string hash() const override {
     Fnv fnv;
-    fnv.add(a_->hash());
-    fnv.add(b_->hash());
+    for (const DataSetPtr& set : sets_) fnv.add(set->hash());
     return fnv.hex();
   }
-  std::vector<Domain> domains() const override { return {{"a", a_}, {"b", b_}}; }
+  std::vector<Domain> domains() const override {
+    std::vector<Domain> all;
+    for (const DataSetPtr& set : sets_) all.push_back({name_of(all.size()), set});
+    return all;
+  }
 
  private:
   std::string name_;
-  DataSetPtr a_, b_;
+  std::vector<DataSetPtr> sets_;
   Columns columns_;
 };
 
-// Held-out pairs as two domains in which row i is one pair, and the other half of it the truth.
-class KnownPairs : public DataSet {
+// Held-out rows of a set in which all that belongs together is known, its columns under other names, some under several.
+class KnownTruth : public DataSet {
  public:
-  explicit KnownPairs(std::string name, DataSetPtr pairs) : name_(std::move(name)), pairs_(std::move(pairs)) {
-    const Column &source = *find_column(pairs_->columns(), "source"),
-                 &target = *find_column(pairs_->columns(), "target");
-    const Column* label = find_column(pairs_->columns(), "label");
-    for (const auto& [domain, image, truth] : {std::tuple("a.", source, target), std::tuple("b.", target, source)}) {
-      columns_.push_back(renamed(image, domain, "image"));
-      if (label != nullptr) columns_.push_back(renamed(*label, domain, "label"));
-      columns_.push_back(renamed(truth, domain, "truth"));
+  using Names = std::vector<std::pair<std::string, std::string>>;  // new and old
+  KnownTruth(std::string name, DataSetPtr data, const Names& names) : name_(std::move(name)), data_(std::move(data)) {
+    for (const auto& [now, before] : names) {
+      const Column* old = find_column(data_->columns(), before);
+      if (old == nullptr) continue;  // not every set has labels
+      from_.push_back(static_cast<size_t>(old - data_->columns().data()));
+      columns_.push_back(*old);
+      columns_.back().name = now;
     }
   }
-  int64_t count() const override { return pairs_->count(); }
+  int64_t count() const override { return data_->count(); }
   const Columns& columns() const override { return columns_; }
   void read_row(int64_t i, std::span<void* const> cells) const override {
-    const auto wanted = [&](const char* name) { return cells[find_column(columns_, name) - columns_.data()]; };
-    std::vector<void*> from;
-    std::vector<std::pair<void*, size_t>> again;  // what else wants the same, and how large it is
-    for (const Column& column : pairs_->columns()) {
-      const bool source = column.name == "source", target = column.name == "target", label = column.name == "label";
-      void *first = nullptr, *second = nullptr;
-      if (source) first = wanted("a.image"), second = wanted("b.truth");
-      if (target) first = wanted("b.image"), second = wanted("a.truth");
-      if (label) first = wanted("a.label"), second = wanted("b.label");
-      if (first == nullptr) std::swap(first, second);
-      from.push_back(first);
-      again.emplace_back(second, static_cast<size_t>(column.sample.numel()) * size_of(column.dtype));
+    std::vector<void*> first(data_->columns().size());
+    for (size_t k = 0; k < cells.size(); k++)
+      if (first[from_[k]] == nullptr) first[from_[k]] = cells[k];
+    data_->read_row(i, first);
+    for (size_t k = 0; k < cells.size(); k++) {
+      const auto bytes = static_cast<size_t>(columns_[k].sample.numel()) * size_of(columns_[k].dtype);
+      if (cells[k] != nullptr && cells[k] != first[from_[k]]) std::memcpy(cells[k], first[from_[k]], bytes);
     }
-    pairs_->read_row(i, from);
-    for (size_t k = 0; k < from.size(); k++)
-      if (again[k].first != nullptr) std::memcpy(again[k].first, from[k], again[k].second);
   }
   std::string name() const override { return name_; }
-  std::string about() const override { return text("as domains a and b: ", pairs_->about()); }
-  std::vector<Broken> broken() const override { return pairs_->broken(); }
-  std::string hash() const override { return pairs_->hash(); }
+  std::string about() const override { return text("as domains side by side: ", data_->about()); }
+  std::vector<Broken> broken() const override { return data_->broken(); }
+  std::string hash() const override { return data_->hash(); }
 
  private:
-  static Column renamed(Column column, const std::string& domain, const std::string& name) {
-    column.name = domain + name;
-    return column;
-  }
   std::string name_;
-  DataSetPtr pairs_;
+  DataSetPtr data_;
+  std::vector<size_t> from_;  // by column, the set's
   Columns columns_;
 };
 
@@ -146,20 +150,62 @@ std::vector<int64_t> half(int64_t count, int64_t first) {
   return rows;
 }
 
-DataSetPtr open(const std::string& spec, const DataOptions& options, Subset subset) {
-  const auto [a, b] = sets_in(spec);
-  if (!b.empty())
-    return std::make_shared<SideBySide>(spec, images_in(a, options, subset), images_in(b, options, subset));
-  const DataSetPtr pairs = open_data(a, options, subset);
-  const bool paired = find_column(pairs->columns(), "source") != nullptr && find_column(pairs->columns(), "target");
-  check<UsageError>(paired, "unpaired: ", a, " has ", names_of(pairs->columns()),
-                    "; unpaired takes two sets of images (unpaired:SET:SET) or one of pairs (unpaired:negative:SET)");
-  if (subset == Subset::test) return std::make_shared<KnownPairs>(spec, pairs);
-  check<UsageError>(pairs->count() >= 2, "unpaired: ", a, " has one row, and two halves are made of it");
+DataSetPtr halves_apart(const std::string& spec, const DataSetPtr& pairs, Subset subset) {
+  if (subset == Subset::test) {
+    return std::make_shared<KnownTruth>(spec, pairs,
+                                        KnownTruth::Names{{"a.image", "source"},
+                                                          {"a.label", "label"},
+                                                          {"a.truth", "target"},
+                                                          {"b.image", "target"},
+                                                          {"b.label", "label"},
+                                                          {"b.truth", "source"}});
+  }
+  check<UsageError>(pairs->count() >= 2, "unpaired: ", pairs->name(), " has one row, and two halves are made of it");
   const auto domain = [&](const char* column, int64_t first) {
     return rows_of(images_of(pairs, column), half(pairs->count(), first));
   };
-  return std::make_shared<SideBySide>(spec, domain("source", 0), domain("target", 1));
+  return std::make_shared<SideBySide>(spec, std::vector{domain("source", 0), domain("target", 1)});
+}
+
+// Where a row is known in all classes, its truth in b is "truth.b"; of two domains that of a.image is "a.truth", too.
+DataSetPtr classes_apart(const std::string& spec, const DataSetPtr& set) {
+  const auto classes = static_cast<size_t>(set->classes());
+  constexpr size_t letters = 26;
+  check<UsageError>(classes <= letters, "unpaired: ", set->name(), " has ", classes,
+                    " classes; up to 26 can be domains (only:SET/CLASS,CLASS takes some)");
+  if (const std::string first = "truth." + set->class_name(0); find_column(set->columns(), first) != nullptr) {
+    KnownTruth::Names names;
+    const auto truth = [&](size_t c) { return "truth." + set->class_name(static_cast<int64_t>(c)); };
+    for (size_t c = 0; c < classes; c++) {
+      names.emplace_back(name_of(c) + ".image", truth(c));
+      names.emplace_back("truth." + name_of(c), truth(c));
+      if (classes == 2) names.emplace_back(name_of(c) + ".truth", truth(1 - c));
+    }
+    return std::make_shared<KnownTruth>(spec, set, names);
+  }
+  std::vector<std::vector<int64_t>> rows(classes);
+  for (int64_t i = 0; i < set->count(); i++) rows[static_cast<size_t>(set->label(i))].push_back(i);
+  std::vector<DataSetPtr> domains;
+  for (size_t c = 0; c < classes; c++) {
+    check<UsageError>(!rows[c].empty(), "unpaired: ", set->name(), " has no row of ",
+                      set->class_name(static_cast<int64_t>(c)));
+    domains.push_back(rows_of(images_of(set, "image"), rows[c]));
+  }
+  return std::make_shared<SideBySide>(spec, std::move(domains));
+}
+
+DataSetPtr open(const std::string& spec, const DataOptions& options, Subset subset) {
+  const auto [a, b] = sets_in(spec);
+  if (!b.empty())
+    return std::make_shared<SideBySide>(spec,
+                                        std::vector{images_in(a, options, subset), images_in(b, options, subset)});
+  const DataSetPtr data = open_data(a, options, subset);
+  const auto has = [&](const char* column) { return find_column(data->columns(), column) != nullptr; };
+  if (has("source") && has("target")) return halves_apart(spec, data, subset);
+  check<UsageError>(has("image") && data->classes() >= 2, "unpaired: ", a, " has ", names_of(data->columns()),
+                    "; unpaired takes two sets of images (unpaired:SET:SET), one of pairs (unpaired:negative:SET), or "
+                    "one with classes, each of which is a domain");
+  return classes_apart(spec, data);
 }
 
 std::string map_sets(const std::string& spec, const DataSource::OnPath& f) {
@@ -171,7 +217,8 @@ std::string map_sets(const std::string& spec, const DataSource::OnPath& f) {
 
 const RegisterDataSource registered{{
     .name = "unpaired",
-    .help = "unpaired:SET:SET, or unpaired:PAIRS: two domains, each drawn in an order of its own",
+    .help =
+        "unpaired:SET:SET, unpaired:PAIRS, or unpaired:SET with classes: domains, each drawn in an order of its own",
     .gives = {"a.image", "b.image", "a.label", "b.label"},
     .accepts = [](const std::string& spec) { return spec.starts_with(prefix); },
     .open = open,

@@ -1,5 +1,6 @@
 #include "gan/networks/dcgan.h"
 
+#include "gan/networks/classes.h"
 #include "gan/networks/stages.h"
 #include "nn/init.h"
 
@@ -50,21 +51,25 @@ std::shared_ptr<nn::Sequential> dcgan_discriminator(int64_t width, int64_t chann
 
 std::shared_ptr<nn::Sequential> dcgan_encoder(int64_t outputs, int64_t width, int64_t channels, Extent size,
                                               Random& random) {
-  return body_and_head(outputs, {outputs}, width, channels, size, DNorm::batch, random);
+  return dcgan_encoder(outputs, width, channels, size, DNorm::batch, random);
+}
+
+std::shared_ptr<nn::Sequential> dcgan_encoder(int64_t outputs, int64_t width, int64_t channels, Extent size, DNorm norm,
+                                              Random& random) {
+  return body_and_head(outputs, {outputs}, width, channels, size, norm, random);
 }
 
 ConditionalDiscriminator::ConditionalDiscriminator(Condition condition, bool two_scores, int64_t classes, int64_t width,
                                                    int64_t channels, Extent size, DNorm norm, Random& random)
     : condition_(condition), two_scores_(two_scores) {
   const int64_t features = body_channels(width, size);
-  const bool concat = condition == Condition::concat;
+  const bool concat = condition == Condition::concat, joint = condition == Condition::joint;
   DiscriminatorStages stages(size, norm, random);
   body_ = child("body", body(width, channels + (concat && !two_scores ? classes : 0), size, stages));
   score_ = child("score", stages.head(features, 1, smallest(size), project));
-  if (concat && two_scores) {
+  if (joint || (concat && two_scores))
     joint_ = child("joint", stages.head(features + classes, features, 1, with_leaky_relu({}, slope)));
-    match_ = child("match", stages.head(features, 1, smallest(size), project));
-  }
+  if (joint_ && two_scores) match_ = child("match", stages.head(features, 1, smallest(size), project));
   const auto linear = [&](int64_t in, int64_t out, bool bias) {
     auto layer = std::make_shared<nn::Linear>(in, out, random, bias);
     nn::init_dcgan(*layer, random);
@@ -80,12 +85,6 @@ namespace {
 // Numbers of samples (N) from a map of one pixel.
 Tensor per_sample(const Tensor& map) { return reshape(map, {map.size(0)}); }
 
-// x (N, H, W, C) with c (N, K) at each pixel: (N, H, W, C + K).
-Tensor with_planes(const Tensor& x, const Tensor& c) {
-  const int64_t n = x.size(0), k = c.size(1);
-  return concat(std::vector<Tensor>{x, broadcast_to(reshape(c, {n, 1, 1, k}), {n, x.size(1), x.size(2), k})}, 3);
-}
-
 }  // namespace
 
 Tensor ConditionalDiscriminator::projected(const Tensor& map, const Tensor& c) {
@@ -95,6 +94,7 @@ Tensor ConditionalDiscriminator::projected(const Tensor& map, const Tensor& c) {
 Tensor ConditionalDiscriminator::score(const Tensor& x, const Tensor& c) {
   const bool unconditional = two_scores_ || condition_ == Condition::acgan;
   if (!unconditional && condition_ == Condition::concat) return per_sample((*score_)(features(with_planes(x, c))));
+  if (!unconditional && joint_) return per_sample((*score_)((*joint_)(with_planes(features(x), c))));
   const Tensor map = features(x), score = per_sample((*score_)(map));
   return unconditional ? score : score + projected(map, c);
 }

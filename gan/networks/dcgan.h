@@ -21,18 +21,23 @@ std::shared_ptr<nn::Sequential> dcgan_generator(int64_t latent, int64_t width, i
 std::shared_ptr<nn::Sequential> dcgan_discriminator(int64_t width, int64_t channels, Extent size, DNorm norm,
                                                     Random& random);
 
-// The same body with `outputs` numbers at its end, and batch norm: (N, H, W, channels) -> (N, outputs).
+// The same body with `outputs` numbers at its end, and batch norm or another: (N, H, W, channels) -> (N, outputs).
 std::shared_ptr<nn::Sequential> dcgan_encoder(int64_t outputs, int64_t width, int64_t channels, Extent size,
                                               Random& random);
+std::shared_ptr<nn::Sequential> dcgan_encoder(int64_t outputs, int64_t width, int64_t channels, Extent size, DNorm norm,
+                                              Random& random);
 
-// DCGAN's discriminator of images and classes; c (N, classes) are one-hot rows, f(x) the smallest map.
+// DCGAN's discriminator of images and classes; c (N, classes) are one-hot rows, or the codes of captions, as long; f(x)
+// is the smallest map.
 //   concat      c is repeated over the image as further channels        (Mirza, Osindero 2014, arXiv:1411.1784)
 //   projection  D(x, c) = D(x) + (V c) f(x), f summed over its pixels   (Miyato, Koyama 2018, arXiv:1802.05637)
 //   acgan       D(x), and a second head that says the class             (Odena et al. 2017, arXiv:1610.09585)
+//   joint       c joins f(x) as further channels, and a layer sees both before there is a score
+//                                                                       (Reed et al. 2016, arXiv:1605.05396)
 // With two scores D(x) says whether a sample is real, whatever its class, and match(x, c) whether it is of its class:
-// c is projected, or joins f(x) as further channels, and a layer sees both before there is a score (Reed et al. 2016):
-// a score that is a sum of one for f(x) and one for c would know every class, and of no image which is its own.
-enum class Condition : uint8_t { concat, projection, acgan };
+// c is projected, or else joins f(x) as joint has it: a score that is a sum of one for f(x) and one for c would know
+// every class, and of no image which is its own.
+enum class Condition : uint8_t { concat, projection, acgan, joint };
 class ConditionalDiscriminator : public nn::Module {
  public:
   ConditionalDiscriminator(Condition condition, bool two_scores, int64_t classes, int64_t width, int64_t channels,

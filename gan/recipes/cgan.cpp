@@ -12,6 +12,7 @@
 #include "core/autograd.h"
 #include "gan/adversary.h"
 #include "gan/networks/arch.h"
+#include "gan/networks/classes.h"
 #include "gan/networks/dcgan.h"
 #include "gan/recipe.h"
 
@@ -22,10 +23,6 @@ Condition find_condition(const Settings& settings) {
   const std::string& name = settings.choice("condition", {"concat", "projection", "acgan"});
   return name == "concat" ? Condition::concat : name == "projection" ? Condition::projection : Condition::acgan;
 }
-
-// Mean of -log p[class], c (N, classes) one-hot: the op that takes labels looks at them, and a step reads nothing from
-// the device.
-Tensor class_loss(const Tensor& logits, const Tensor& c) { return neg(mean(sum(c * log_softmax(logits), {1}))); }
 
 // Whether there are two scores; that needs pictures under a wrong class.
 bool find_scores(const Settings& settings, Condition condition) {

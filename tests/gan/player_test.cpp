@@ -75,6 +75,23 @@ TEST_CASE("the watch speaks of steep gradients when they begin") {
   CHECK(watch.look({{"loss_d", 1}, {"grad_norm_g", 101}}));  // calm for long: news again
 }
 
+TEST_CASE("the watch speaks of losses that begin to swing, and not of those that settle") {
+  const auto stretch_of = [](FailureWatch& watch, double deviation) {
+    std::string said;
+    for (int i = 0; i < 500; i++) {
+      const auto warning = watch.look({{"loss_d", 1 + (i % 2 == 0 ? deviation : -deviation)}, {"loss_g", 1}});
+      if (warning) said += *warning;
+    }
+    return said;
+  };
+  FailureWatch watch;
+  for (const double deviation : {0.8, 0.2, 0.1, 0.4}) CHECK(stretch_of(watch, deviation).empty());
+  CHECK_THAT(stretch_of(watch, 0.6), Catch::Contains("loss_d swings 6 times"));
+  CHECK(stretch_of(watch, 0.7).empty());  // said already
+  CHECK(stretch_of(watch, 0.1).empty());
+  CHECK_FALSE(stretch_of(watch, 0.7).empty());  // news again
+}
+
 TEST_CASE("the watch speaks of samples that are all alike") {
   Random random(0);
   const Tensor reals = random.normal({16, 4, 4, 1}), varied = random.normal({16, 4, 4, 1});

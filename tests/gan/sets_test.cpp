@@ -134,6 +134,72 @@ TEST_CASE("sets: two halves of pairs, which share no row, and the truth on rows 
   CHECK(some["a.label"].to_vector() == std::vector<double>{0, 1});
 }
 
+TEST_CASE("sets: one set as several domains, each row in one of them, and the truth on rows that are held out") {
+  const test::Scratch scratch;
+  const std::string set = numbered(scratch, 100), spec = "domains:plain,negative,red:" + set;
+  const DataSetPtr train = open_data(spec);
+  CHECK(names_of(train->columns()) == "image and label");
+  CHECK(train->sample() == Shape{4, 4, 3});  // grey ones, too, where one is coloured
+  CHECK(open_data("domains:plain,negative:" + set)->sample() == Shape{4, 4, 1});
+  CHECK(train->class_name(2) == "red");
+  const Batch rows = read_rows(*train, 0, 100);
+  std::vector<int64_t> counts(3);
+  for (int64_t i = 0; i < 100; i++) {
+    const auto label = static_cast<int64_t>(rows["label"].to_vector()[static_cast<size_t>(i)]);
+    counts[static_cast<size_t>(label)]++;
+    CHECK(number_of(rows["image"], i, label == 1) == i);
+  }
+  CHECK(counts == std::vector<int64_t>{34, 33, 33});
+  CHECK(open_data("domains:plain,negative,blue:" + set)->hash() != train->hash());
+
+  const DataSetPtr held_out = open_data(spec, {}, Subset::test);
+  CHECK(names_of(held_out->columns()) == "image, label, truth.plain, truth.negative and truth.red");
+  const Batch known = read_rows(*held_out, 0, 20);
+  for (int64_t i = 0; i < 20; i++) {
+    CHECK(number_of(known["truth.plain"], i) == i);
+    CHECK(number_of(known["truth.negative"], i, true) == i);
+    const std::vector<double> red = slice(known["truth.red"], 0, i, i + 1).to_vector();
+    CHECK(std::llround((red[0] + 1) * 127.5) == i);
+    CHECK(red[1] + 1 == Approx(0.25 * (red[0] + 1)).margin(1e-6));
+    CHECK(red[2] == red[1]);
+  }
+  CHECK(read_rows(*held_out, 3, 2, {"truth.red"}).tensors.size() == 1);
+
+  CHECK(error_of<UsageError>([&] { open_data("domains:plain,pink:" + set); }).find("the domain 'pink' is not known") !=
+        std::string::npos);
+  CHECK(error_of<UsageError>([&] { open_data("domains:plain,plain:" + set); }).find("named twice") !=
+        std::string::npos);
+  CHECK(error_of<UsageError>([&] { open_data("domains:plain:" + set); }).find("at least two") != std::string::npos);
+  CHECK(error_of<UsageError>([&] { open_data("domains:plain,red:ring8"); }).find("made from images") !=
+        std::string::npos);
+  CHECK(usage_error("domains:plain,red").find("as in domains:plain,negative,red:fashion-mnist") != std::string::npos);
+  CHECK(paths_in(spec) == paths_in(set));
+}
+
+TEST_CASE("sets: the classes of a set as domains, drawn apart") {
+  const test::Scratch scratch;
+  const std::string set = numbered(scratch, 30);
+  const DataSetPtr apart = open_data("unpaired:" + set);
+  REQUIRE(apart->domains().size() == 3);
+  CHECK(apart->domains()[2].name == "c");
+  CHECK(numbers_of(read_rows(*apart->domains()[1].data, 0, 3)["image"]) == std::vector<int64_t>{1, 4, 7});
+  CHECK(read_rows(*apart, 0, 4)["c.label"].to_vector() == std::vector<double>(4, 2));
+  CHECK(images_of(apart, "c.image")->count() == 10);
+
+  const std::string three = "unpaired:domains:plain,negative,blur:" + set;
+  CHECK(open_data(three)->domains().size() == 3);
+  CHECK(names_of(open_data(three, {}, Subset::test)->columns()) ==
+        "a.image, truth.a, b.image, truth.b, c.image and truth.c");
+  const DataSetPtr two = open_data("unpaired:domains:negative,plain:" + set, {}, Subset::test);
+  CHECK(names_of(two->columns()) == "a.image, truth.a, a.truth, b.image, truth.b and b.truth");
+  const Batch rows = read_rows(*two, 5, 1);
+  CHECK(number_of(rows["a.image"], 0, true) == 5);
+  CHECK(number_of(rows["a.truth"], 0) == 5);
+  CHECK(number_of(rows["b.image"], 0) == 5);
+  CHECK(number_of(rows["b.truth"], 0, true) == 5);
+  CHECK(paths_in(three) == paths_in(set));
+}
+
 TEST_CASE("sets: two sets side by side, their orders independent, both resumed by one cursor") {
   const test::Scratch scratch;
   const std::string a = numbered(scratch, 40, "a"), b = numbered(scratch, 40, "b");

@@ -227,6 +227,22 @@ def dragan(step, weight=10):
     player_g.minimise(g_fake(d(fake)))
 
 
+def penalised(step, term, of_fakes=False, weight=10):
+    d_real, d_fake, g_fake = NON_SATURATING
+    g, d = generator(), discriminator(batch_norm=False)
+    for p in d.parameters():
+        p.data *= 2.8  # slopes on both sides of 1
+    step.network("g", g), step.network("d", d)
+    player_g, player_d = step.player("g"), step.player("d")
+    x, fake = step.next(image=images()), g(step.draw("normal", BATCH, LATENT))
+    at = fake
+    if not of_fakes:
+        u = step.draw("uniform", BATCH)[:, None, None, None]
+        at = u * x + (1 - u) * fake
+    player_d.minimise(d_real(d(x)) + d_fake(d(fake.detach())), penalty=weight * term(slopes(d, at)))
+    player_g.minimise(g_fake(d(fake)))
+
+
 class EnergyDiscriminator(nn.Module):
     def __init__(self, code=32):
         super().__init__()
@@ -368,19 +384,20 @@ def multi_scale(step):
 
 
 class ConditionalDiscriminator(nn.Module):
-    def __init__(self, condition, two_scores):
+    def __init__(self, condition, two_scores, classes=CLASSES, side=16):
         super().__init__()
         concat = condition == "concat"
-        layers, out = body(1 + (CLASSES if concat and not two_scores else 0))
+        layers, out = body(1 + (classes if concat and not two_scores else 0), side, side)
         self.condition, self.two_scores = condition, two_scores
         self.body, self.head = nn.Sequential(*layers), nn.Conv2d(out, 1, 4, bias=False)
-        if concat and two_scores:
-            self.joint = nn.Conv2d(out + CLASSES, out, 1, bias=False)
-            self.match_head = nn.Conv2d(out, 1, 4, bias=False)
+        if condition == "joint" or concat and two_scores:
+            self.joint = nn.Conv2d(out + classes, out, 1, bias=False)
+            if two_scores:
+                self.match_head = nn.Conv2d(out, 1, 4, bias=False)
         if condition == "projection":
-            self.classes = nn.Linear(CLASSES, out, bias=False)
+            self.classes = nn.Linear(classes, out, bias=False)
         if condition == "acgan":
-            self.classes = nn.Linear(out, CLASSES)
+            self.classes = nn.Linear(out, classes)
 
     @staticmethod
     def with_planes(x, c):
@@ -389,9 +406,14 @@ class ConditionalDiscriminator(nn.Module):
     def projected(self, features, c):
         return (features.sum((2, 3)) * self.classes(c)).sum(1)
 
+    def joined(self, features, c):
+        return F.leaky_relu(self.joint(self.with_planes(features, c)), 0.2)
+
     def score(self, x, c):
         one = not self.two_scores
         features = self.body(self.with_planes(x, c) if one and self.condition == "concat" else x)
+        if one and self.condition == "joint":
+            return self.head(self.joined(features, c)).flatten()
         score = self.head(features).flatten()
         return score + self.projected(features, c) if one and self.condition == "projection" else score
 
@@ -399,8 +421,7 @@ class ConditionalDiscriminator(nn.Module):
         features = self.body(x)
         if self.condition == "projection":
             return self.projected(features, c)
-        joint = F.leaky_relu(self.joint(self.with_planes(features, c)), 0.2)
-        return self.match_head(joint).flatten()
+        return self.match_head(self.joined(features, c)).flatten()
 
     def logits(self, x):
         return self.classes(self.body(x).mean((2, 3)))
@@ -523,7 +544,7 @@ def same(into, out, window, bias=False):
     return nn.ReflectionPad2d(window // 2), nn.Conv2d(into, out, window, bias=bias)
 
 
-def resnet(channels=1):
+def resnet(channels=1, out=1):
     normed = lambda c: (nn.InstanceNorm2d(c, affine=True), nn.ReLU())
     layers, w = [*same(channels, WIDTH, 7), *normed(WIDTH)], WIDTH
     for c in (w, 2 * w):
@@ -531,10 +552,10 @@ def resnet(channels=1):
     layers.append(ResidualBlock(4 * w))
     for c in (2 * w, w):
         layers += [nn.ConvTranspose2d(2 * c, c, 4, 2, 1, bias=False), *normed(c)]
-    return nn.Sequential(*layers, *same(w, channels, 7, bias=True), nn.Tanh())
+    return nn.Sequential(*layers, *same(w, out, 7, bias=True), nn.Tanh())
 
 
-def cyclegan(step, translator, replay, cycle_weight=10, identity_weight=5):
+def cyclegan(step, translator, replay, cycle_weight=10, identity_weight=5, noise=0):
     ab, ba = step.network("ab", translator()), step.network("ba", translator())
     d_a, d_b = step.network("a", patch_discriminator(1, 16)), step.network("b", patch_discriminator(1, 16))
     translators, player_a, player_b = step.player("g", "ab", "ba"), step.player("a"), step.player("b")
@@ -546,11 +567,360 @@ def cyclegan(step, translator, replay, cycle_weight=10, identity_weight=5):
             step.test(**fidelity(made, given, truth, way), **{f"{way}cycle": F.l1_loss(back(made), given)})
     to = lambda label: lambda s: (s - label).square().mean() / 2
     fake_a, fake_b = ba(b), ab(a)
+    spoilt_a, spoilt_b = (fake + noise * step.draw("normal", BATCH, 256).reshape(-1, 1, 16, 16) if noise else fake
+                          for fake in (fake_a, fake_b))
     translators.minimise(0, adversarial=to(1)(d_a(fake_a)) + to(1)(d_b(fake_b)),
-                         cycle=cycle_weight * (F.l1_loss(ba(fake_b), a) + F.l1_loss(ab(fake_a), b)),
+                         cycle=cycle_weight * (F.l1_loss(ba(spoilt_b), a) + F.l1_loss(ab(spoilt_a), b)),
                          identity=identity_weight * (F.l1_loss(ab(b), b) + F.l1_loss(ba(a), a)))
     for player, d, real, fake, show in ((player_a, d_a, a, fake_a, show_a), (player_b, d_b, b, fake_b, show_b)):
         player.minimise(to(1)(d(real)) + to(0)(d(show(fake.detach()))))
+
+
+class SharedFirst(nn.Module):
+    def __init__(self, shared, a, b):
+        super().__init__()
+        self.shared, self.own_a, self.own_b = shared, a, b
+
+    def both(self, x):
+        deep = self.shared(x)
+        return self.own_a(deep), self.own_b(deep)
+
+    def a(self, x):
+        return self.own_a(self.shared(x))
+
+    def b(self, x):
+        return self.own_b(self.shared(x))
+
+
+class SharedLast(nn.Module):
+    def __init__(self, a, b, shared):
+        super().__init__()
+        self.own_a, self.own_b, self.shared = a, b, shared
+
+    def both(self, a, b):
+        return self.shared(torch.cat([self.own_a(a), self.own_b(b)]))
+
+    def a(self, x):
+        return self.shared(self.own_a(x))
+
+    def b(self, x):
+        return self.shared(self.own_b(x))
+
+
+def shared_generators():
+    """All but the last stage of 16 pixels is shared."""
+    return SharedFirst(generator()[:7], generator()[7:], generator()[7:])
+
+
+def shared_encoders(outputs=1, *more):
+    parts = [discriminator(outputs=outputs) for _ in range(3)]
+    return SharedLast(parts[0][:2], parts[1][:2], nn.Sequential(*parts[2][2:], *more))
+
+
+def domains_and_truths(step, *made):
+    """Images of both domains, near to what is made, and what the readings of a known pair need."""
+    labels = {f"{domain}.label": torch.tensor(c) for domain, c in (("a", [2, 0, 1, 1, 2]), ("b", [2, 1, 1, 0, 2]))}
+    columns = {name: images() for name in ("a.image", "b.image", "a.truth", "b.truth")}
+    for name, pictures, order in zip(("a.image", "b.image"), made, ([3, 0, 4, 1, 2], [3, 4, 0, 1, 2])):
+        columns[name] = (pictures[order] + 0.01 * columns[name]).detach()
+    step.next(**columns, **labels)
+    return {**columns, **labels}
+
+
+def moved_on(x):
+    return x.roll(-1, 0)
+
+
+def pair_agreement(a, b, known):
+    nearest = lambda x, among: torch.cdist(x.flatten(1), among.flatten(1)).argmin(1)
+    i, j = nearest(a, known["a.image"]), nearest(b, known["b.image"])
+    truth, class_a, class_b = known["a.truth"][i], known["a.label"][i], known["b.label"][j]
+    same_class = lambda x, y: (x == y).double().mean()
+    return {"pair.l1": F.l1_loss(b, truth), "pair.l1_shuffled": F.l1_loss(moved_on(b), truth),
+            "pair.class": same_class(class_a, class_b), "pair.class_shuffled": same_class(class_a, moved_on(class_b))}
+
+
+def cogan(step):
+    g, d = step.network("g", shared_generators()), step.network("d", shared_encoders())
+    player_g, player_d = step.player("g"), step.player("d")
+    with evaluated(g, d):
+        pair = g.both(Philox(0).normal(BATCH, LATENT))
+        known = domains_and_truths(step, *pair)
+        step.test(**pair_agreement(*pair, known))
+    real, fake, fooled = NON_SATURATING
+    scores = lambda a, b: torch.stack([d.a(a), d.b(b)], 1)
+    a, b = g.both(step.draw("normal", BATCH, LATENT))
+    player_d.minimise(real(scores(known["a.image"], known["b.image"])) + fake(scores(a.detach(), b.detach())))
+    player_g.minimise(fooled(scores(a, b)))
+
+
+def both_ways(e, g, known):
+    """The readings of two translations, and of pictures rebuilt."""
+    a, b = known["a.image"], known["b.image"]
+    a_to_b, b_to_a = (lambda x: g.b(e.a(x))), (lambda x: g.a(e.b(x)))
+    readings = {"rebuilt": (F.l1_loss(g.a(e.a(a)), a) + F.l1_loss(g.b(e.b(b)), b)) / 2}
+    for way, given, there, back in (("a-to-b.", a, a_to_b, b_to_a), ("b-to-a.", b, b_to_a, a_to_b)):
+        made = there(given)
+        readings |= {**fidelity(made, given, known[f"{way[0]}.truth"], way), f"{way}cycle": F.l1_loss(back(made), given)}
+    return readings
+
+
+def judged_apart(player_g, d, players, a, b, fake_a, fake_b, **losses):
+    """The step of E and G against least squares, then those of both discriminators."""
+    real, fake, fooled = LSGAN
+    player_g.minimise(0, **losses, adversarial=fooled(d[0](fake_a)) + fooled(d[1](fake_b)))
+    for player, net, x, made in zip(players, d, (a, b), (fake_a, fake_b)):
+        player.minimise(real(net(x)) + fake(net(made.detach())))
+
+
+class PreActivation(nn.Module):
+    def __init__(self, channels):
+        super().__init__()
+        layers = lambda: (nn.InstanceNorm2d(channels, affine=True), nn.ReLU(),
+                          nn.Conv2d(channels, channels, 3, padding=1, bias=False))
+        self.body = nn.Sequential(*layers(), *layers())
+
+    def forward(self, x):
+        return x + self.body(x)
+
+
+def unit(step, rebuild=10, cycle=10, kl=0.01):
+    maps = 4 * WIDTH
+    e = step.network("e", SharedLast(resnet()[:10], resnet()[:10], PreActivation(maps)))
+    g = step.network("g", SharedFirst(PreActivation(maps), resnet()[11:], resnet()[11:]))
+    d = [step.network(name, patch_discriminator(1, 16)) for name in ("a", "b")]
+    player_g, players = step.player("g", "e", "g"), (step.player("a"), step.player("b"))
+    as_map = lambda z: z.reshape(-1, 4, 4, maps).permute(0, 3, 1, 2)
+    with evaluated(e, g):
+        pair = g.both(as_map(Philox(0).normal(BATCH, 16 * maps)))
+        known = domains_and_truths(step, *pair)
+        step.test(**both_ways(e, g, known), **pair_agreement(*pair, known))
+    a, b = known["a.image"], known["b.image"]
+    noise, more = (as_map(step.draw("normal", 2 * BATCH, 16 * maps)) for _ in range(2))
+    codes = e.both(a, b)
+    as_a, as_b = g.both(codes + noise)
+    fake_a, fake_b = as_a[BATCH:], as_b[:BATCH]
+    of_a, of_b = e.b(fake_b), e.a(fake_a)  # codes of what was a, and b
+    back = F.l1_loss(g.a(of_a + more[BATCH:]), a) + F.l1_loss(g.b(of_b + more[:BATCH]), b)
+    from_prior = lambda m: kl_divergence(Normal(m, torch.ones_like(m)), Normal(torch.zeros_like(m), torch.ones_like(m)))
+    judged_apart(player_g, d, players, a, b, fake_a, fake_b,
+                 rebuild=rebuild * (F.l1_loss(as_a[:BATCH], a) + F.l1_loss(as_b[BATCH:], b)), cycle=cycle * back,
+                 kl=kl * sum(from_prior(m).mean() for m in (codes[:BATCH], codes[BATCH:], of_a, of_b)))
+
+
+class Reverse(torch.autograd.Function):
+    @staticmethod
+    def forward(ctx, x, weight):
+        ctx.weight = weight
+        return x.clone()
+
+    @staticmethod
+    def backward(ctx, gradient):
+        return -ctx.weight * gradient, None
+
+
+def xgan(step, rebuild=10, semantic=1, domain=1):
+    e = step.network("e", shared_encoders(LATENT, To(lambda x: F.normalize(x))))
+    g = step.network("g", shared_generators())
+    c = step.network("c", nn.Sequential(mlp([LATENT, LATENT, LATENT, 1], leaky()), nn.Flatten(0)))
+    d = [step.network(name, patch_discriminator(1, 16)) for name in ("a", "b")]
+    player_g, players = step.player("g", "e", "g", "c"), (step.player("a"), step.player("b"))
+    known = domains_and_truths(step)
+    a, b = known["a.image"], known["b.image"]
+    apart = lambda x, y: (x - y).square().sum(1).mean()
+    is_b = torch.cat([torch.zeros(BATCH), torch.ones(BATCH)])
+    with evaluated(e, g, c):
+        made = g.b(e.a(a))
+        step.test(**both_ways(e, g, known), **pair_agreement(a, made, known), semantic=apart(e.b(made), e.a(a)),
+                  semantic_shuffled=apart(moved_on(e.b(made)), e.a(a)),
+                  domain_accuracy=((c(e.both(a, b)) > 0).double() == is_b).double().mean())
+    codes = e.both(a, b)
+    as_a, as_b = g.both(codes)
+    fake_a, fake_b = as_a[BATCH:], as_b[:BATCH]
+    again = e.both(fake_a, fake_b)
+    judged_apart(player_g, d, players, a, b, fake_a, fake_b,
+                 rebuild=rebuild * (F.l1_loss(as_a[:BATCH], a) + F.l1_loss(as_b[BATCH:], b)),
+                 semantic=semantic * (apart(again[:BATCH], codes[BATCH:]) + apart(again[BATCH:], codes[:BATCH])),
+                 domain=F.binary_cross_entropy_with_logits(c(Reverse.apply(codes, domain)), is_b))
+
+
+def dtn(step, alpha=15, beta=15):
+    g = step.network("g", generator(channels=3))
+    layers = [nn.Conv2d(3, WIDTH, 4, 2, 1, bias=False), leaky(), nn.Conv2d(WIDTH, 2 * WIDTH, 4, 2, 1, bias=False),
+              LayerNorm(4, 4, 2 * WIDTH), leaky(), nn.Conv2d(2 * WIDTH, LATENT, 4, bias=False), nn.Flatten(), nn.Tanh()]
+    f = step.network("f", nn.Sequential(*layers))
+    classes = step.network("classes", nn.Linear(LATENT, CLASSES))
+    d = step.network("d", discriminator(channels=3, outputs=3))
+    player_f, player_d, player_g = step.player("f", "f", "classes"), step.player("d"), step.player("g")
+    known = {"a.image": images(), "b.image": images(3), "a.truth": images(3),
+             "a.label": torch.tensor([2, 0, 1, 1, 2]), "b.label": torch.tensor([0, 1, 2, 1, 2])}
+    step.next(**known)
+    a, b, label = known["a.image"], known["b.image"], known["a.label"]
+    coded = lambda x: f(x.expand(-1, 3, -1, -1))
+    named = lambda x: (classes(coded(x)).argmax(1) == label).double().mean()
+    with evaluated(g, f, classes, d):
+        made = g(coded(a))
+        step.test(accuracy_a=named(a), accuracy_b=named(known["a.truth"]), **pair_agreement(a, made, known),
+                  **fidelity(made, a, known["a.truth"], "a-to-b."))
+    code_a, code_b = coded(a).detach(), coded(b).detach()
+    fake_a, fake_b = g(code_a), g(code_b)
+    kind = lambda k, x: F.cross_entropy(d(x), torch.full((BATCH,), k - 1))
+    player_d.minimise(kind(1, fake_a.detach()) + kind(2, fake_b.detach()) + kind(3, b))
+    player_g.minimise(0, adversarial=kind(3, fake_a) + kind(3, fake_b),
+                      constancy=alpha * F.mse_loss(coded(fake_a), code_a), identity=beta * F.mse_loss(fake_b, b))
+    player_f.minimise(F.cross_entropy(classes(coded(a)), label))
+
+
+WASSERSTEIN = lambda s: -s.mean(), lambda s: s.mean(), lambda s: -s.mean()
+
+
+def dualgan(step, n_critic=2, clip=0.05, cycle_weight=100):
+    ab, ba = step.network("ab", UNet(1, 1)), step.network("ba", UNet(1, 1))
+    d_a, d_b = step.network("a", patch_discriminator(1, 16)), step.network("b", patch_discriminator(1, 16))
+    translators, player_a, player_b = step.player("g", "ab", "ba"), step.player("a"), step.player("b")
+    for last in [False] * (n_critic - 1) + [True]:
+        columns = {name: images() for name in ("a.image", "b.image")}
+        if "batch" not in step.count:  # the first one is tested
+            columns["a.truth"], columns["b.truth"] = images(), images()
+        a, b, *truths = step.next(**columns)
+        if truths:
+            with evaluated(ab, ba):
+                for way, there, back, given, truth in (("a-to-b.", ab, ba, a, truths[0]),
+                                                       ("b-to-a.", ba, ab, b, truths[1])):
+                    made = there(given)
+                    step.test(**fidelity(made, given, truth, way), **{f"{way}cycle": F.l1_loss(back(made), given)})
+        fake_a, fake_b = ba(b), ab(a)
+        if last:
+            translators.minimise(0, adversarial=-d_a(fake_a).mean() - d_b(fake_b).mean(),
+                                 cycle=cycle_weight * (F.l1_loss(ba(fake_b), a) + F.l1_loss(ab(fake_a), b)))
+        for name, player, d, real, fake in (("a", player_a, d_a, a, fake_a), ("b", player_b, d_b, b, fake_b)):
+            distance = d(real).mean() - d(fake.detach()).mean()
+            player.minimise(-distance)
+            step.readings(**{f"wasserstein_{name}": distance})
+            for p in d.parameters():
+                p.data.clamp_(-clip, clip)
+
+
+def encoder_decoder():
+    layers, out = body()
+    return nn.Sequential(*layers, nn.ConvTranspose2d(out, WIDTH, 4, 2, 1, bias=False), nn.BatchNorm2d(WIDTH), nn.ReLU(),
+                         nn.ConvTranspose2d(WIDTH, 1, 4, 2, 1, bias=False), nn.Tanh())
+
+
+def discogan(step):
+    real, fake_, fooled = NON_SATURATING
+    ab, ba = step.network("ab", encoder_decoder()), step.network("ba", encoder_decoder())
+    d_a, d_b = step.network("a", discriminator()), step.network("b", discriminator())
+    translators, player_a, player_b = step.player("g", "ab", "ba"), step.player("a"), step.player("b")
+    a, b = step.next(**{name: images() for name in ("a.image", "b.image")})
+    with evaluated(ab, ba):
+        step.test(**{"a-to-b.cycle": F.l1_loss(ba(ab(a)), a), "b-to-a.cycle": F.l1_loss(ab(ba(b)), b)})
+    fake_a, fake_b = ba(b), ab(a)
+    translators.minimise(0, adversarial=fooled(d_a(fake_a)) + fooled(d_b(fake_b)),
+                         cycle=F.mse_loss(ba(fake_b), a) + F.mse_loss(ab(fake_a), b))
+    for player, d, x, fake in ((player_a, d_a, a, fake_a), (player_b, d_b, b, fake_b)):
+        player.minimise(real(d(x)) + fake_(d(fake.detach())))
+
+
+class StarDiscriminator(nn.Module):
+    """For 16 pixels."""
+
+    def __init__(self):
+        super().__init__()
+        self.body = nn.Sequential(nn.Conv2d(1, WIDTH, 4, 2, 1), leaky(), nn.Conv2d(WIDTH, 2 * WIDTH, 4, 2, 1), leaky())
+        self.score = nn.Conv2d(2 * WIDTH, 1, 3, 1, 1)
+        self.domain = nn.Conv2d(2 * WIDTH, CLASSES, 4)
+
+
+def stargan(step, n_critic=2, weight=10, cycle_weight=10):
+    g, d = step.network("g", resnet(1 + CLASSES, 1)), step.network("d", StarDiscriminator())
+    player_g, player_d = step.player("g"), step.player("d")
+    score, logits = lambda x: d.score(d.body(x)), lambda x: d.domain(d.body(x)).flatten(1)
+    translate = lambda x, label: g(torch.cat([x, F.one_hot(label, CLASSES)[:, :, None, None].expand(-1, -1, 16, 16)], 1))
+    words = "coat", "bag", "shoe"
+    for last in [False] * (n_critic - 1) + [True]:
+        label = torch.tensor([2, 0, 1, 1, 2])
+        truths = {} if "batch" in step.count else {f"truth.{word}": images() for word in words}  # of the first one
+        x, label, *truths = step.next(image=images(), label=label, **truths)
+        if truths:
+            test_stargan(step, g, translate, logits, x, label, dict(zip(words, truths)))
+        into = step.draw("uniform", BATCH, CLASSES).argmax(1)
+        fake = translate(x, into)
+        a = step.draw("uniform", BATCH)[:, None, None, None]
+        between = a * x + (1 - a) * fake.detach()
+        penalty = weight * (slopes(score, between).norm(2, 1) - 1).square().mean()
+        distance = score(x).mean() - score(fake.detach()).mean()
+        player_d.minimise(-distance, penalty=penalty, class_real=F.cross_entropy(logits(x), label))
+        step.readings(wasserstein=distance)
+    player_g.minimise(0, adversarial=-score(fake).mean(), **{"class": F.cross_entropy(logits(fake), into)},
+                      cycle=cycle_weight * F.l1_loss(translate(fake, label), x))
+
+
+def test_stargan(step, g, translate, logits, x, label, truths):
+    """Into each domain from the two others; then of the batch, each row into the domain after its own."""
+    all_of = lambda k: torch.full((BATCH,), k)
+    with evaluated(g):
+        for to, (word, truth) in enumerate(truths.items()):
+            found = []
+            for origin, given in enumerate(truths.values()):
+                if origin != to:
+                    made = translate(given, all_of(to))
+                    found.append({**fidelity(made, given, truth, f"to-{word}."),
+                                  f"to-{word}.cycle": F.l1_loss(translate(made, all_of(origin)), given)})
+            step.test(**{name: sum(each[name] for each in found) / len(found) for name in found[0]})
+        after = (label + 1) % CLASSES
+        made = translate(x, after)
+        named = lambda image: (logits(image).argmax(1) == after).double().mean()
+        step.test(cycle=F.l1_loss(translate(made, label), x), named=named(made), named_identity=named(x))
+
+
+def resnet_halves(blocks):
+    """An encoder, and a decoder with as many blocks of its own."""
+    whole, inner = resnet(), [ResidualBlock(4 * WIDTH) for _ in range(blocks)]
+    return nn.Sequential(*whole[:10], *inner), nn.Sequential(*[ResidualBlock(4 * WIDTH) for _ in inner], *whole[11:])
+
+
+def combogan(step, domains, blocks, judge, replay, identity_weight=0, cycle_weight=10):
+    """Every domain's rows go to the others: `domains` is, for each, which rows of which others it is given."""
+    encode, decode, d = {}, {}, {}
+    for name in domains:
+        halves = resnet_halves(blocks)
+        encode[name], decode[name] = step.network(f"e_{name}", halves[0]), step.network(f"g_{name}", halves[1])
+        d[name] = step.network(name, judge())
+    translators = step.player("g", *(f"{half}_{name}" for name in domains for half in "eg"))
+    players = {name: step.player(name) for name in domains}
+    show = {name: Replay(step, name, (1, 16, 16)).shown if replay else lambda fake: fake for name in domains}
+    columns = {f"{name}.image": images() for name in domains}
+    truths = {f"{a}.truth" if len(domains) == 2 else f"truth.{a}": images() for a in domains}
+    both = dict(zip({**columns, **truths}, step.next(**columns, **truths)))
+    with evaluated(*encode.values(), *decode.values()):
+        for a in domains:
+            for b in domains:
+                if a != b:
+                    given, truth = both[f"{a}.image"], both[f"{a}.truth" if len(domains) == 2 else f"truth.{b}"]
+                    made, way = decode[b](encode[a](given)), f"{a}-to-{b}."
+                    step.test(**fidelity(made, given, truth, way),
+                              **{f"{way}cycle": F.l1_loss(decode[a](encode[b](made)), given)})
+    x = {name: both[f"{name}.image"] for name in domains}
+    codes = {name: encode[name](x[name]) for name in domains}
+    fakes = {j: decode[j](torch.cat([codes[i][rows] for i, rows in given])) for j, given in domains.items()}
+    again = {j: encode[j](fakes[j]) for j in domains}
+    back = {i: decode[i](torch.cat([again[j][rows] for rows, j in sorted(
+        ((rows, j) for j, given in domains.items() for origin, rows in given if origin == i),
+        key=lambda part: part[0].start or 0)])) for i in domains}
+    to = lambda label: lambda s: (s - label).square().mean() / 2
+    terms = {"adversarial": sum(to(1)(d[j](fakes[j])) for j in domains),
+             "cycle": cycle_weight * sum(F.l1_loss(back[i], x[i]) for i in domains)}
+    if identity_weight:
+        terms["identity"] = identity_weight * sum(F.l1_loss(decode[i](codes[i]), x[i]) for i in domains)
+    translators.minimise(0, **terms)
+    for j in domains:
+        players[j].minimise(to(1)(d[j](x[j])) + to(0)(d[j](show[j](fakes[j].detach()))))
+
+
+THREE = {"a": [("c", slice(0, 2)), ("b", slice(2, 5))], "b": [("a", slice(0, 2)), ("c", slice(2, 5))],
+         "c": [("b", slice(0, 2)), ("a", slice(2, 5))]}
+TWO = {"a": [("b", slice(0, 5))], "b": [("a", slice(0, 5))]}
 
 
 def vae(step, sigma=0.5):
@@ -575,6 +945,133 @@ def vae(step, sigma=0.5):
     player.minimise(0, reconstruction=reconstruction / x[0].numel(), kl=kl / x[0].numel())
 
 
+CODE, EMBEDDING, AUGMENTED, VOCABULARY = 4, 3, 3, 9  # of the rows of captions
+TONE, SHAPE = (2, 3), (4, 5)  # dark, bright; narrow, wide
+CAPTIONS = [[1, 2, 5, 6], [8, 0, 0, 0], [1, 3, 7, 0], [1, 2, 5, 6], [2, 4, 8, 0]]
+
+
+class CaptionEncoder(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.words = nn.Embedding(VOCABULARY, EMBEDDING)
+        self.input, self.state = nn.Linear(EMBEDDING, 3 * CODE), nn.Linear(CODE, 3 * CODE)
+
+    def forward(self, captions):
+        codes = []
+        for caption in captions:
+            h = torch.zeros(1, CODE)
+            for word in caption[caption != 0]:
+                h = torch.gru_cell(self.words(word)[None], h, self.input.weight, self.state.weight, self.input.bias,
+                                   self.state.bias)
+            codes.append(h)
+        return torch.cat(codes)
+
+
+def looks(picture):
+    """Whether it is bright, and wide."""
+    y = picture[0]
+    shown = (y - (y[0, 0] + y[0, -1] + y[-1, 0] + y[-1, -1]) / 4).abs() > 0.3
+    rows, columns = (shown.any(axis).nonzero() for axis in (1, 0))
+    if not len(rows):
+        return False, False
+    return (y[shown].mean() > 0.25).item(), ((columns[-1] - columns[0] + 1) / (rows[-1] - rows[0] + 1) > 0.8).item()
+
+
+def agreement(t, made, name, words, look):
+    """The share of captions with one of the words that holds of their pictures, and of the next caption's."""
+    def share(shift):
+        right = [looks(made[(i + shift) % BATCH])[look] == (words[1] in caption.tolist())
+                 for i, caption in enumerate(t) if set(words) & set(caption.tolist())]
+        return torch.tensor(sum(right) / len(right))
+    return {name: share(0), f"{name}_wrong": share(1)}
+
+
+def captioned(step, matching, make, *networks):
+    """A batch, tested; and the rows of captions that say something else."""
+    x, _, t = step.next(image=images(), label=torch.tensor([2, 0, 1, 1, 2]), caption=torch.tensor(CAPTIONS))
+    e = step.networks["e"]
+    with evaluated(*networks, e):
+        code = e(t)
+        own, wrong = matching(x, code), matching(x, code.roll(-1, 0))
+        made = make(Philox(0), code)
+        step.test(match=(1 + (own > wrong).double() - (wrong > own).double()).mean() / 2,
+                  **agreement(t, made, "tone", TONE, 0), **agreement(t, made, "shape", SHAPE, 1))
+    return x, t
+
+
+def others(step, t):
+    equal = (t[:, None] == t[None]).all(2)
+    return (step.draw("uniform", BATCH, BATCH) - 2 * equal).argmax(1)
+
+
+def gan_cls(step, condition, two_scores=False):
+    real, fake_, fooled = NON_SATURATING
+    e = step.network("e", CaptionEncoder())
+    g = step.network("g", generator(latent=LATENT + CODE))
+    d = step.network("d", ConditionalDiscriminator(condition, two_scores, CODE))
+    player_g, player_d = step.player("g"), step.player("d", "d", "e")
+    make = lambda z, code: g(torch.cat([z, code], 1))
+    matching = d.match if two_scores else d.score
+    x, t = captioned(step, matching, lambda random, code: make(random.normal(BATCH, LATENT), code), g, d)
+    z, wrong, code = step.draw("normal", BATCH, LATENT), others(step, t), e(t)
+    fake = make(z, code.detach())
+    judged, more = real(d.score(x, code)) + fake_(d.score(fake.detach(), code)), {}
+    if two_scores:
+        more = {"matched": real(d.match(x, code))}
+    player_d.minimise(judged, **more, mismatched=fake_(matching(x, code[wrong])))
+    judged, more = fooled(d.score(fake, e(t))), {}
+    if two_scores:
+        more = {"match": fooled(d.match(fake, e(t)))}
+    player_g.minimise(judged, **more)
+
+
+class StageTwo(nn.Module):
+    def __init__(self):
+        super().__init__()
+        w, maps, last = WIDTH, 2 * WIDTH, WIDTH // 2
+        same_, normed = dict(kernel_size=3, padding=1, bias=False), lambda c: (nn.BatchNorm2d(c), nn.ReLU())
+        self.down = nn.Sequential(nn.Conv2d(1, w, **same_), nn.ReLU(), nn.Conv2d(w, maps, 4, 2, 1, bias=False),
+                                  *normed(maps))
+        self.joint = nn.Sequential(nn.Conv2d(maps + AUGMENTED, maps, **same_), *normed(maps))
+        self.block = nn.Sequential(nn.Conv2d(maps, maps, **same_), *normed(maps), nn.Conv2d(maps, maps, **same_),
+                                   nn.BatchNorm2d(maps))
+        self.up = nn.Sequential(nn.ConvTranspose2d(maps, w, 4, 2, 1, bias=False), *normed(w),
+                                nn.ConvTranspose2d(w, last, 4, 2, 1, bias=False), *normed(last),
+                                nn.Conv2d(last, 1, **same_), nn.Tanh())
+
+    def forward(self, half, c):
+        y = self.joint(ConditionalDiscriminator.with_planes(self.down(half), c))
+        return self.up(y + self.block(y))
+
+
+def stackgan(step):
+    real, fake_, fooled = NON_SATURATING
+    e, a = step.network("e", CaptionEncoder()), step.network("a", nn.Linear(CODE, 2 * AUGMENTED))
+    g1, g2 = step.network("g1", generator(1, 8, 8, LATENT + AUGMENTED)), step.network("g2", StageTwo())
+    d1, d2 = (step.network(name, ConditionalDiscriminator("joint", False, CODE, side))
+              for name, side in (("d1", 8), ("d2", 16)))
+    player_g = step.player("g", "a", "g1", "g2")
+    player_1, player_2 = step.player("d1", "d1", "e"), step.player("d2")
+
+    def make(z, noise, code):
+        mu, log_sigma = a(code).chunk(2, 1)
+        q = Normal(mu, torch.exp(log_sigma))
+        c = q.loc + q.scale * noise
+        small = g1(torch.cat([z, c], 1))
+        return small, g2(small, c), kl_divergence(q, Normal(torch.zeros_like(mu), 1.0)).sum(1).mean()
+
+    draws = lambda random, code: make(random.normal(BATCH, LATENT), random.normal(BATCH, AUGMENTED), code)[1]
+    x, t = captioned(step, d2.score, draws, a, g1, g2, d1, d2)
+    half, given = F.avg_pool2d(x, 2), e(t).detach()
+    z, noise = step.draw("normal", BATCH, LATENT), step.draw("normal", BATCH, AUGMENTED)
+    wrong, (small, large, kl) = others(step, t), make(z, noise, given)
+    for player, name, d, code, sample, made in ((player_1, "mismatched1", d1, e(t), half, small),
+                                                (player_2, "mismatched2", d2, given, x, large)):
+        judged = real(d.score(sample, code)) + fake_(d.score(made.detach(), code))
+        player.minimise(judged, **{name: fake_(d.score(sample, code[wrong]))})
+    player_g.minimise(0, small=fooled(d1.score(small, e(t))), large=fooled(d2.score(large, given)), kl=kl)
+
+
 ROWS = {
     "dcgan": dcgan,
     "wgan-gp": lambda step: wgan_gp(step, generator, lambda: discriminator(batch_norm=False)),
@@ -584,6 +1081,9 @@ ROWS = {
     "gan": gan,
     "gan-points": gan_points,
     "dcgan-relativistic": relativistic,
+    "dcgan-lp": lambda step: penalised(step, lambda slope: F.relu(slope.norm(2, 1) - 1).square().mean()),
+    "dcgan-lp-linear": lambda step: penalised(step, lambda slope: F.relu(slope.norm(2, 1) - 1).mean()),
+    "dcgan-r2": lambda step: penalised(step, lambda slope: slope.square().sum(1).mean() / 2, of_fakes=True),
     "dcgan-craft": craft,
     "dcgan-msg": multi_scale,
     "gan-mixture": mixture,
@@ -603,8 +1103,22 @@ ROWS = {
     "pix2pix-gan": lambda step: pix2pix(step, "gan", field=1),
     "pix2pix-close": lambda step: pix2pix(step, "close"),
     "cyclegan": lambda step: cyclegan(step, lambda: UNet(1, 1), replay=True),
+    "cyclegan-honest": lambda step: cyclegan(step, lambda: UNet(1, 1), replay=False, noise=0.1),
     "cyclegan-resnet": lambda step: cyclegan(step, resnet, replay=False),
+    "dualgan": dualgan,
+    "discogan": discogan,
+    "stargan": stargan,
+    "combogan": lambda step: combogan(step, THREE, 1, lambda: patch_discriminator(1, 16), False, identity_weight=5),
+    "combogan-two": lambda step: combogan(step, TWO, 0, discriminator, True),
     "vae": vae,
+    "cogan": cogan,
+    "unit": unit,
+    "dtn": dtn,
+    "xgan": xgan,
+    "gan-cls": lambda step: gan_cls(step, "joint"),
+    "gan-cls-two-scores": lambda step: gan_cls(step, "joint", two_scores=True),
+    "gan-cls-projection": lambda step: gan_cls(step, "projection"),
+    "stackgan": stackgan,
 }
 
 if __name__ == "__main__":

@@ -249,6 +249,7 @@ void check_binary(Binary op, const Broadcast& s) {
 const std::vector<Broadcast> patterns = patterns_and({
     {2, {500, 3}, {3, 1}, {0, 1}},  // per channel
     {2, {3, 1500}, {1500, 1}, {0, 1}},
+    {2, {3, 9000}, {9000, 1}, {0, 1}},
     {2, {33, 257}, {1, 0}, {257, 1}},
 });
 

@@ -1,0 +1,13 @@
+// Classes as networks meet them: c (N, K) are one-hot rows.
+#pragma once
+#include "core/ops.h"
+
+namespace forger::gan {
+
+// Mean of -log p[class], logits (N, K): the op that takes labels looks at them, and a step reads nothing from the
+// device.
+Tensor class_loss(const Tensor& logits, const Tensor& c);
+// x (N, H, W, C) with c at each pixel: (N, H, W, C + K).
+Tensor with_planes(const Tensor& x, const Tensor& c);
+
+}  // namespace forger::gan
