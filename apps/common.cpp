@@ -98,6 +98,8 @@ void set_words(gan::Batch& drawn, const std::vector<std::string>& assignments, c
     check<UsageError>(
         column != nullptr && drawn.has(name) && drawn[name].dtype() == DType::i64, "--set: '", name,
         "' is nothing that this run's samples are made from; there is: ", names.empty() ? "nothing" : names);
+    check<UsageError>(name != "label" || !drawn.has("caption"),
+                      "--set label: this run's samples are made from captions, which name the class: --caption");
     if (gan::is_sentences(*column)) {
       const std::vector<int64_t> tokens = gan::tokens_of(*column, word);
       const Tensor every(drawn[name].shape(), DType::i64);

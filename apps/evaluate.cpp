@@ -112,22 +112,23 @@ int evaluate(const EvaluateOptions& options) {
   metrics::Evaluation* first = evaluation.first();
   check<UsageError>(first != nullptr || !options.sanity,
                     "--sanity damages the images that a view should make, and no view is scored");
-  std::vector<gan::Score> scores = evaluation.scores(run);
-  if (options.slope)
-    for (gan::Score& score : metrics::slope_scores(*trained.recipe, *test, options.count, request.seed))
-      scores.push_back(std::move(score));
-  gan::Scalars tests = gan::test_scalars(*trained.recipe, *test, options.count);
-  check<UsageError>(!scores.empty() || !tests.empty(),
-                    evaluation.left_out().empty() ? "this system makes nothing that can be scored, and tests nothing"
-                                                  : evaluation.left_out().front());
-  for (const std::string& line : evaluation.left_out()) std::cerr << "note: " << line << std::endl;
+  // First what may be refused, and takes no judge.
+  std::vector<gan::Score> slopes;
+  if (options.slope) slopes = metrics::slope_scores(*trained.recipe, *test, options.count, request.seed);
   std::vector<metrics::CycleCurve> cycles;
   if (options.steganography) {
     constexpr int64_t enough = 512;  // rows: a mean over so many pixels hardly varies
     cycles =
         metrics::cycle_under_noise(*trained.recipe, *test, std::min(options.count, enough), request.seed, announce);
-    for (const gan::Scalar& number : metrics::numbers_of(cycles)) tests.push_back(number);
   }
+  std::vector<gan::Score> scores = evaluation.scores(run);
+  scores.insert(scores.end(), slopes.begin(), slopes.end());
+  gan::Scalars tests = gan::test_scalars(*trained.recipe, *test, options.count);
+  check<UsageError>(!scores.empty() || !tests.empty(),
+                    evaluation.left_out().empty() ? "this system makes nothing that can be scored, and tests nothing"
+                                                  : evaluation.left_out().front());
+  for (const std::string& line : evaluation.left_out()) std::cerr << "note: " << line << std::endl;
+  for (const gan::Scalar& number : metrics::numbers_of(cycles)) tests.push_back(number);
   const gan::EvaluationFile found{trained.step, one_per_key(scores), evaluation.networks(), tests};
   if (options.json) {
     std::cout << gan::json_of(found.scores, tests) << '\n';

@@ -52,9 +52,10 @@ int roll(const RollOptions& options) {
   const int64_t channels = gan::find_column(columns, view.like)->sample[2];
   const gan::Column* later = gan::find_column(data->columns(), truth_column);
   check<UsageError>(later != nullptr, data->name(), " does not know what comes ", truth_column, "; frames:SET does");
-  check<UsageError>(options.first + options.count <= data->count(), "--first ", options.first, " --count ",
-                    options.count, ": ", data->name(), " holds out ", data->count(), " rows");
-  const gan::Batch rows = gan::read_rows(*data, options.first, options.count, {view.given.front(), truth_column});
+  check<UsageError>(options.first < data->count(), "--first ", options.first, ": ", data->name(), " holds out ",
+                    data->count(), " rows");
+  const int64_t count = std::min(options.count, data->count() - options.first);
+  const gan::Batch rows = gan::read_rows(*data, options.first, count, {view.given.front(), truth_column});
   const Tensor &past = rows[view.given.front()], &truth = rows[truth_column];
   Random random = sampling_random(options.use.seed);
   const Tensor made = gan::rolled(*trained.recipe, view, past, truth.size(3) / channels, random);
@@ -66,7 +67,7 @@ int roll(const RollOptions& options) {
     std::snprintf(line, sizeof line, "%-6zu  %-7.4f  %.4f\n", k + 1, errors.l1[k], errors.l1_still[k]);
     std::cout << line;
   }
-  const int64_t shown = std::min(options.shown, options.count);
+  const int64_t shown = std::min(options.shown, count);
   const auto top = [&](const Tensor& films) { return slice(films, 0, 0, shown); };
   constexpr int hundredths = 20;
   write_file(options.out, gan::encode_gif(drawn(top(past), top(made), top(truth), channels), hundredths));

@@ -31,6 +31,8 @@ int sample(const SampleOptions& options) {
   const gan::View view = gan::sampling_view(*trained.recipe);
   gan::Batch drawn = view.draw(options.count, random);
   std::vector<std::string> words = options.words;
+  check<UsageError>(!options.caption || drawn.has("caption"),
+                    "--caption: this run's samples are not made from captions (gan-cls and stackgan read them)");
   if (options.caption) words.push_back("caption=" + *options.caption);
   set_words(drawn, words, trained.settings);
   make_in_parts(*trained.recipe, view, drawn, [&](const gan::Batch&, const gan::Batch& made) {

@@ -123,6 +123,16 @@ std::function<Tensor(const Tensor& fake)> Adversary::against(const Critic& d, co
   };
 }
 
+std::function<Losses(const Tensor& fake)> Adversary::against(const Critic& d, const Critic& match, const Tensor& real) {
+  const auto fool = against(d, real);
+  std::function<Tensor(const Tensor&)> fool_match;
+  if (match) fool_match = against(match, real);
+  return [=](const Tensor& fake) {
+    const Tensor fooled = fool(fake);
+    return match ? Losses{{"", fooled}, {"match", fool_match(fake)}} : Losses(fooled);
+  };
+}
+
 std::vector<Setting> game_settings(const std::string& loss, const std::string& penalty,
                                    const std::vector<Setting>& own) {
   std::vector<Setting> settings = under(

@@ -43,13 +43,17 @@ class Adversary {
   void check_alone() const;
   Tensor accept(const Tensor& scores) const;
   Tensor refuse(const Tensor& scores) const;
+  // How D sees samples: augmented, under noise. Draws. For what a system has D learn besides, such as real samples under
+  // a wrong condition, which would be known by being clean.
+  Lens lens(const Tensor& like);
   // The generator's term, as a function of the fakes that D sees beside `real`. Draws now, so that the term can be
   // computed again.
   std::function<Tensor(const Tensor& fake)> against(const Critic& d, const Tensor& real);
+  // The same where D gives a second score, whether a sample goes with its condition: a term named "match" more. Null
+  // where it gives none.
+  std::function<Losses(const Tensor& fake)> against(const Critic& d, const Critic& match, const Tensor& real);
 
  private:
-  Lens lens(const Tensor& like);  // how D sees samples: augmented, under noise; draws
-
   std::shared_ptr<Player> player_;
   const Objective* objective_ = nullptr;
   const Penalty* penalty_ = nullptr;

@@ -119,6 +119,10 @@ Batch read_rows(const DataSet& data, int64_t first, int64_t rows, const std::vec
 // These rows, in this order.
 Batch read_rows(const DataSet& data, std::span<const int64_t> rows, const std::vector<std::string>& columns = {});
 
+// DataError unless these columns, where both sets have them, count the same words: those of held-out rows are told by
+// the same numbers.
+void require_same_words(const DataSet& train, const DataSet& held_out, const std::vector<std::string>& columns);
+
 bool is_data_name(const std::string& word);  // "fashion-mnist": a folder of that name is "./fashion-mnist"
 // The spec with f(path) in place of each path in it; of a spec within a spec, too.
 std::string map_paths(const std::string& spec, const DataSource::OnPath& f);

@@ -227,7 +227,8 @@ Settings common_settings() {
          {"test_every", int64_t{0}, "steps between the system's own tests on held-out data; 0: none", 0, 1e9},
          {"test_count", int64_t{2000}, "rows that a test looks at", 1, 1e7},
          {"stop_on_failure", false,
-          "end the run where the failure watch would warn: D has won, gradients explode, samples are alike"},
+          "end the run where the failure watch would warn: D has won, gradients explode, losses swing, samples are "
+          "alike"},
          {"inception", "", "weights of Inception, for fid, is and kid (metrics/convert_inception.py)"}});
   group("machine",
         {{"device", "cpu", "where to compute: cpu, cuda, or simt (the CUDA kernels on the CPU, checked)"},

@@ -118,8 +118,12 @@ DataSetPtr data_of(const Settings& settings, Subset subset) {
     try {
       const DataOptions options = data_options(settings);
       const DataSetPtr train = open_data(place, options);
-      if (train->hash() == settings.text("data_hash"))
-        return subset == Subset::train ? train : open_data(place, options, subset);
+      if (train->hash() == settings.text("data_hash")) {
+        if (subset == Subset::train) return train;
+        const DataSetPtr held_out = open_data(place, options, subset);
+        require_same_words(*train, *held_out, find_recipe(settings.text("recipe")).needs);
+        return held_out;
+      }
       reason = text("the data '", place, "' has changed since the run began (", settings.text("data_hash"), " then, ",
                     train->hash(), " now)");
     } catch (const Error& error) {  // not there: perhaps at the other place

@@ -59,7 +59,7 @@ struct Trainer::Impl {
   std::ofstream log;
   std::optional<Previews> previews;
   std::vector<double> base_rates;  // one per player
-  FailureWatch watch;
+  FailureWatch watch{settings};
   double seconds_before = 0;  // of earlier sessions
   int64_t saved_step = -1;
 
@@ -81,7 +81,10 @@ struct Trainer::Impl {
   }
 
   const DataSet& held_out() {
-    if (!held_out_) held_out_ = open_data(settings.text("data"), data_options(settings), Subset::test);
+    if (!held_out_) {
+      held_out_ = open_data(settings.text("data"), data_options(settings), Subset::test);
+      require_same_words(*data, *held_out_, find_recipe(settings.text("recipe")).needs);
+    }
     return *held_out_;
   }
 

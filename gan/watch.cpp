@@ -11,11 +11,12 @@ namespace {
 
 constexpr double zero_loss = 1e-3;        // |loss_d| below this counts as 0 ...
 constexpr int64_t zero_loss_steps = 100;  // ... and this many in a row as an episode
-constexpr double steep_gradient = 100;
-constexpr int64_t calm_steps = 500;   // without a steep gradient: the next one is news again
-constexpr int64_t stretch = 500;      // steps over which the deviation of a loss is taken
-constexpr double swing = 5;           // times the calmest stretch's; sound games seldom double it
-constexpr double alike_share = 0.05;  // of the data's own mean distance
+constexpr double usual_lambda = 10;       // with which a gradient's norm of 100 is steep
+constexpr int64_t calm_steps = 500;       // without a steep gradient: the next one is news again
+constexpr int64_t stretch = 500;          // steps over which the deviation of a loss is taken
+constexpr double swing = 5;               // times the calmest stretch's; sound games seldom double it
+constexpr double least_swing = 0.1;       // whatever it was before
+constexpr double alike_share = 0.05;      // of the data's own mean distance
 
 }  // namespace
 
@@ -38,15 +39,19 @@ std::vector<std::string> doubts(const Settings& settings) {
   return all;
 }
 
+FailureWatch::FailureWatch(const Settings& settings) {
+  if (settings.has("lambda")) steep_ *= std::max(1.0, settings.number("lambda") / usual_lambda);
+}
+
 double FailureWatch::Swing::add(double value) {
   sum += value, squares += value * value, steps++;
   if (steps < stretch) return 0;
   const auto n = static_cast<double>(steps);
   const double deviation = std::sqrt(std::max(0.0, squares / n - sum / n * sum / n)),
-               times = calmest > 0 ? deviation / calmest : 0;
+               times = calmest > 0 ? deviation / calmest : 1;
   calmest = calmest > 0 ? std::min(calmest, deviation) : deviation;
   sum = squares = 0, steps = 0;
-  return times;
+  return deviation > least_swing ? times : std::min(times, 1.0);
 }
 
 std::optional<std::string> FailureWatch::look(const Scalars& scalars) {
@@ -59,15 +64,17 @@ std::optional<std::string> FailureWatch::look(const Scalars& scalars) {
       if (const double times = swings_[name].add(value); times > most) most = times, swings = name;
     }
     if (key == "loss_d") steps_at_zero_ = std::abs(value) < zero_loss ? steps_at_zero_ + 1 : 0;
-    if (key.starts_with("grad_norm") && value > steep_gradient) {
+    if (key.starts_with("grad_norm") && value > steep_) {
       steep = true;
       whose = name;
     }
   }
   const bool newly_steep = steep && steps_since_steep_ >= calm_steps;
   steps_since_steep_ = steep ? 0 : steps_since_steep_ + 1;
+  const bool newly_swinging = most > swing && !swinging_;
+  if (most > 0) swinging_ = most > swing;  // else within a stretch
   if (newly_steep) {
-    return text(whose, " is over ", steep_gradient,
+    return text(whose, " is over ", steep_,
                 ": the training is becoming unstable; what helps: a lower --lr-g and --lr-d, --penalty r1, "
                 "--clip-grad 10");
   }
@@ -76,9 +83,6 @@ std::optional<std::string> FailureWatch::look(const Scalars& scalars) {
                 " steps: it tells real from fake without effort and the generator learns nothing; what helps: a lower "
                 "--lr-d, --instance-noise 0.1, --label-smoothing 0.1, --penalty r1");
   }
-  if (most == 0) return {};  // within a stretch
-  const bool newly_swinging = most > swing && !swinging_;
-  swinging_ = most > swing;
   if (newly_swinging) {
     return text(swings, " swings ", std::lround(most),
                 " times as much as it did: the balance of the game is lost; what ",
@@ -94,7 +98,7 @@ std::optional<std::string> FailureWatch::look_at_samples(const Tensor& fakes, co
   if (!newly) return {};
   return text("the samples are all alike: their mean distance is ", fake, ", the data's is ", real,
               "; the generator has collapsed onto few images; what helps: --penalty r1 or gp, --loss hinge or ra-gan, "
-              "--generators 4, another --seed");
+              "another --seed; of noise alone, --generators 4");
 }
 
 double mean_pair_distance(const Tensor& samples) {

@@ -13,6 +13,9 @@ std::vector<std::string> doubts(const Settings& settings);
 
 class FailureWatch {
  public:
+  FailureWatch() = default;
+  // Losses of a large weight have steep gradients: "lambda" raises the bound of what is steep.
+  explicit FailureWatch(const Settings& settings);
   // After every step. A warning comes once per episode, not once per step.
   std::optional<std::string> look(const Scalars& scalars);
   // After every preview: fakes (N, ...) against reals (N, ...) by their mean distance between pairs.
@@ -26,6 +29,7 @@ class FailureWatch {
     // Adds a step's value; at a stretch's end how many times the calmest one's its deviation is, else 0.
     double add(double value);
   };
+  double steep_ = 100;
   int64_t steps_at_zero_ = 0, steps_since_steep_ = 1 << 30;
   std::map<std::string, Swing> swings_;
   bool alike_ = false, swinging_ = false;

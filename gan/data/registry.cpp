@@ -124,6 +124,23 @@ std::string prefixed_path(const std::string& spec, const DataSource::OnPath& f) 
   return spec.substr(0, path) + f(spec.substr(path));
 }
 
+void require_same_words(const DataSet& train, const DataSet& held_out, const std::vector<std::string>& columns) {
+  for (const std::string& name : columns) {
+    const Column *known = find_column(train.columns(), name), *tested = find_column(held_out.columns(), name);
+    if (known == nullptr) continue;
+    check<DataError>(tested != nullptr, "the held-out rows of ", train.name(), " have no ", name, ", but ",
+                     names_of(held_out.columns()));
+    if (known->words == tested->words && known->sample == tested->sample) continue;
+    const auto odd = std::ranges::find_if(tested->words, [&](const std::string& word) {
+      return std::ranges::find(known->words, word) == known->words.end();
+    });
+    const std::string such = odd == tested->words.end() ? "" : text(", such as '", *odd, "'");
+    throw DataError(text("the ", name, " of the held-out rows of ", train.name(),
+                         " knows other words than that of the ", "training rows", such,
+                         ": both need the same classes"));
+  }
+}
+
 DataOptions data_options(const Settings& settings) {
   DataOptions options;
   const std::string& size = settings.text("size");

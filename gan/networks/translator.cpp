@@ -51,32 +51,30 @@ void append_decoder(nn::Sequential& net, int64_t out_channels, int64_t width, Ra
   net.append(nn::tanh());
 }
 
+// Without an encoder where there are no channels to come in, without a decoder where none go out.
+std::shared_ptr<nn::Sequential> resnet(int64_t in_channels, int64_t out_channels, int64_t width, int64_t blocks,
+                                       Random& random) {
+  auto net = std::make_shared<nn::Sequential>();
+  if (in_channels > 0) append_encoder(*net, in_channels, width, random);
+  append_blocks(*net, width, blocks, random);
+  if (out_channels > 0) append_decoder(*net, out_channels, width, random);
+  nn::init_dcgan(*net, random);
+  return net;
+}
+
 }  // namespace
 
 std::shared_ptr<nn::Sequential> resnet_translator(int64_t in_channels, int64_t out_channels, int64_t width,
                                                   int64_t blocks, Random& random) {
-  auto net = std::make_shared<nn::Sequential>();
-  append_encoder(*net, in_channels, width, random);
-  append_blocks(*net, width, blocks, random);
-  append_decoder(*net, out_channels, width, random);
-  nn::init_dcgan(*net, random);
-  return net;
+  return resnet(in_channels, out_channels, width, blocks, random);
 }
 
 std::shared_ptr<nn::Sequential> resnet_encoder(int64_t in_channels, int64_t width, int64_t blocks, Random& random) {
-  auto net = std::make_shared<nn::Sequential>();
-  append_encoder(*net, in_channels, width, random);
-  append_blocks(*net, width, blocks, random);
-  nn::init_dcgan(*net, random);
-  return net;
+  return resnet(in_channels, 0, width, blocks, random);
 }
 
 std::shared_ptr<nn::Sequential> resnet_decoder(int64_t out_channels, int64_t width, int64_t blocks, Random& random) {
-  auto net = std::make_shared<nn::Sequential>();
-  append_blocks(*net, width, blocks, random);
-  append_decoder(*net, out_channels, width, random);
-  nn::init_dcgan(*net, random);
-  return net;
+  return resnet(0, out_channels, width, blocks, random);
 }
 
 std::shared_ptr<nn::Sequential> encoder_decoder(int64_t in_channels, int64_t out_channels, int64_t width, Extent size,

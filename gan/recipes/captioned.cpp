@@ -27,6 +27,8 @@ Tensor next_rows(int64_t n) {
 
 CaptionedRecipe::CaptionedRecipe(const Settings& settings, const Columns& columns)
     : Recipe(settings), caption_(sentences_of(settings, columns)) {
+  check<UsageError>(settings.integer("batch") >= 2, "--batch 1: ", settings.text("recipe"),
+                    " takes wrong captions from other rows of the batch; take more");
   const auto words = std::ssize(caption_.words);
   Tensor numbers = zeros({words});
   for (int64_t i = 0; i < words; i++) numbers.data<float>()[i] = static_cast<float>(i);

@@ -62,14 +62,17 @@ class ConditionalGan : public Recipe {
     const Tensor &x = batch["image"], &label = batch["label"], c = one_hot(label),
                  z = noise(x.size(0), latent_, random_);
     const Critic d = [&](const Tensor& sample) { return d_->score(sample, c); };
-    const Critic match = [&](const Tensor& sample) { return d_->match(sample, c); };
+    Critic match;
+    if (two_scores_) match = [&](const Tensor& sample) { return d_->match(sample, c); };
     Shared fake([&] { return generate(z, c); });
+    const Lens seen = game_.lens(x);
     Terms more;
-    if (two_scores_) more.push_back([&] { return Losses{{"matched", game_.accept(match(x))}}; });
+    if (match) more.push_back([&] { return Losses{{"matched", game_.accept(match(seen(x)))}}; });
     if (mismatched_) {
       const Tensor wrong = another(c);
       more.push_back([&, wrong] {
-        return Losses{{"mismatched", game_.refuse(two_scores_ ? d_->match(x, wrong) : d_->score(x, wrong))}};
+        return Losses{
+            {"mismatched", game_.refuse(two_scores_ ? d_->match(seen(x), wrong) : d_->score(seen(x), wrong))}};
       });
     }
     if (condition_ == Condition::acgan) {
@@ -77,15 +80,12 @@ class ConditionalGan : public Recipe {
       more.push_back([&] { return Losses{{"class_fake", class_loss(d_->logits(fake().detach()), c)}}; });
     }
     Readings readings = game_.update(d, x, fake, more);
-    const auto fool = game_.against(d, x);
-    std::function<Tensor(const Tensor&)> fool_match;
-    if (two_scores_) fool_match = game_.against(match, x);
+    const auto fool = game_.against(d, match, x);
     return std::move(readings) + player_g_->minimise({[&] {
-      const Tensor fooled = fool(fake());
-      if (two_scores_) return Losses{{"", fooled}, {"match", fool_match(fake())}};
+      Losses losses = fool(fake());
       if (condition_ == Condition::acgan)
-        return Losses{{"", fooled}, {"class", class_weight_ * class_loss(d_->logits(fake()), c)}};
-      return Losses(fooled);
+        losses.parts.push_back({"class", class_weight_ * class_loss(d_->logits(fake()), c)});
+      return losses;
     }});
   }
 

@@ -29,6 +29,7 @@ class CoupledGan : public Recipe {
     player_g_ = player("g", {"g"}, settings);
     channels_of_a_ = a[2];
     game_ = Adversary(player("d", {"d"}, settings), settings, random_, craft("d", settings, {a[0], a[1], a[2] + b[2]}));
+    game_.check_alone();  // a mean over scores of both domains would say nothing of either
   }
 
   Readings step(const NextBatch& next) override {

@@ -42,20 +42,16 @@ class GanCls : public CaptionedRecipe {
     const Batch batch = next();
     const Tensor &x = batch["image"], &t = batch["caption"], z = noise(x.size(0), latent_, random_), wrong = another(t);
     const Critic d = [&](const Tensor& picture) { return d_->score(picture, read(t)); };
-    const Critic match = [&](const Tensor& picture) { return d_->match(picture, read(t)); };
+    Critic match;
+    if (two_scores_) match = [&](const Tensor& picture) { return d_->match(picture, read(t)); };
     Shared fake([&] { return generate(z, t); });
+    const Lens seen = game_.lens(x);
     Terms more;
-    if (two_scores_) more.push_back([&] { return Losses{{"matched", game_.accept(match(x))}}; });
-    more.push_back([&] { return Losses{{"mismatched", game_.refuse(matching(x, gather(read(t), wrong)))}}; });
+    if (match) more.push_back([&] { return Losses{{"matched", game_.accept(match(seen(x)))}}; });
+    more.push_back([&] { return Losses{{"mismatched", game_.refuse(matching(seen(x), gather(read(t), wrong)))}}; });
     Readings readings = game_.update(d, x, fake, more);
-    const auto fool = game_.against(d, x);
-    std::function<Tensor(const Tensor&)> fool_match;
-    if (two_scores_) fool_match = game_.against(match, x);
-    return std::move(readings) + player_g_->minimise({[&] {
-      const Tensor fooled = fool(fake());
-      if (two_scores_) return Losses{{"", fooled}, {"match", fool_match(fake())}};
-      return Losses(fooled);
-    }});
+    const auto fool = game_.against(d, match, x);
+    return std::move(readings) + player_g_->minimise({[&] { return fool(fake()); }});
   }
 
   std::vector<View> views() override {

@@ -64,9 +64,9 @@ class StackGan : public CaptionedRecipe {
     const Critic d2 = [&](const Tensor& picture) { return two_.d->score(picture, code2()); };
     const auto learn = [&](Stage& stage, const Critic& d, const Tensor& real, Shared& fake,
                            const std::function<Tensor()>& code, const std::string& name) {
-      return stage.game.update(d, real, fake, {[&] {
-                                 return Losses{{name, stage.game.refuse(stage.d->score(real, gather(code(), wrong)))}};
-                               }});
+      const Lens seen = stage.game.lens(real);
+      const auto mismatched = [&, seen] { return stage.d->score(seen(real), gather(code(), wrong)); };
+      return stage.game.update(d, real, fake, {[&] { return Losses{{name, stage.game.refuse(mismatched())}}; }});
     };
     Readings readings = learn(one_, d1, half, small, code1, "mismatched1");
     readings = std::move(readings) + learn(two_, d2, x, large, code2, "mismatched2");

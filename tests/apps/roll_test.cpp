@@ -1,34 +1,18 @@
 // forger roll: frames from frames, from the command line; and the cycle under noise, which is evaluated alike.
 #include <cstdlib>
 
-#include "tests/apps/program.h"
-#include "tests/catch.h"
+#include "tests/apps/checks.h"
 
 using namespace program;
 
 namespace {
-
-std::string trained(const Scratch& scratch, const std::string& recipe, const std::string& data) {
-  const std::string run = scratch / recipe;
-  const Result result = forger(tiny_training(recipe, data, run, {"--steps", "1"}));
-  INFO(result.err);
-  REQUIRE(result.code == 0);
-  return run;
+const Words one_step{"--steps", "1"};
 }
-
-void check_refused(const Words& words, const std::string& message) {
-  const Result result = forger(words);
-  INFO(result.err);
-  CHECK(result.code == 2);
-  CHECK(errors(result).size() == 1);
-  CHECK(result.err.find(message) != std::string::npos);
-}
-
-}  // namespace
 
 TEST_CASE("roll: ten frames beside the truth, as a moving picture and in numbers", "[roll]") {
   const Scratch scratch;
-  const std::string run = trained(scratch, "pix2pix", "frames:" + tiny_data(scratch)), out = scratch / "roll.gif";
+  const std::string run = trained(scratch, "pix2pix", "frames:" + tiny_data(scratch), one_step),
+                    out = scratch / "roll.gif";
   const Words words{"roll", run, "--count", "20", "--shown", "3", "--out", out};
   const Result result = forger(words);
   INFO(result.err);
@@ -48,14 +32,15 @@ TEST_CASE("roll: ten frames beside the truth, as a moving picture and in numbers
   CHECK(read_file(out) != film);  // dropout is its noise
 
   check_refused({"roll", run, "--out", scratch / "roll.png"}, "are written as GIF");
-  check_refused({"roll", run, "--count", "65", "--out", out}, "holds out 64 rows");
+  check_refused({"roll", run, "--first", "64", "--out", out}, "holds out 64 rows");
+  check_refused({"roll", run, "--first", "9223372036854775807", "--out", out}, "holds out 64 rows");
   check_refused({"roll", run, "--view", "sample", "--out", out}, "there are: translate");
 }
 
 TEST_CASE("roll, evaluate --steganography: not of a system that has neither frames nor a way back", "[roll]") {
   const Scratch scratch;
   setenv("FORGER_CACHE", (scratch / "cache").c_str(), 1);
-  const std::string run = trained(scratch, "pix2pix", "negative:" + tiny_data(scratch));
+  const std::string run = trained(scratch, "pix2pix", "negative:" + tiny_data(scratch), one_step);
   check_refused({"roll", run, "--out", scratch / "roll.gif"}, "makes no next frame from past ones");
   check_refused({"evaluate", run, "--metrics", "parzen", "--count", "20", "--steganography"},
                 "this system has: translate");
@@ -64,7 +49,7 @@ TEST_CASE("roll, evaluate --steganography: not of a system that has neither fram
 TEST_CASE("evaluate --steganography: curves in the run's folder, a line for each way", "[roll]") {
   const Scratch scratch;
   setenv("FORGER_CACHE", (scratch / "cache").c_str(), 1);
-  const std::string run = trained(scratch, "cyclegan", "unpaired:negative:" + tiny_data(scratch));
+  const std::string run = trained(scratch, "cyclegan", "unpaired:negative:" + tiny_data(scratch), one_step);
   const Result result = forger({"evaluate", run, "--metrics", "parzen", "--count", "40", "--steganography"});
   INFO(result.err);
   REQUIRE(result.code == 0);

@@ -1,8 +1,7 @@
 // forger show and translate: views of a trained system from the command line.
 #include <filesystem>
 
-#include "tests/apps/program.h"
-#include "tests/catch.h"
+#include "tests/apps/checks.h"
 
 using namespace program;
 
@@ -21,23 +20,6 @@ Size size_of(const std::string& file) {
     return value;
   };
   return {number(16), number(20)};
-}
-
-std::string trained(const Scratch& scratch, const std::string& recipe, const std::string& data,
-                    const Words& more = {}) {
-  const std::string run = scratch / recipe;
-  const Result result = forger(tiny_training(recipe, data, run, more));
-  INFO(result.err);
-  REQUIRE(result.code == 0);
-  return run;
-}
-
-void check_refused(const Words& words, const std::string& message) {
-  const Result result = forger(words);
-  INFO(result.err);
-  CHECK(result.code == 2);
-  CHECK(errors(result).size() == 1);
-  CHECK(result.err.find(message) != std::string::npos);
 }
 
 }  // namespace

@@ -90,6 +90,17 @@ TEST_CASE("the watch speaks of losses that begin to swing, and not of those that
   CHECK(stretch_of(watch, 0.7).empty());  // said already
   CHECK(stretch_of(watch, 0.1).empty());
   CHECK_FALSE(stretch_of(watch, 0.7).empty());  // news again
+
+  FailureWatch small;
+  for (const double deviation : {0.001, 0.09}) CHECK(stretch_of(small, deviation).empty());  // nothing to speak of
+}
+
+TEST_CASE("the watch knows that losses of a large weight have steep gradients") {
+  Settings settings = settings_for(find_recipe("dualgan"));
+  settings.set("lambda", "100");
+  FailureWatch watch(settings);
+  CHECK_FALSE(watch.look({{"grad_norm_g", 999}}));
+  CHECK_THAT(*watch.look({{"grad_norm_g", 1001}}), Catch::Contains("is over 1000"));
 }
 
 TEST_CASE("the watch speaks of samples that are all alike") {

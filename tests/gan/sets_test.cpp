@@ -200,6 +200,15 @@ TEST_CASE("sets: the classes of a set as domains, drawn apart") {
   CHECK(paths_in(three) == paths_in(set));
 }
 
+TEST_CASE("sets: held-out rows that count other words are refused") {
+  const DataSetPtr ring = open_data("ring8"), grid = open_data("grid25");
+  require_same_words(*ring, *open_data("ring8", {}, Subset::test), {"point", "label"});
+  require_same_words(*ring, *grid, {"point", "image"});
+  CHECK(error_of<DataError>([&] { require_same_words(*ring, *grid, {"label"}); }) ==
+        "the label of the held-out rows of ring8 knows other words than that of the training rows, such as '8': both "
+        "need the same classes");
+}
+
 TEST_CASE("sets: two sets side by side, their orders independent, both resumed by one cursor") {
   const test::Scratch scratch;
   const std::string a = numbered(scratch, 40, "a"), b = numbered(scratch, 40, "b");
