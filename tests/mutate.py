@@ -48,7 +48,7 @@ PATTERNS = [
     ("constant", r"(?<![\w.])[0-4](?![\w.])", ["+1", "-1"]),
     ("extremum", r"\bmin(?=[(<])", ["max"]), ("extremum", r"\bmax(?=[(<])", ["min"]),
     ("condition", r"\bif \((?=\w)", ["if (!"]),
-    ("operands", r"(?<=\()(\w+), (\w+)(?=\))", ["swap"]),
+    ("operands", r"(?<=\()(?<!max\()(?<!min\()(?<!>\()(\w+), (\w+)(?=\))", ["swap"]),  # (a maximum has no order)
     ("index", r"(?<=\w\[)(\w+)(?=\])", ["+ 1"]),
     ("barrier", r"__syncthreads\(\);|__syncwarp\([^)]*\);|wait_async<?[^;]*;", [";"]),
     ("statement", r"^ +[\w.\->\[\]*()]+ (?:=|\+=|\*=) [^{}]*;$", ["left out"]),

@@ -1,6 +1,5 @@
 // Pictures of a caption that a person types.
-#include "tests/apps/program.h"
-#include "tests/catch.h"
+#include "tests/apps/checks.h"
 
 using namespace program;
 
@@ -25,15 +24,10 @@ TEST_CASE("a caption on the command line is what is drawn, and what cannot be re
   CHECK((read_file(scratch / "a.png") != read_file(scratch / "c.png")));
   done({"interpolate", run, "--rows", "2", "--columns", "3", "--out", scratch / "d.png"});
 
-  const auto refused = [&](const Words& words, const std::string& why) {
-    const Result result = program::forger(words);
-    INFO(result.err);
-    CHECK(result.code == 2);
-    CHECK(result.err.find(why) != std::string::npos);
-    CHECK(lines(result.err).size() == 1);
-  };
-  refused(sample("e.png", {"--caption", "a drak 0"}), "'drak' is no word that was learnt (did you mean 'dark'?)");
-  refused(sample("e.png", {"--caption", "!"}), "there is no word in '!'");
+  check_refused(sample("e.png", {"--caption", "a drak 0"}), "'drak' is no word that was learnt (did you mean 'dark'?)");
+  check_refused(sample("e.png", {"--caption", "!"}), "there is no word in '!'");
+  check_refused(sample("e.png", {"--set", "label=1"}), "which name the class: --caption");
   done(tiny_training("dcgan", tiny_classes(scratch), plain, {"--width", "2"}));
-  refused({"sample", plain, "--caption", "a coat", "--out", scratch / "e.png"}, "'caption' is nothing that");
+  check_refused({"sample", plain, "--caption", "a coat", "--out", scratch / "e.png"},
+                "samples are not made from captions");
 }
