@@ -197,7 +197,11 @@ void require_fit(const RecipeEntry& recipe, const std::string& data, const Colum
   std::vector<std::string> names;
   std::string needs;
   for (const Column& column : columns) names.push_back(column.name);
-  for (const std::string& need : recipe.needs) needs += " " + need;
+  bool apart = false;  // the last one was a column, from which the next one stands apart
+  for (const std::string& need : recipe.needs) {
+    needs += (apart && need != "or" ? ", " : " ") + need;
+    apart = need != "or";
+  }
   check<UsageError>(fits(recipe.needs, names), recipe.name, " needs", needs, "; ", data, " has ", names_of(columns),
                     "; what would do: --data ", data_for(recipe));
 }

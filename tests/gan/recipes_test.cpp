@@ -132,7 +132,7 @@ TEST_CASE("recipes: data that does not fit is refused, and what would do is name
   const RecipeEntry& cgan = find_recipe("cgan");
   const Columns images = {{.name = "image", .sample = {16, 16, 1}}};
   const std::string message = error_of<UsageError>([&] { require_fit(cgan, "photos", images); });
-  CHECK(message == "cgan needs image label; photos has image; what would do: --data " + data_for(cgan));
+  CHECK(message == "cgan needs image, label; photos has image; what would do: --data " + data_for(cgan));
   CHECK(message.find("fashion-mnist") != std::string::npos);
   CHECK(message.find("swiss-roll") == std::string::npos);
   CHECK_NOTHROW(require_fit(find_recipe("gan"), "ring8", {{.name = "point", .sample = {2}}}));
