@@ -267,7 +267,7 @@ TEST_CASE("sample --set: the class that was asked for, and a line for what there
   REQUIRE(forger(tiny_training("dcgan", tiny_data(scratch), plain, {"--steps", "1"})).code == 0);
   check_refusal({{"sample", plain, "--set", "label=2"}, 2, {"label", "nothing"}});
   check_refusal(
-      {tiny_training("cgan", tiny_data(scratch), scratch / "none"), 2, {"cgan needs image label", "has image"}});
+      {tiny_training("cgan", tiny_data(scratch), scratch / "none"), 2, {"cgan needs image, label", "has image"}});
   check_refusal({tiny_training("cgan", tiny_classes(scratch), scratch / "none", {"--condition", "sum"}),
                  2,
                  {"sum", "concat, projection, acgan"}});
