@@ -68,12 +68,7 @@ class Captioned : public DataSet {
     return text(images_->about(), ", captioned: '", columns_[caption_].sentences.front(), "'");
   }
   std::vector<Broken> broken() const override { return images_->broken(); }
-  std::string hash() const override {
-    Fnv fnv;
-    fnv.add(prefix);
-    fnv.add(images_->hash());
-    return fnv.hex();
-  }
+  std::string hash() const override { return hash_of({prefix, images_->hash()}); }
 
  private:
   using Tokens = std::vector<int64_t>;

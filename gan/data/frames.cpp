@@ -82,12 +82,7 @@ class Frames : public DataSet {
   std::string name() const override { return name_; }
   std::string about() const override { return text("films of ", images_->about()); }
   std::vector<Broken> broken() const override { return images_->broken(); }
-  std::string hash() const override {
-    Fnv fnv;
-    fnv.add("frames");
-    fnv.add(images_->hash());
-    return fnv.hex();
-  }
+  std::string hash() const override { return hash_of({"frames", images_->hash()}); }
 
  private:
   // Frames first, first + 1, ... as the channels of (H, W, frames).

@@ -132,4 +132,10 @@ std::string Fnv::hex() const {
   return digits;
 }
 
+std::string hash_of(std::initializer_list<std::string> parts) {
+  Fnv fnv;
+  for (const std::string& part : parts) fnv.add(part);
+  return fnv.hex();
+}
+
 }  // namespace forger::gan

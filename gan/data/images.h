@@ -52,5 +52,7 @@ class Fnv {
  private:
   uint64_t hash_ = 0xcbf29ce484222325;
 };
+// Of a set that is made from others: their digests, and what was made of them.
+std::string hash_of(std::initializer_list<std::string> parts);
 
 }  // namespace forger::gan

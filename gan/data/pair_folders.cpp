@@ -103,12 +103,7 @@ class Partners : public PictureFolderPairs {
     for (const Broken& file : targets_->broken()) all.push_back(file);
     return all;
   }
-  std::string hash() const override {
-    Fnv fnv;
-    fnv.add(sources_->hash());
-    fnv.add(targets_->hash());
-    return fnv.hex();
-  }
+  std::string hash() const override { return hash_of({sources_->hash(), targets_->hash()}); }
 
  private:
   DataSetPtr sources_, targets_;

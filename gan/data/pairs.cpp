@@ -64,12 +64,7 @@ class Pairs : public DataSet {
   std::string name() const override { return name_; }
   std::string about() const override { return text(name_.substr(0, name_.find(':')), " of ", images_->about()); }
   std::vector<Broken> broken() const override { return images_->broken(); }
-  std::string hash() const override {
-    Fnv fnv;
-    fnv.add(name_.substr(0, name_.find(':')));
-    fnv.add(images_->hash());
-    return fnv.hex();
-  }
+  std::string hash() const override { return hash_of({name_.substr(0, name_.find(':')), images_->hash()}); }
 
  private:
   void* label_cell(std::span<void* const> cells) const {
@@ -106,12 +101,7 @@ class Swapped : public DataSet {
   std::string name() const override { return name_; }
   std::string about() const override { return text("the other way round: ", pairs_->about()); }
   std::vector<Broken> broken() const override { return pairs_->broken(); }
-  std::string hash() const override {
-    Fnv fnv;
-    fnv.add("swap");
-    fnv.add(pairs_->hash());
-    return fnv.hex();
-  }
+  std::string hash() const override { return hash_of({"swap", pairs_->hash()}); }
 
  private:
   DataSetPtr pairs_;

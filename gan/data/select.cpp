@@ -25,12 +25,7 @@ class Selected : public DataSet {
   std::string name() const override { return data_->name(); }
   std::string about() const override { return text(column_, " of ", data_->about()); }
   std::vector<Broken> broken() const override { return data_->broken(); }
-  std::string hash() const override {
-    Fnv fnv;
-    fnv.add(data_->hash());
-    fnv.add(column_);
-    return fnv.hex();
-  }
+  std::string hash() const override { return hash_of({data_->hash(), column_}); }
 
  private:
   DataSetPtr data_;

@@ -49,11 +49,6 @@ std::shared_ptr<nn::Sequential> dcgan_discriminator(int64_t width, int64_t chann
   return body_and_head(1, {}, width, channels, size, norm, random);
 }
 
-std::shared_ptr<nn::Sequential> dcgan_encoder(int64_t outputs, int64_t width, int64_t channels, Extent size,
-                                              Random& random) {
-  return dcgan_encoder(outputs, width, channels, size, DNorm::batch, random);
-}
-
 std::shared_ptr<nn::Sequential> dcgan_encoder(int64_t outputs, int64_t width, int64_t channels, Extent size, DNorm norm,
                                               Random& random) {
   return body_and_head(outputs, {outputs}, width, channels, size, norm, random);

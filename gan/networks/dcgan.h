@@ -22,8 +22,6 @@ std::shared_ptr<nn::Sequential> dcgan_discriminator(int64_t width, int64_t chann
                                                     Random& random);
 
 // The same body with `outputs` numbers at its end, and batch norm or another: (N, H, W, channels) -> (N, outputs).
-std::shared_ptr<nn::Sequential> dcgan_encoder(int64_t outputs, int64_t width, int64_t channels, Extent size,
-                                              Random& random);
 std::shared_ptr<nn::Sequential> dcgan_encoder(int64_t outputs, int64_t width, int64_t channels, Extent size, DNorm norm,
                                               Random& random);
 

@@ -3,6 +3,7 @@
 #include <utility>
 
 #include "core/autograd.h"
+#include "gan/agreement.h"
 #include "gan/networks/arch.h"
 
 namespace forger::gan {
@@ -14,13 +15,6 @@ const Column& sentences_of(const Settings& settings, const Columns& columns) {
   check<UsageError>(is_sentences(caption), settings.text("recipe"), " reads sentences, and the captions of ", data,
                     " are whole names; their words: --data captions:", data);
   return caption;
-}
-
-// The row after each.
-Tensor next_rows(int64_t n) {
-  std::vector<int64_t> rows;
-  for (int64_t i = 0; i < n; i++) rows.push_back((i + 1) % n);
-  return from_indices(rows);
 }
 
 }  // namespace
@@ -77,7 +71,7 @@ View CaptionedRecipe::sampling(std::function<void(Batch& batch, int64_t n, Rando
 
 Readings CaptionedRecipe::test(const Batch& held_out) {
   const Tensor &x = held_out["image"], &caption = held_out["caption"], code = read(caption);
-  const Tensor own = matching(x, code), wrong = matching(x, gather(code, to(next_rows(x.size(0)), device_)));
+  const Tensor own = matching(x, code), wrong = matching(x, moved_on(code));
   Readings readings{{"match", 0.5 * mean(1 + greater(own, wrong) - greater(wrong, own))}};  // equal: by halves
   const View view = views().front();
   Random own_draws(0);  // the same at any time

@@ -38,7 +38,7 @@ class DomainTransfer : public Recipe {
     f_ = network("f", dcgan_encoder(code, width, seen_channels_, size, DNorm::layer, random_));
     f_->append(nn::tanh());
     classes_ = network("classes", std::make_shared<nn::Linear>(code, classes, random_));
-    d_ = network("d", dcgan_encoder(3, width, b[2], size, random_));
+    d_ = network("d", dcgan_encoder(3, width, b[2], size, DNorm::batch, random_));
     player_f_ = player("f", {"f", "classes"}, settings);
     player_d_ = player("d", {"d"}, settings);
     player_g_ = player("g", {"g"}, settings);
@@ -76,10 +76,11 @@ class DomainTransfer : public Recipe {
   // How often f names the class, in its own domain and in the other, where classes are known; where the truth is, how
   // near G(a) comes to it; and whether the picture of b nearest to it is of a's class.
   Readings test(const Batch& held_out) override {
-    const Tensor &a = held_out["a.image"], made = (*g_)(code(a));
-    Readings readings{{"accuracy_a", accuracy(a, held_out["a.label"])}};
+    const Tensor &a = held_out["a.image"], c = gather(eye_, held_out["a.label"]), made = (*g_)(code(a));
+    const auto named = [&](const Tensor& x) { return accuracy((*classes_)(code(x)), c, eye_); };
+    Readings readings{{"accuracy_a", named(a)}};
     if (held_out.has("a.truth")) {
-      readings.push_back({"accuracy_b", accuracy(held_out["a.truth"], held_out["a.label"])});
+      readings.push_back({"accuracy_b", named(held_out["a.truth"])});
       readings = std::move(readings) + fidelity(made, a, held_out["a.truth"], "a-to-b.");
     }
     return std::move(readings) + agreement(a, made, held_out);
@@ -91,10 +92,6 @@ class DomainTransfer : public Recipe {
   }
   Tensor taken_for(int64_t kind, const Tensor& x) {  // -E log D_kind(x)
     return neg(mean(slice(log_softmax((*d_)(x)), 1, kind - 1, kind)));
-  }
-  Tensor accuracy(const Tensor& x, const Tensor& label) {
-    const Tensor named = argmax((*classes_)(code(x)));
-    return mean(sum(gather(eye_, named) * gather(eye_, label), {1}));
   }
 
   double alpha_, beta_;

@@ -1,6 +1,5 @@
 #include "gan/recipes/shared_code.h"
 
-#include "gan/networks/arch.h"
 
 namespace forger::gan {
 
@@ -58,13 +57,8 @@ Readings SharedCode::test(const Batch& held_out) {
 }
 
 std::vector<Setting> shared_code_settings(const std::vector<Setting>& own) {
-  std::vector<Setting> all{
-      d_norm_setting("auto"),
-      {"batch", int64_t{16}, "rows of each domain"},
-      {"data", "unpaired:negative:fashion-mnist", "two domains"},
-      {"width", int64_t{16}, "channels of the first layer"},
-      {"field", int64_t{34}, "pixels of a patch that a discriminator judges: 1, 16, 34 or 70; 0: all of it", 0, 70},
-      {"adversarial", 1.0, "weight of the two discriminators' terms; 0: there are none", 0, 1e6}};
+  std::vector<Setting> all = domain_settings();
+  all.push_back({"adversarial", 1.0, "weight of the two discriminators' terms; 0: there are none", 0, 1e6});
   all.insert(all.end(), own.begin(), own.end());
   return game_settings("lsgan", "none", all);
 }

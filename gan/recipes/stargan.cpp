@@ -96,9 +96,7 @@ class StarGan : public Recipe {
                  next = concat(
                      std::vector<Tensor>{slice(c, 1, domains() - 1, domains()), slice(c, 1, 0, domains() - 1)}, 1);
     const Tensor made = translate(x, next);
-    const auto named = [&](const Tensor& image) {
-      return mean(sum(gather(eye_, argmax(d_->logits(image))) * next, {1}));
-    };
+    const auto named = [&](const Tensor& image) { return accuracy(d_->logits(image), next, eye_); };
     return std::move(readings) +
            Readings{{"cycle", l1_loss(translate(made, c), x)}, {"named", named(made)}, {"named_identity", named(x)}};
   }

@@ -136,22 +136,25 @@ Readings Unpaired::step(const NextBatch& next) {
   return std::move(readings) + judge(a, b, fake_a, fake_b);
 }
 
+std::vector<Setting> domain_settings() {
+  return {d_norm_setting("auto"),
+          {"batch", int64_t{16}, "rows of each domain"},
+          {"data", "unpaired:negative:fashion-mnist", "the domains"},
+          {"width", int64_t{16}, "channels of the first layer"},
+          {"field", int64_t{34}, "pixels of a patch that a discriminator judges: 1, 16, 34 or 70; 0: the whole image",
+           0, 70}};
+}
+
 std::vector<Setting> translation_settings(const std::string& loss, const std::string& penalty,
                                           const std::vector<Setting>& own) {
-  std::vector<Setting> all = game_settings(
-      loss, penalty,
-      {d_norm_setting("auto"),
-       {"batch", int64_t{16}, "rows of each domain"},
-       {"data", "unpaired:negative:fashion-mnist", "the domains"},
-       {"width", int64_t{16}, "channels of the first layer"},
-       {"blocks", int64_t{3}, "residual blocks of a ResNet translator; CycleGAN has 6 for 128 pixels and 9 for 256", 0,
-        64},
-       {"field", int64_t{34}, "pixels of a patch that a discriminator judges: 1, 16, 34 or 70; 0: the whole image", 0,
-        70},
-       {"lambda", 10.0, "weight of the cycle", 0, 1e6},
-       {"lambda_identity", 0.0, "weight of leaving alone what is of the domain already: 5 keeps colours", 0, 1e6}});
+  std::vector<Setting> all = domain_settings();
+  all.insert(all.end(), {{"blocks", int64_t{3},
+                          "residual blocks of a ResNet translator; CycleGAN has 6 for 128 pixels and 9 for 256", 0, 64},
+                         {"lambda", 10.0, "weight of the cycle", 0, 1e6},
+                         {"lambda_identity", 0.0,
+                          "weight of leaving alone what is of the domain already: 5 keeps colours", 0, 1e6}});
   all.insert(all.end(), own.begin(), own.end());
-  return all;
+  return game_settings(loss, penalty, all);
 }
 
 std::vector<Setting> unpaired_settings(const std::string& loss, const std::string& penalty,

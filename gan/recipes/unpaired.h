@@ -58,6 +58,8 @@ class Unpaired : public Recipe {
   std::vector<Way> ways_;
 };
 
+// Of discriminators of domains: their norm and width, what they judge, and the data.
+std::vector<Setting> domain_settings();
 // What every translation without pairs can be told, and a system's own settings over it.
 std::vector<Setting> translation_settings(const std::string& loss, const std::string& penalty,
                                           const std::vector<Setting>& own);

@@ -29,7 +29,7 @@ class Vae : public Recipe {
     const int64_t width = settings.integer("width"), channels = image.sample[2];
     const Extent size = extent_of(image.sample);
     dimensions_ = static_cast<double>(image.sample.numel());
-    e_ = network("e", dcgan_encoder(2 * latent_, width, channels, size, random_), /*averaged=*/true);
+    e_ = network("e", dcgan_encoder(2 * latent_, width, channels, size, DNorm::batch, random_), /*averaged=*/true);
     g_ = network("g", dcgan_generator(latent_, width, channels, size, random_), /*averaged=*/true);
     player_ = player("g", {"e", "g"}, settings);
   }
