@@ -91,6 +91,12 @@ std::shared_ptr<Player> Recipe::player(const std::string& name, const std::vecto
   return players_.back();
 }
 
+Tensor Recipe::numbers(int64_t n, int64_t count, Random& random) {
+  std::vector<int64_t> drawn(static_cast<size_t>(n));
+  for (int64_t& number : drawn) number = static_cast<int64_t>(random.below(static_cast<uint64_t>(count)));
+  return from_indices(drawn);
+}
+
 Tensor Recipe::memory(const std::string& name, const Tensor& value) {
   memories_.push_back({name, to(cast(value, dtype_), device_)});
   return memories_.back().tensor;

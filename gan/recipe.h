@@ -98,6 +98,9 @@ class Recipe {
   Tensor uniform(int64_t n, int64_t size, Random& random) const {
     return random.uniform({n, size}, 0, 1, dtype_, device_);
   }
+  // i64 (n): numbers below `count`, such as classes, in the host's memory.
+  static Tensor numbers(int64_t n, int64_t count, Random& random);
+  Tensor eye(int64_t n) const { return to(cast(one_hot_rows(n), dtype_), device_); }  // (n, n), there
   // State besides weights: replay pools, old copies. Written in place.
   Tensor memory(const std::string& name, const Tensor& value);
   // What an Adversary of that name keeps, by game_settings, for samples of that shape: past fakes, in whole batches, and

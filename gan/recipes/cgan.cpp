@@ -43,7 +43,7 @@ class ConditionalGan : public Recipe {
         two_scores_(find_scores(settings, condition_)),
         mismatched_(settings.flag("mismatched") && condition_ != Condition::acgan),
         class_weight_(settings.number("class_weight")),
-        eye_(to(cast(one_hot_rows(classes_), dtype_), device_)) {
+        eye_(eye(classes_)) {
     const Column& image = need_column(settings, columns, "image");
     require_images("cgan", image.sample);
     const int64_t width = settings.integer("width"), channels = image.sample[2];
@@ -107,10 +107,8 @@ class ConditionalGan : public Recipe {
     return one_hot(argmax(uniform(c.size(0), classes_, random_) - 2 * c));
   }
   Batch drawn(int64_t n, Random& random) const {
-    Batch batch = Batch().add("z", noise(n, latent_, random));
-    std::vector<int64_t> label(static_cast<size_t>(n));
-    for (int64_t& c : label) c = static_cast<int64_t>(random.below(static_cast<uint64_t>(classes_)));
-    return batch.add("label", from_indices(label));
+    const Tensor z = noise(n, latent_, random);  // drawn first
+    return Batch().add("z", z).add("label", numbers(n, classes_, random));
   }
 
   int64_t latent_, classes_;

@@ -33,7 +33,7 @@ class DomainTransfer : public Recipe {
                   width = settings.integer("width"), code = settings.integer("code");
     const Extent size = extent_of(a);
     seen_channels_ = std::max(a[2], b[2]);
-    eye_ = to(cast(one_hot_rows(classes), dtype_), device_);
+    eye_ = eye(classes);
     g_ = network("g", dcgan_generator(code, width, b[2], size, random_), /*averaged=*/true);
     f_ = network("f", dcgan_encoder(code, width, seen_channels_, size, DNorm::layer, random_));
     f_->append(nn::tanh());

@@ -1,6 +1,5 @@
 #include "gan/recipes/shared_code.h"
 
-
 namespace forger::gan {
 
 SharedCode::Crossing::Crossing(SharedCode& system, const Batch& batch, const Tensor& noise)

@@ -25,7 +25,7 @@ class StarGan : public Recipe {
         n_critic_(settings.integer("n_critic")),
         cycle_weight_(settings.number("cycle_weight")),
         class_weight_(settings.number("class_weight")),
-        eye_(to(cast(one_hot_rows(domains()), dtype_), device_)) {
+        eye_(eye(domains())) {
     const Shape& image = need_column(settings, columns, "image").sample;
     require_images("stargan", image);
     check<UsageError>(domains() >= 2, "stargan needs data of two classes or more, each of which is a domain");
@@ -66,15 +66,16 @@ class StarGan : public Recipe {
 
   // "translate" into domains at random, or --set label=WORD; and into each of them, beside the truth where it is known.
   std::vector<View> views() override {
-    std::vector<View> all{{.name = "translate",
-                           .given = {"image"},
-                           .draw = [this](int64_t n, Random& random) { return drawn(n, random); },
-                           .make =
-                               [this](const Batch& from) {
-                                 const Tensor into = gather(eye_, from["label"]);
-                                 return Batch().add("image", translate(from["image"], into));
-                               },
-                           .like = "image"}};
+    std::vector<View> all{
+        {.name = "translate",
+         .given = {"image"},
+         .draw = [this](int64_t n, Random& random) { return Batch().add("label", numbers(n, domains(), random)); },
+         .make =
+             [this](const Batch& from) {
+               const Tensor into = gather(eye_, from["label"]);
+               return Batch().add("image", translate(from["image"], into));
+             },
+         .like = "image"}};
     for (int64_t k = 0; k < domains(); k++) {
       all.push_back({.name = "to-" + word(k), .given = {"image"}, .make = [this, k](const Batch& from) {
                        return Batch().add("image", translate(from["image"], all_of(k, from.rows())));
@@ -113,11 +114,6 @@ class StarGan : public Recipe {
       return [this, k](const Tensor& x) { return translate(x, all_of(k, x.size(0))); };
     };
     return {"to-" + word(to), "truth." + word(from), "image", "truth." + word(to), into(to), into(from)};
-  }
-  Batch drawn(int64_t n, Random& random) const {
-    std::vector<int64_t> label(static_cast<size_t>(n));
-    for (int64_t& c : label) c = static_cast<int64_t>(random.below(static_cast<uint64_t>(domains())));
-    return Batch().add("label", from_indices(label));
   }
 
   std::vector<std::string> words_;  // of the domains

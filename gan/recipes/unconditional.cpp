@@ -29,7 +29,7 @@ Unconditional::Unconditional(const Settings& settings, const Column& column)
     names.push_back(k == 0 ? "g" : text("g", k + 1));
     g_.push_back(generator(names.back(), settings, column.sample, /*averaged=*/true));
   }
-  if (count > 1) choices_ = to(cast(one_hot_rows(count), dtype_), device_);
+  if (count > 1) choices_ = eye(count);
   d_ = network("d", build_discriminator(settings, column.sample, random_));
   player_g_ = player("g", names, settings);
   game_ = Adversary(player("d", {"d"}, settings), settings, random_, craft("d", settings, seen));
@@ -136,9 +136,7 @@ std::vector<View> Unconditional::views() {
                [this](int64_t n, Random& random) {
                  Batch from = drawn(n, random);
                  if (g_.size() == 1) return from;
-                 std::vector<int64_t> which(static_cast<size_t>(n));
-                 for (int64_t& k : which) k = static_cast<int64_t>(random.below(g_.size()));
-                 return from.add("generator", from_indices(which));
+                 return from.add("generator", numbers(n, std::ssize(g_), random));
                },
            .make =
                [this](const Batch& from) {
