@@ -128,8 +128,9 @@ std::function<Losses(const Tensor& fake)> Adversary::against(const Critic& d, co
   std::function<Tensor(const Tensor&)> fool_match;
   if (match) fool_match = against(match, real);
   return [=](const Tensor& fake) {
-    const Tensor fooled = fool(fake);
-    return match ? Losses{{"", fooled}, {"match", fool_match(fake)}} : Losses(fooled);
+    Losses losses(fool(fake));
+    if (match) losses.parts.emplace_back("match", fool_match(fake));
+    return losses;
   };
 }
 
