@@ -27,11 +27,6 @@
 
 namespace forger::simt {
 
-Machine& machine() {
-  static Machine& one = *new Machine;  // never destroyed: tensors of static lifetime may outlive any order
-  return one;
-}
-
 namespace {
 
 using boost::context::fiber;

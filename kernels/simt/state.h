@@ -41,7 +41,10 @@ class Machine {
   // ---- every access of device code ----
   bool watching() const { return watching_; }
   bool watch(bool on) { return std::exchange(watching_, on); }  // returns what was
-  void touch(const void* address, size_t bytes, Access access);
+  void touch(const void* address, size_t bytes, Access access) {
+    const auto at = reinterpret_cast<uintptr_t>(address);
+    if (at - stack_low_ >= stack_bytes_) touch_memory(at, bytes, access);  // the stack: registers and local memory
+  }
 
  private:
   // A 4-byte word of shared memory. Epochs count block barriers over the life of the program, so that nothing needs to
@@ -53,11 +56,16 @@ class Machine {
     bool atomic = false, pending = false;
   };
 
+  void touch_memory(uintptr_t at, size_t bytes, Access access);
   void touch_global(uintptr_t address, size_t bytes, Access access);
+  void look_up(uintptr_t address, size_t bytes, Access access);                // a fault when it lies in no allocation
   void touch_shared(Word* words, size_t offset, size_t bytes, Access access);  // offset within the first
   void touch_word(Word& word, Access access);
   Word* words_at(const void* shared, size_t bytes);
   bool ordered(uint16_t thread, uint32_t epoch, uint32_t warp_epoch) const;
+  [[noreturn, gnu::cold]] void fault_after_write(const Word& word, Access access) const;
+  [[noreturn, gnu::cold]] static void fault_after_read(const Word& word);
+  void fault_unless_constant(uintptr_t at, size_t offset, Access access) const;  // `offset` in dynamic shared memory
   void next_epoch();
   void protect(int access) const;
 
@@ -99,7 +107,10 @@ class Machine {
   Traffic traffic_;
 };
 
-Machine& machine();
+inline Machine& machine() {
+  static Machine& one = *new Machine;  // never destroyed: tensors of static lifetime may outlive any order
+  return one;
+}
 
 // Scope: the runtime's own accesses are not judged. (It shares inline functions of the standard library with device
 // code, and the linker may have kept the watched copy of one.)

@@ -90,6 +90,10 @@ void Machine::touch_global(uintptr_t address, size_t bytes, Access access) {
   (access == Access::read ? traffic_.read_bytes : traffic_.written_bytes) += bytes;
   for (const Range& range : recent_)
     if (address >= range.begin && address + bytes <= range.end) return;
+  look_up(address, bytes, access);
+}
+
+void Machine::look_up(uintptr_t address, size_t bytes, Access access) {
   auto found = allocations_.upper_bound(address);
   if (found != allocations_.begin()) {
     --found;
@@ -169,38 +173,44 @@ bool Machine::ordered(uint16_t thread, uint32_t epoch, uint32_t warp_epoch) cons
 }
 
 void Machine::touch_word(Word& word, Access access) {
-  if (word.pending && word.write_epoch >= block_epoch_) {
-    fault("target of an asynchronous copy touched before the copy was waited for");
-  }
-  const auto me = static_cast<uint16_t>(thread_);
-  const uint32_t warp_epoch = warp_epochs_[thread_ / 32];
   const bool written = word.write_epoch >= block_epoch_;
   const bool both_atomic = access == Access::atomic && word.atomic;
-  if (written && !both_atomic && !ordered(word.writer, word.write_epoch, word.write_warp_epoch)) {
-    fault("race: shared word " + std::string(access == Access::read ? "read" : "written") +
-          " after a write by thread " + std::to_string(word.writer) + " without a barrier between");
-  }
+  if (!written ? access != Access::write
+               : word.pending || (!both_atomic && !ordered(word.writer, word.write_epoch, word.write_warp_epoch)))
+    fault_after_write(word, access);
+  const auto me = static_cast<uint16_t>(thread_);
+  const uint32_t warp_epoch = warp_epochs_[thread_ / 32];
   if (access == Access::read) {
-    if (!written) fault("read of shared memory that no thread of this block has written");
-    if (word.read_epoch == epoch_ && word.reader != me && !ordered(word.reader, epoch_, word.read_warp_epoch)) {
-      word.reader = several;
-    } else {
-      word.reader = me;
-    }
+    const bool another = word.read_epoch == epoch_ && word.reader != me;
+    word.reader = another && !ordered(word.reader, epoch_, word.read_warp_epoch) ? several : me;
     word.read_epoch = epoch_;
     word.read_warp_epoch = warp_epoch;
     return;
   }
-  if (access == Access::atomic && !written) fault("atomic on shared memory that no thread of this block has written");
-  if (word.read_epoch >= block_epoch_ && !ordered(word.reader, word.read_epoch, word.read_warp_epoch)) {
-    fault("race: shared word written after a read by " +
-          (word.reader == several ? "other threads" : "thread " + std::to_string(word.reader)) +
-          " without a barrier between");
-  }
+  if (word.read_epoch >= block_epoch_ && !ordered(word.reader, word.read_epoch, word.read_warp_epoch))
+    fault_after_read(word);
   word.writer = me;
   word.write_epoch = epoch_;
   word.write_warp_epoch = warp_epoch;
   word.atomic = access == Access::atomic;
+  word.pending = false;  // of a block before, which did not wait for it
+}
+
+// The words of faults stand apart: what is executed at every access stays short.
+void Machine::fault_after_write(const Word& word, Access access) const {
+  if (word.write_epoch < block_epoch_) {
+    fault(std::string(access == Access::read ? "read of" : "atomic on") +
+          " shared memory that no thread of this block has written");
+  }
+  if (word.pending) fault("target of an asynchronous copy touched before the copy was waited for");
+  fault("race: shared word " + std::string(access == Access::read ? "read" : "written") + " after a write by thread " +
+        std::to_string(word.writer) + " without a barrier between");
+}
+
+void Machine::fault_after_read(const Word& word) {
+  fault("race: shared word written after a read by " +
+        (word.reader == several ? "other threads" : "thread " + std::to_string(word.reader)) +
+        " without a barrier between");
 }
 
 void Machine::touch_shared(Word* words, size_t offset, size_t bytes, Access access) {
@@ -241,22 +251,22 @@ void fault_misaligned(const void* address, size_t size) {
         ", which is not aligned to them");
 }
 
-void Machine::touch(const void* address, size_t bytes, Access access) {
-  const auto at = reinterpret_cast<uintptr_t>(address);
-  if (at - stack_low_ < stack_bytes_) return;
-  if ((bytes & (bytes - 1)) == 0 && bytes <= 16 && at % bytes != 0) {
-    fault_misaligned(address, bytes);
-  }
+void Machine::touch_memory(uintptr_t at, size_t bytes, Access access) {
+  if ((bytes & (bytes - 1)) == 0 && bytes <= 16 && (at & (bytes - 1)) != 0)
+    fault_misaligned(reinterpret_cast<const void*>(at), bytes);
   if (at - arena_ < arena_bytes) return touch_global(at, bytes, access);
   for (Module& module : modules_)
     if (module.has_variable(at, bytes)) return touch_shared(module.word(at), at % 4, bytes, access);
-  const auto dynamic = reinterpret_cast<uintptr_t>(dynamic_begin_);
-  if (at - dynamic < max_shared_bytes) {
-    if (at + bytes > dynamic + dynamic_bytes_) {
-      fault("access at byte " + std::to_string(at - dynamic) + " of " + std::to_string(dynamic_bytes_) +
-            " bytes of dynamic shared memory");
-    }
-    return touch_shared(dynamic_words_.data(), at - dynamic, bytes, access);
+  const size_t offset = at - reinterpret_cast<uintptr_t>(dynamic_begin_);
+  if (offset + bytes <= dynamic_bytes_ && offset <= dynamic_bytes_)
+    return touch_shared(dynamic_words_.data(), offset, bytes, access);
+  fault_unless_constant(at, offset, access);
+}
+
+void Machine::fault_unless_constant(uintptr_t at, size_t offset, Access access) const {
+  if (offset < max_shared_bytes) {
+    fault("access at byte " + std::to_string(offset) + " of " + std::to_string(dynamic_bytes_) +
+          " bytes of dynamic shared memory");
   }
   for (const Module& module : modules_)
     if (access == Access::read && at >= module.constants && at < module.variables) return;
@@ -271,8 +281,9 @@ namespace {
 inline void seen(const void* address, size_t bytes, forger::simt::Access access) {
   forger::simt::Machine& m = forger::simt::machine();
   if (!m.watching()) return;
-  const forger::simt::Unwatched unwatched;
+  m.watch(false);
   m.touch(address, bytes, access);
+  m.watch(true);
 }
 }  // namespace
 
