@@ -72,7 +72,8 @@ std::shared_ptr<nn::Sequential> patch_discriminator(int64_t channels, int64_t wi
     net->append(stages.head(2 * width, 1, 1, project));
   } else {
     const int halvings = field == 16 ? 1 : field == 34 ? 2 : field == 70 ? 3 : 0;
-    check<UsageError>(halvings > 0, "--field ", field, " is not known; there are: 1, 16, 34, 70");
+    check<UsageError>(halvings > 0, "--field ", field,
+                      " is not known; there are: 1, 16, 34, 70, and 0 for the whole image where a system has it");
     int64_t in = channels, out = width;
     for (int i = 0; i < halvings; i++, in = out, out = std::min(8 * width, 2 * out))
       stages.append(*net, in, out, kernel, halve, /*normed=*/i > 0);

@@ -76,15 +76,15 @@ class ConditionalGan : public Recipe {
       });
     }
     if (condition_ == Condition::acgan) {
-      more.push_back([&] { return Losses{{"class_real", class_loss(d_->logits(x), c)}}; });
-      more.push_back([&] { return Losses{{"class_fake", class_loss(d_->logits(fake().detach()), c)}}; });
+      more.push_back([&] { return Losses{{"class_real", class_loss(d_->logits(seen(x)), c)}}; });
+      more.push_back([&] { return Losses{{"class_fake", class_loss(d_->logits(seen(fake().detach())), c)}}; });
     }
     Readings readings = game_.update(d, x, fake, more);
     const auto fool = game_.against(d, match, x);
     return std::move(readings) + player_g_->minimise({[&] {
       Losses losses = fool(fake());
       if (condition_ == Condition::acgan)
-        losses.parts.push_back({"class", class_weight_ * class_loss(d_->logits(fake()), c)});
+        losses.parts.push_back({"class", class_weight_ * class_loss(d_->logits(seen(fake())), c)});
       return losses;
     }});
   }

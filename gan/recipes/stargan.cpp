@@ -8,6 +8,7 @@
 //     G: one Adam step on its term for the last G(x, c'), plus -class_weight E log D(c' | G(x, c'))
 //        + cycle_weight E |G(G(x, c'), c) - x|
 #include "core/autograd.h"
+#include "gan/agreement.h"
 #include "gan/networks/arch.h"
 #include "gan/networks/classes.h"
 #include "gan/networks/star.h"
@@ -52,14 +53,16 @@ class StarGan : public Recipe {
         const NoGrad no_grad;
         return translate(x, into);
       });
+      const Lens seen = game_.lens(x);
       readings = game_.update(d, x, shown, {[&] {
-                                return Losses{{"class_real", class_weight_ * class_loss(d_->logits(x), c)}};
+                                return Losses{{"class_real", class_weight_ * class_loss(d_->logits(seen(x)), c)}};
                               }});
     }
     const auto fool = game_.against(d, x);
+    const Lens seen = game_.lens(x);
     return std::move(readings) + player_g_->minimise({[&] {
       return Losses{{"adversarial", fool(fake())},
-                    {"class", class_weight_ * class_loss(d_->logits(fake()), into)},
+                    {"class", class_weight_ * class_loss(d_->logits(seen(fake())), into)},
                     {"cycle", cycle_weight_ * l1_loss(translate(fake(), c), x)}};
     }});
   }
@@ -72,8 +75,7 @@ class StarGan : public Recipe {
          .draw = [this](int64_t n, Random& random) { return Batch().add("label", numbers(n, domains(), random)); },
          .make =
              [this](const Batch& from) {
-               const Tensor into = gather(eye_, from["label"]);
-               return Batch().add("image", translate(from["image"], into));
+               return Batch().add("image", translate(from["image"], gather(eye_, from["label"])));
              },
          .like = "image"}};
     for (int64_t k = 0; k < domains(); k++) {
@@ -86,20 +88,18 @@ class StarGan : public Recipe {
   }
 
   // Into each domain from all others, where the truth is known. And whether D's head names what was made of a picture
-  // for the next domain as it was asked for, beside how it names that picture.
+  // for the domain before its own as it was asked for, beside how it names that picture.
   Readings test(const Batch& held_out) override {
     std::vector<Way> ways;
     for (int64_t to = 0; to < domains(); to++)
       for (int64_t from = 0; from < domains(); from++)
         if (from != to) ways.push_back(way(from, to));
-    Readings readings = test_of(ways, held_out);
-    const Tensor &x = held_out["image"], c = gather(eye_, held_out["label"]),
-                 next = concat(
-                     std::vector<Tensor>{slice(c, 1, domains() - 1, domains()), slice(c, 1, 0, domains() - 1)}, 1);
-    const Tensor made = translate(x, next);
-    const auto named = [&](const Tensor& image) { return accuracy(d_->logits(image), next, eye_); };
-    return std::move(readings) +
-           Readings{{"cycle", l1_loss(translate(made, c), x)}, {"named", named(made)}, {"named_identity", named(x)}};
+    const Tensor &x = held_out["image"], &label = held_out["label"], other = gather(moved_on(eye_), label),
+                 made = translate(x, other);
+    const auto named = [&](const Tensor& image) { return accuracy(d_->logits(image), other, eye_); };
+    return test_of(ways, held_out) + Readings{{"cycle", l1_loss(translate(made, gather(eye_, label)), x)},
+                                              {"named", named(made)},
+                                              {"named_identity", named(x)}};
   }
 
  private:
