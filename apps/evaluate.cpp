@@ -17,6 +17,7 @@
 #include "gan/report.h"
 #include "gan/run_folder.h"
 #include "gan/test.h"
+#include "metrics/denoising.h"
 #include "metrics/sanity.h"
 #include "metrics/slope.h"
 #include "metrics/steganography.h"
@@ -29,7 +30,7 @@ struct EvaluateOptions {
   Use use;
   std::string view, metrics, convention = "tf", split = "test", inception;
   int64_t count = 10'000;
-  bool all_conventions = false, sanity = false, slope = false, steganography = false, json = false;
+  bool all_conventions = false, sanity = false, slope = false, steganography = false, denoising = false, json = false;
 };
 
 // One score per key; where there are several conventions the first one's, with the values of all.
@@ -59,7 +60,8 @@ void print_line(const std::string& name, size_t column, const std::string& line)
 }
 
 void print_text(const std::vector<gan::Score>& scores, const gan::Scalars& tests,
-                const std::vector<metrics::CycleCurve>& cycles, const std::vector<std::string>& seen_by) {
+                const std::vector<metrics::CycleCurve>& cycles, const metrics::Denoising& denoised,
+                const std::vector<std::string>& seen_by) {
   constexpr size_t longest_bar = 40;
   const size_t column = column_for(scores);
   const std::string indent(column, ' ');
@@ -79,6 +81,7 @@ void print_text(const std::vector<gan::Score>& scores, const gan::Scalars& tests
   for (const auto& [name, value] : tests) line += text(line.empty() ? "" : "  ", name, ' ', value);
   if (!tests.empty()) print_line("test", column, line);
   for (const metrics::CycleCurve& cycle : cycles) print_line("steganography", column, metrics::line_of(cycle));
+  for (const std::string& row : metrics::table_of(denoised)) print_line("denoising", column, row);
   for (const std::string& network : seen_by) print_line("seen by", column, network);
 }
 
@@ -121,6 +124,8 @@ int evaluate(const EvaluateOptions& options) {
     cycles =
         metrics::cycle_under_noise(*trained.recipe, *test, std::min(options.count, enough), request.seed, announce);
   }
+  metrics::Denoising denoised;
+  if (options.denoising) denoised = metrics::denoising(*trained.recipe, *test, options.count, request.seed, announce);
   std::vector<gan::Score> scores = evaluation.scores(run);
   scores.insert(scores.end(), slopes.begin(), slopes.end());
   gan::Scalars tests = gan::test_scalars(*trained.recipe, *test, options.count);
@@ -129,11 +134,12 @@ int evaluate(const EvaluateOptions& options) {
                                                   : evaluation.left_out().front());
   for (const std::string& line : evaluation.left_out()) std::cerr << "note: " << line << std::endl;
   for (const gan::Scalar& number : metrics::numbers_of(cycles)) tests.push_back(number);
+  for (const gan::Scalar& number : metrics::numbers_of(denoised)) tests.push_back(number);
   const gan::EvaluationFile found{trained.step, one_per_key(scores), evaluation.networks(), tests};
   if (options.json) {
     std::cout << gan::json_of(found.scores, tests) << '\n';
   } else {
-    print_text(scores, tests, cycles, found.seen_by);
+    print_text(scores, tests, cycles, denoised, found.seen_by);
   }
 
   if (!kept) return exit_done;
@@ -189,6 +195,8 @@ Command evaluate_command(CLI::App& root) {
                 "Also how steep D is between real and fake samples, and what spectral norm makes of its layers");
   app->add_flag("--steganography", options->steganography,
                 "Also add noise between two translators and draw how far their cycle breaks");
+  app->add_flag("--denoising", options->denoising,
+                "Also how far sounds are from the clean ones, noisy and denoised: log-spectral distance, SI-SDR");
   app->add_flag("--json", options->json, "An object by metric, VIEW.metric after the first view, on standard output");
   app->footer(
       "Without Inception's weights a small classifier, trained on the data set's own labels and kept in the cache "

@@ -94,7 +94,7 @@ Pictures Pictures::range(int64_t begin, int64_t end) const {
 }
 
 Pictures pictures_in_folder(const std::string& folder, int channels, bool skip_broken) {
-  const gan::PictureFolder scanned = gan::scan_pictures(folder);
+  const gan::FolderScan scanned = gan::scan_pictures(folder);
   const std::vector<std::string>& files = scanned.files;
   check<DataError>(!files.empty(), "no picture in '", folder, "' (PNG, JPEG, WebP, GIF, BMP)",
                    scanned.about_left_out());

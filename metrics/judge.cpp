@@ -1,9 +1,9 @@
 #include "metrics/judge.h"
 
-#include <cstdlib>
 #include <filesystem>
 
 #include "core/autograd.h"
+#include "core/cache_folder.h"
 #include "core/utf8.h"
 #include "gan/data/images.h"
 #include "kernels/cpu/thread_pool.h"
@@ -208,16 +208,6 @@ Activations Judge::activations(const std::vector<gan::Image>& images) const {
       batch(), [&](int64_t i) { judge_input(images[static_cast<size_t>(i)], channels_, x.data<float>() + i * size); });
   const Tensor features = network_->see(x);
   return {features, (*network_->head)(features)};
-}
-
-std::string cache_folder() {
-  const auto variable = [](const char* name) {
-    const char* value = std::getenv(name);
-    return std::string(value ? value : "");
-  };
-  if (const std::string chosen = variable("FORGER_CACHE"); !chosen.empty()) return chosen;
-  if (const std::string shared = variable("XDG_CACHE_HOME"); !shared.empty()) return shared + "/forger";
-  return variable("HOME") + "/.cache/forger";
 }
 
 int64_t ClassHistogram::found() const {

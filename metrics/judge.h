@@ -47,9 +47,6 @@ class Judge : public Extractor {
   std::shared_ptr<Network> network_;
 };
 
-// $FORGER_CACHE, else $XDG_CACHE_HOME/forger, else $HOME/.cache/forger.
-std::string cache_folder();
-
 // What the classes of a set of samples tell.
 struct ClassHistogram {
   std::vector<int64_t> counts;  // by class

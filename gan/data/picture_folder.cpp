@@ -3,7 +3,6 @@
 #include <sys/stat.h>
 
 #include <algorithm>
-#include <array>
 #include <cctype>
 #include <filesystem>
 #include <mutex>
@@ -26,10 +25,12 @@ std::string ending_of(const fs::path& file) {
   return ending;
 }
 
-bool is_picture(const std::string& ending) {
-  constexpr std::array known{".png", ".jpg", ".jpeg", ".webp", ".gif", ".bmp"};
-  return std::find(known.begin(), known.end(), ending) != known.end();
-}
+struct Kind {
+  std::string name;
+  std::vector<std::string> endings;
+};
+const Kind pictures{"picture", {".png", ".jpg", ".jpeg", ".webp", ".gif", ".bmp"}},
+    sounds{"sound", {".wav", ".flac", ".ogg", ".oga"}};
 
 using Identity = std::pair<dev_t, ino_t>;
 
@@ -42,7 +43,7 @@ Identity identity_of(const fs::path& folder) {
 // counts once, under its own name, and links that lead in a circle end.
 class Scan {
  public:
-  explicit Scan(const std::string& root) {
+  Scan(const std::string& root, const Kind& kind) : kind_(kind) {
     folder(root);
     for (size_t i = 0; i < links_.size(); i++) {  // those found on the way are followed as well
       if (seen_.contains(identity_of(links_[i])))
@@ -53,7 +54,7 @@ class Scan {
     std::sort(found.files.begin(), found.files.end());
   }
 
-  PictureFolder found;
+  FolderScan found;
 
  private:
   void folder(const fs::path& path) {
@@ -77,32 +78,48 @@ class Scan {
       if (hidden) return left_out("hidden folder");
       if (is_run_config((path / "config.toml").string())) return left_out("run of forger");
       entry.is_symlink(unreadable) ? links_.push_back(path) : folder(path);
-    } else if (!is_picture(ending)) {
+    } else if (std::ranges::find(kind_.endings, ending) == kind_.endings.end()) {
       if (!hidden && fs::is_regular_file(status)) left_out(ending.empty() ? "file without an ending" : ending);
     } else if (hidden) {
-      left_out("hidden picture");
+      left_out("hidden " + kind_.name);
     } else if (fs::is_regular_file(status)) {
       found.files.push_back(path.generic_string());
     } else {
-      left_out(fs::exists(status) ? "picture that is no file" : "link to nothing");
+      left_out(fs::exists(status) ? kind_.name + " that is no file" : "link to nothing");
     }
   }
 
   void left_out(const std::string& what) { found.left_out[what]++; }
 
+  const Kind& kind_;
   std::set<Identity> seen_;
   std::vector<fs::path> links_;
 };
 
 }  // namespace
 
-std::string PictureFolder::about_left_out() const {
+std::string FolderScan::about_left_out() const {
   std::string all;
   for (const auto& [what, count] : left_out) all += text(all.empty() ? "; left out: " : ", ", count, ' ', what);
   return all;
 }
 
-PictureFolder scan_pictures(const std::string& folder) { return Scan(folder).found; }
+FolderScan scan_pictures(const std::string& folder) { return Scan(folder, pictures).found; }
+FolderScan scan_sounds(const std::string& folder) { return Scan(folder, sounds).found; }
+
+std::vector<std::string> classes_of(const std::vector<fs::path>& files, std::vector<int64_t>& labels) {
+  labels.clear();
+  std::set<std::string> names;
+  for (const fs::path& file : files) {
+    if (!file.has_parent_path()) return {};
+    names.insert(file.begin()->string());
+  }
+  if (names.size() < 2) return {};
+  std::vector<std::string> classes(names.begin(), names.end());
+  for (const fs::path& file : files)
+    labels.push_back(std::ranges::lower_bound(classes, file.begin()->string()) - classes.begin());
+  return classes;
+}
 
 std::map<int64_t, std::string> faults_of(int64_t n, const std::function<void(int64_t i)>& read,
                                          const std::function<void(int64_t done, int64_t total)>& ticker) {

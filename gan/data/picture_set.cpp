@@ -15,7 +15,7 @@ namespace fs = std::filesystem;
 PictureSet::PictureSet(fs::path folder, std::string name, const DataOptions& options, int64_t channels,
                        const std::string& extra, Fitting fitting)
     : folder_(std::move(folder)), name_(std::move(name)), channels_(channels), options_(options), fitting_(fitting) {
-  const PictureFolder scanned = scan_pictures(folder_.string());
+  const FolderScan scanned = scan_pictures(folder_.string());
   for (const std::string& file : scanned.files) files_.push_back(fs::path(file).lexically_relative(folder_));
   about_left_out_ = scanned.about_left_out() + extra;
   check<DataError>(!files_.empty(), "no picture in '", folder_.string(), "' (PNG, JPEG, WebP, GIF, BMP)",
@@ -25,7 +25,7 @@ PictureSet::PictureSet(fs::path folder, std::string name, const DataOptions& opt
   check<DataError>(!files_.empty(), "all pictures in '", folder_.string(), "' are left out");
   if (options.check) read_all(options);
   find_size();
-  columns_ = image_columns({options_.height, width(), channels_}, find_classes());
+  columns_ = image_columns({options_.height, width(), channels_}, classes_of(files_, labels_));
 }
 
 void PictureSet::read_row(int64_t i, std::span<void* const> cells) const {
@@ -83,19 +83,6 @@ void PictureSet::find_size() {
 void PictureSet::make_cache() {
   constexpr int64_t limit = int64_t{1} << 30;
   if (count() * options_.height * width() * channels_ <= limit) cache_.resize(files_.size());
-}
-
-std::vector<std::string> PictureSet::find_classes() {
-  std::set<std::string> names;
-  for (const fs::path& file : files_) {
-    if (!file.has_parent_path()) return {};
-    names.insert(file.begin()->string());
-  }
-  if (names.size() < 2) return {};
-  std::vector<std::string> classes(names.begin(), names.end());
-  for (const fs::path& file : files_)
-    labels_.push_back(std::lower_bound(classes.begin(), classes.end(), file.begin()->string()) - classes.begin());
-  return classes;
 }
 
 Image PictureSet::picture(size_t i) const {

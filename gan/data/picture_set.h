@@ -41,7 +41,6 @@ class PictureSet : public DataSet {
   void read_all(const DataOptions& options);
   void find_size();
   void make_cache();
-  std::vector<std::string> find_classes();
   Image picture(size_t i) const;
   Image cached(size_t i) const;
   int64_t width() const { return fitting_.parts * options_.width; }

@@ -49,7 +49,7 @@ TEST_CASE("picture folder: what is left out is counted") {
   scratch.write("runs/dcgan/config.toml", "recipe = \"dcgan\"\nversion = \"1\"\ndata_hash = \"0\"\ncolumns = \"[]\"\n");
   scratch.write("runs/dcgan/samples/step-000500.png", png());
   fs::create_symlink("nowhere", scratch.file("cats/gone.png"));
-  const PictureFolder found = scan_pictures(scratch.path());
+  const FolderScan found = scan_pictures(scratch.path());
   CHECK(found.files.size() == 5);
   CHECK(found.left_out == std::map<std::string, int64_t>{{".tif", 2},
                                                          {".txt", 1},
