@@ -34,7 +34,7 @@ TEST_CASE("sound: trained, translated from file to file, measured", "[sound]") {
   gan::write_wav(in + "/deep/a.wav", long_one);
   gan::write_wav(in + "/b.wav", gan::Sound(10, 0.5f));
   const Words words{"translate", run, "--in", in, "--out", out};
-  const Result result = forger(words);
+  const Result result = program::forger(words);
   INFO(result.err);
   REQUIRE(result.code == 0);
   CHECK(result.out == out + ": 2 sounds, translate\n");
@@ -44,18 +44,18 @@ TEST_CASE("sound: trained, translated from file to file, measured", "[sound]") {
   check_refused(words, "is there already");
   Words again = words;
   again.emplace_back("--force");
-  CHECK(forger(again).code == 0);
+  CHECK(program::forger(again).code == 0);
   CHECK(read_file(out + "/deep/a.wav") == bytes);
 
   std::filesystem::create_directories(scratch / "none");
   check_refused({"translate", run, "--in", scratch / "none", "--out", out}, "WAV, FLAC, Ogg; this run is of sounds");
   write_file(in + "/broken.wav", "RIFF");
-  const Result broken = forger(again);
+  const Result broken = program::forger(again);
   CHECK(broken.code == 1);
   REQUIRE(errors(broken).size() == 1);
   CHECK(broken.err.find("cannot read '" + in + "/broken.wav': ") != std::string::npos);
 
-  const Result measured = forger({"evaluate", run, "--metrics", "parzen", "--count", "9", "--denoising"});
+  const Result measured = program::forger({"evaluate", run, "--metrics", "parzen", "--count", "20", "--denoising"});
   INFO(measured.err);
   REQUIRE(measured.code == 0);
   Words table;
@@ -73,6 +73,6 @@ TEST_CASE("sound: what has no sounds is refused", "[sound]") {
   check_refused(tiny_training("pix2pix", "denoise:" + tiny_data(scratch), scratch / "run"),
                 "and noise goes over sounds");
   const std::string run = trained(scratch, "pix2pix", "negative:" + tiny_data(scratch), {"--steps", "1"});
-  check_refused({"evaluate", run, "--metrics", "parzen", "--count", "9", "--denoising"},
+  check_refused({"evaluate", run, "--metrics", "parzen", "--count", "20", "--denoising"},
                 "denoising is measured where a view makes spectra of sounds");
 }

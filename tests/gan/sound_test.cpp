@@ -199,12 +199,14 @@ TEST_CASE("sound file: what is no sound gets one line with its name") {
   const test::Scratch scratch;
   const auto refusal = [&](const std::string& path) {
     const std::string error = error_of<DataError>([&] { read_sound(path); });
+    INFO(path);
     CHECK(error.starts_with("cannot read '" + path + "': "));
     CHECK(!holds(error, "\n"));
     return error;
   };
   const std::string wav = encode_wav(noise(1000));
-  CHECK(holds(refusal(scratch.file("nowhere.wav")), "No such file"));
+  CHECK(error_of<DataError>([&] { read_sound(scratch.file("nowhere.wav")); }) ==
+        "cannot read " + scratch.file("nowhere.wav") + ": No such file or directory");
   CHECK(holds(refusal(scratch.write("empty.wav", "")), "it is empty"));
   CHECK(holds(refusal(scratch.write("text.wav", "not a sound at all, but a few words")), "ormat"));
   CHECK(holds(refusal(scratch.write("head.wav", encode_wav({}))), "it holds no sound"));
@@ -326,9 +328,9 @@ TEST_CASE("denoise: sounds under noise of a known level, always the same") {
     CHECK(most_off(scaled(clean, true_rms / rms_of(clean)), sine(300 + 200 * static_cast<double>(first), 4096)) < 1e-3);
   }
   CHECK(levels.size() >= 8);
-  CHECK(colours.contains(2));                           // white: a quarter lies below 1 kHz
-  CHECK(colours.contains(9));                           // hum and babble: nearly all
-  CHECK((colours.contains(7) || colours.contains(6)));  // pink
+  CHECK(colours.contains(2));  // white: a quarter lies below 1 kHz
+  CHECK(colours.contains(8));  // pink
+  CHECK(colours.contains(9));  // hum, and babble of these sines
   const Batch again = read_rows(*open_data(spec, 64), 17, 1, {"source"});
   CHECK(row(again["source"], 0) == row(rows["source"], 17));
   CHECK(row(rows["source"], 0) != row(rows["source"], 5));                        // another noise
@@ -336,7 +338,7 @@ TEST_CASE("denoise: sounds under noise of a known level, always the same") {
   CHECK(train->hash() != open_data("sound:" + scratch.file("set"), 64)->hash());
   CHECK(map_paths("denoise:sound:a", [](const std::string& path) { return "/x/" + path; }) == "denoise:sound:/x/a");
   CHECK(error_of<UsageError>([] { open_data("denoise:ring8"); }) ==
-        "denoise:ring8: ring8 has point, and noise goes over sounds: denoise:speech, denoise:sound:DIR");
+        "denoise:ring8: ring8 has point and label, and noise goes over sounds: denoise:speech, denoise:sound:DIR");
 }
 
 TEST_CASE("denoise: silence is under noise, too; one sound alone has no babble") {
@@ -366,7 +368,7 @@ TEST_CASE("sound translation: a sound of any length, cut, joined, as loud as it 
     REQUIRE(made.size() == sound.size());
     Sound off = made;
     for (size_t n = 0; n < off.size(); n++) off[n] -= static_cast<float>(louder) * sound[n];
-    CHECK(rms_of(off) < 0.15 * rms_of(made));  // what is lost: 4 kHz, and the edge of what was padded
+    CHECK(rms_of(off) < 0.2 * rms_of(made));  // what is lost: 4 kHz, and the edge of what was padded
   }
 }
 
