@@ -134,8 +134,9 @@ Sound griffin_lim(const Stft& stft, std::span<const float> magnitude, Spectrum s
                     start.size(), " phases to start from");
   const auto with_phases_of = [&](Spectrum spectrum) {
     for (size_t i = 0; i < spectrum.size(); i++) {
+      constexpr float none = 1e-20f;  // less than that has no phase to speak of
       const float now = std::abs(spectrum[i]);
-      spectrum[i] = now > 0 ? spectrum[i] * (magnitude[i] / now) : std::complex<float>(magnitude[i]);
+      spectrum[i] = now > none ? spectrum[i] * (magnitude[i] / now) : std::complex<float>(magnitude[i]);
     }
     return stft.inverse(spectrum, samples);
   };

@@ -33,7 +33,8 @@ sf_count_t seek(sf_count_t offset, int whence, void* user) {
 }
 sf_count_t read(void* into, sf_count_t count, void* user) {
   Memory& file = memory(user);
-  count = std::clamp<sf_count_t>(count, 0, std::max<sf_count_t>(0, file.size() - file.at));
+  count = std::clamp<sf_count_t>(file.size() - file.at, 0, count);
+  if (count == 0) return 0;
   std::memcpy(into, file.given.data() + file.at, static_cast<size_t>(count));
   file.at += count;
   return count;

@@ -340,9 +340,9 @@ void check_apart(const RunFolder& folder, const std::string& data) {
     const bool same = lies_in(from, out) && lies_in(out, from);
     const bool over = same || lies_in(from, out / "samples") || lies_in(from, out / "checkpoints");
     const bool among = !over && fs::is_directory(from) && lies_in(out, from) && !folder.holds_run() &&
-                       !scan_pictures(out.string()).files.empty();
+                       !(scan_pictures(out.string()).files.empty() && scan_sounds(out.string()).files.empty());
     check<UsageError>(!over && !among, "--out '", out.string(), "' and the data '", from.string(),
-                      "' are the same folder, or one holds the other's pictures: name a folder for the run alone");
+                      "' are the same folder, or one holds what the other is made of: name a folder for the run alone");
   }
 }
 

@@ -77,17 +77,26 @@ std::vector<float> row(const Tensor& rows, int64_t i) {
   return {rows.data<float>() + i * size, rows.data<float>() + (i + 1) * size};
 }
 
-// Makes of a spectrum what it was given, a tenth of the range brighter.
+// Makes of a spectrum what it was given, a tenth of the range brighter; or, wrong at the edges alone, a fifth in the
+// first and last quarter of its columns.
 class Brighter : public Recipe {
  public:
-  Brighter() : Recipe(common_settings()) {}
+  explicit Brighter(bool at_edges = false) : Recipe(common_settings()), at_edges_(at_edges) {}
   Readings step(const NextBatch& /*next*/) override { return {}; }
   std::vector<View> views() override {
     return {{.name = "brighter",
              .given = {"source"},
-             .make = [](const Batch& from) { return Batch().add("target", from["source"] + 0.2); },
+             .make = [this](const Batch& from) { return Batch().add("target", made(from["source"])); },
              .like = "target"}};
   }
+
+ private:
+  Tensor made(const Tensor& source) const {
+    if (!at_edges_) return source + 0.2;
+    const auto columns = [&](int64_t first, int64_t last) { return slice(source, 2, first, last); };
+    return concat(std::vector<Tensor>{columns(0, 16) + 0.4, columns(16, 48), columns(48, 64) + 0.4}, 2);
+  }
+  bool at_edges_;
 };
 
 }  // namespace
@@ -370,6 +379,12 @@ TEST_CASE("sound translation: a sound of any length, cut, joined, as loud as it 
     for (size_t n = 0; n < off.size(); n++) off[n] -= static_cast<float>(louder) * sound[n];
     CHECK(rms_of(off) < 0.2 * rms_of(made));  // what is lost: 4 kHz, and the edge of what was padded
   }
+  // Where pictures overlap, the one counts whose middle is nearer: of 7 dB everywhere a good half is left.
+  Brighter at_edges(/*at_edges=*/true);
+  const Sound sound = scaled(noise(50000), 0.05),
+              made = translated(at_edges, view_of(at_edges, "brighter"), columns[0].sample, sound,
+                                [](int64_t) { return Batch(); });
+  CHECK(20 * std::log10(rms_of(made) / rms_of(sound)) == Approx(4.6).margin(0.5));
 }
 
 TEST_CASE("speech: forty words, two voices of fourteen held out, the same again from the cache") {
