@@ -21,6 +21,7 @@ struct TranslateOptions {
   Use use;
   std::string view, in, out;
   std::vector<std::string> words;
+  int passes = 0;
   bool force = false;
 };
 
@@ -101,10 +102,10 @@ void translate_pictures(gan::Trained& trained, const gan::View& view, const Shap
 }
 
 void translate_sounds(gan::Trained& trained, const gan::View& view, const Shape& sample, const std::vector<Work>& work,
-                      const Drawn& drawn, const Ticker& ticker) {
+                      const Drawn& drawn, int passes, const Ticker& ticker) {
   for (int64_t done = 0; const auto& [from, into] : work) {
     ticker(done++);
-    const gan::Sound made = gan::translated(*trained.recipe, view, sample, gan::read_sound(from), drawn);
+    const gan::Sound made = gan::translated(*trained.recipe, view, sample, gan::read_sound(from), drawn, passes);
     fs::create_directories(fs::path(into).parent_path());
     gan::write_wav(into, made);
   }
@@ -129,7 +130,8 @@ int translate(const TranslateOptions& options) {
   };
   const auto total = std::ssize(work);
   const auto ticker = [&](int64_t done) { terminal.work("translating " + options.in, done, total); };
-  (sounds ? translate_sounds : translate_pictures)(trained, view, sample, work, drawn, ticker);
+  if (sounds) translate_sounds(trained, view, sample, work, drawn, options.passes, ticker);
+  if (!sounds) translate_pictures(trained, view, sample, work, drawn, ticker);
   terminal.finish();
   std::cout << options.out << ": " << total << (sounds ? " sound" : " picture") << (total == 1 ? ", " : "s, ")
             << view.name << '\n';
@@ -149,6 +151,10 @@ Command translate_command(CLI::App& root) {
   app->add_option("--view", options->view, "Which translation; the first one when left out (forger show RUN)");
   app->add_option("--set", options->words, "What is drawn is given instead, as label=negative")
       ->type_name("COLUMN=WORD");
+  app->add_option("--passes", options->passes,
+                  "Of sounds: passes of Griffin-Lim from the phase that they had; 0, which keeps it, is best for noise")
+      ->capture_default_str()
+      ->check(CLI::Range(0, 1000));
   app->add_flag("--force", options->force, "Replace what --out holds of these names");
   app->footer(
       "Examples:\n"

@@ -15,7 +15,7 @@ bool translates_sound(const View& view, const Columns& columns) {
 }
 
 Sound translated(Recipe& recipe, const View& view, const Shape& picture, const Sound& sound,
-                 const std::function<Batch(int64_t rows)>& drawn) {
+                 const std::function<Batch(int64_t rows)>& drawn, int passes) {
   constexpr int64_t at_once = 64;
   const int64_t height = picture[0], width = picture[1], step = std::max<int64_t>(1, width / 2);
   const Stft stft = stft_of_height(height);
@@ -48,7 +48,7 @@ Sound translated(Recipe& recipe, const View& view, const Shape& picture, const S
     });
   }
   for (size_t i = 0; i < joined.size(); i++) joined[i] /= weight[i];
-  Sound clean = griffin_lim(stft, magnitude_of_levels(stft, joined), spectrum, std::ssize(padded), griffin_lim_passes);
+  Sound clean = griffin_lim(stft, magnitude_of_levels(stft, joined), spectrum, std::ssize(padded), passes);
   clean.resize(sound.size());
   return scaled(clean, 1 / factor);
 }

@@ -12,11 +12,9 @@ bool is_spectrum(const Columns& columns, const std::string& column);
 bool translates_sound(const View& view, const Columns& columns);
 
 // Brought to the usual loudness, its spectrum cut into pictures (H, W, 1) that overlap by half, translated, joined (each
-// picture counts the less the nearer its edge), turned back by Griffin-Lim from the phases that it had, and as loud
-// again. `drawn` gives so many rows of the view's noise.
+// picture counts the less the nearer its edge), turned back by so many passes of Griffin-Lim from the phases that it
+// had, and as loud again. `drawn` gives so many rows of the view's noise.
 Sound translated(Recipe& recipe, const View& view, const Shape& picture, const Sound& sound,
-                 const std::function<Batch(int64_t rows)>& drawn);
-
-constexpr int griffin_lim_passes = 32;  // from a phase that is near; more change little
+                 const std::function<Batch(int64_t rows)>& drawn, int passes = 0);
 
 }  // namespace forger::gan

@@ -92,7 +92,7 @@ Denoising denoising(gan::Recipe& recipe, const gan::DataSet& held_out, int64_t c
                            true_magnitude = gan::magnitude_of(stft.transform(clean));
       const gan::Sound sounds[] = {{noisy.begin(), noisy.end()},
                                    gan::griffin_lim(stft, magnitude, start, samples, 0),
-                                   gan::griffin_lim(stft, magnitude, start, samples, gan::griffin_lim_passes),
+                                   gan::griffin_lim(stft, magnitude, start, samples, griffin_lim_passes),
                                    gan::griffin_lim(stft, true_magnitude, start, samples, 0)};
       for (size_t way = 0; way < found.ways.size(); way++) {
         found.ways[way].lsd += log_spectral_distance(sounds[way], clean);

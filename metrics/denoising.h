@@ -35,11 +35,13 @@ struct Denoising {
   std::vector<Denoised> ways;
 };
 
+constexpr int griffin_lim_passes = 32;
+
 // Of the first view that makes sounds from sounds, on up to `count` held-out rows, always the same ones for a seed:
 //
 //   noisy                      what was given
 //   VIEW, noisy phase          the magnitudes that the view made, under the phases of the noisy sound
-//   VIEW, Griffin-Lim          the same after gan::griffin_lim_passes, begun there
+//   VIEW, Griffin-Lim          the same after griffin_lim_passes, begun there
 //   clean, noisy phase         the true magnitudes under the noisy phases: what a perfect view would come to
 //
 // Rows in which nothing is said are passed over. UsageError when no view makes sounds whose truth is known.

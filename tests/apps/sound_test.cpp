@@ -46,6 +46,9 @@ TEST_CASE("sound: trained, translated from file to file, measured", "[sound]") {
   again.emplace_back("--force");
   CHECK(program::forger(again).code == 0);
   CHECK(read_file(out + "/deep/a.wav") == bytes);
+  again.insert(again.end(), {"--passes", "3"});
+  CHECK(program::forger(again).code == 0);
+  CHECK(read_file(out + "/deep/a.wav") != bytes);
 
   std::filesystem::create_directories(scratch / "none");
   check_refused({"translate", run, "--in", scratch / "none", "--out", out}, "WAV, FLAC, Ogg; this run is of sounds");
