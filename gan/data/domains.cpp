@@ -5,8 +5,10 @@
 //
 // A row is an image of one domain, which its label names. Every row of the set is in one domain alone, by a fixed
 // shuffle, so that nothing in training is known to belong together. Rows that are held out have columns "truth.plain",
-// "truth.red", ..., too: the same picture as it is there. Grey images stay grey unless a domain is coloured.
+// "truth.red", ..., too: the same picture as it is there. What it is of is its "class", where the set has classes. Grey
+// images stay grey unless a domain is coloured.
 #include <algorithm>
+#include <optional>
 #include <utility>
 
 #include "core/random.h"
@@ -62,6 +64,11 @@ class Domains : public DataSet {
     columns_ = {{.name = "image", .sample = sample}, {.name = "label", .dtype = DType::i64, .words = words}};
     for (size_t k = 0; known && k < words.size(); k++)
       columns_.push_back({.name = "truth." + words[k], .sample = sample});
+    const Column* label = find_column(images_->columns(), "label");
+    if (label != nullptr) {
+      label_ = static_cast<size_t>(label - images_->columns().data());
+      columns_.push_back({.name = "class", .dtype = DType::i64, .words = label->words});
+    }
     constexpr uint64_t seed = 0, stream = 0x646f6d61;
     const std::vector<int64_t> shuffled = Random(seed, stream).permutation(images_->count());
     domain_of_.resize(shuffled.size());
@@ -74,12 +81,12 @@ class Domains : public DataSet {
     const size_t own = domain_of_[static_cast<size_t>(i)];
     if (cells[1] != nullptr) *static_cast<int64_t*>(cells[1]) = static_cast<int64_t>(own);
     std::vector<std::pair<void*, size_t>> wanted{{cells[0], own}};
-    for (size_t k = 2; k < cells.size(); k++) wanted.emplace_back(cells[k], k - 2);
+    for (size_t k = 2; k < cells.size() - (label_ ? 1 : 0); k++) wanted.emplace_back(cells[k], k - 2);
     std::erase_if(wanted, [](const auto& cell) { return cell.first == nullptr; });
-    if (wanted.empty()) return;
     Picture image(shape_[0], shape_[1], shape_[2]);
     std::vector<void*> into(images_->columns().size());
-    into[image_] = image.values.data();
+    if (!wanted.empty()) into[image_] = image.values.data();
+    if (label_) into[*label_] = cells.back();
     images_->read_row(i, into);
     for (const auto& [cell, domain] : wanted)
       std::ranges::copy(with_channels(domains_[domain].of(image), channels_).values, static_cast<float*>(cell));
@@ -99,7 +106,8 @@ class Domains : public DataSet {
   std::string name_;
   std::vector<Kind> domains_;
   Shape shape_;
-  size_t image_ = 0;  // the set's column of images
+  size_t image_ = 0;             // the set's column of images
+  std::optional<size_t> label_;  // and of classes
   int64_t channels_ = 1;
   std::vector<size_t> domain_of_;  // by row
   Columns columns_;
@@ -133,7 +141,7 @@ DataSetPtr open(const std::string& spec, const DataOptions& options, Subset subs
 const RegisterDataSource registered{{
     .name = "domains",
     .help = "domains:NAME,NAME,...:SET: a set as several, of plain, negative, rotate, edges, blur, red, green, blue",
-    .gives = {"image", "label"},
+    .gives = {"image", "label", "class"},
     .accepts = [](const std::string& spec) { return spec.starts_with(prefix); },
     .open = open,
     .map_paths =

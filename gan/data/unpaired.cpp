@@ -7,106 +7,14 @@
 //   unpaired:SET         the classes of a set of images, each a domain a, b, c, ...: kinds of garments, folders within
 //                        a folder, or with domains:NAME,NAME,...:SET what transforms make, where the truth is known
 #include <algorithm>
-#include <cstring>
 #include <filesystem>
 #include <utility>
 
 #include "core/random.h"
-#include "gan/data/images.h"
+#include "gan/data/side_by_side.h"
 
 namespace forger::gan {
 namespace {
-
-std::string name_of(size_t domain) { return {static_cast<char>('a' + domain)}; }
-
-// Columns of sets under "a.", "b.", ... Row i is a row of each.
-class SideBySide : public DataSet {
- public:
-  SideBySide(std::string name, std::vector<DataSetPtr> sets) : name_(std::move(name)), sets_(std::move(sets)) {
-    for (const Domain& domain : domains()) {
-      for (Column column : domain.data->columns()) {
-        column.name = domain.name + "." + column.name;
-        columns_.push_back(column);
-      }
-    }
-  }
-  int64_t count() const override {
-    return (*std::ranges::min_element(sets_, {}, [](const DataSetPtr& set) { return set->count(); }))->count();
-  }
-  const Columns& columns() const override { return columns_; }
-  void read_row(int64_t i, std::span<void* const> cells) const override {
-    size_t first = 0;
-    for (const DataSetPtr& set : sets_) {
-      set->read_row(i % set->count(), cells.subspan(first, set->columns().size()));
-      first += set->columns().size();
-    }
-  }
-  std::string name() const override { return name_; }
-  std::string about() const override {
-    std::string all;
-    for (const Domain& domain : domains())
-      all += text(all.empty() ? "" : "; ", domain.name, ": ", domain.data->about());
-    return all;
-  }
-  std::vector<Broken> broken() const override {
-    std::vector<Broken> all;
-    for (const DataSetPtr& set : sets_)
-      for (const Broken& file : set->broken()) all.push_back(file);
-    return all;
-  }
-  std::string hash() const override {
-    Fnv fnv;
-    for (const DataSetPtr& set : sets_) fnv.add(set->hash());
-    return fnv.hex();
-  }
-  std::vector<Domain> domains() const override {
-    std::vector<Domain> all;
-    for (const DataSetPtr& set : sets_) all.push_back({name_of(all.size()), set});
-    return all;
-  }
-
- private:
-  std::string name_;
-  std::vector<DataSetPtr> sets_;
-  Columns columns_;
-};
-
-// Held-out rows of a set in which all that belongs together is known, its columns under other names, some under several.
-class KnownTruth : public DataSet {
- public:
-  using Names = std::vector<std::pair<std::string, std::string>>;  // new and old
-  KnownTruth(std::string name, DataSetPtr data, const Names& names) : name_(std::move(name)), data_(std::move(data)) {
-    for (const auto& [now, before] : names) {
-      const Column* old = find_column(data_->columns(), before);
-      if (old == nullptr) continue;  // not every set has labels
-      from_.push_back(static_cast<size_t>(old - data_->columns().data()));
-      columns_.push_back(*old);
-      columns_.back().name = now;
-    }
-  }
-  int64_t count() const override { return data_->count(); }
-  const Columns& columns() const override { return columns_; }
-  void read_row(int64_t i, std::span<void* const> cells) const override {
-    std::vector<void*> first(data_->columns().size());
-    for (size_t k = 0; k < cells.size(); k++)
-      if (first[from_[k]] == nullptr) first[from_[k]] = cells[k];
-    data_->read_row(i, first);
-    for (size_t k = 0; k < cells.size(); k++) {
-      const auto bytes = static_cast<size_t>(columns_[k].sample.numel()) * size_of(columns_[k].dtype);
-      if (cells[k] != nullptr && cells[k] != first[from_[k]]) std::memcpy(cells[k], first[from_[k]], bytes);
-    }
-  }
-  std::string name() const override { return name_; }
-  std::string about() const override { return text("as domains side by side: ", data_->about()); }
-  std::vector<Broken> broken() const override { return data_->broken(); }
-  std::string hash() const override { return data_->hash(); }
-
- private:
-  std::string name_;
-  DataSetPtr data_;
-  std::vector<size_t> from_;  // by column, the set's
-  Columns columns_;
-};
 
 // ---- the spec -------------------------------------------------------------------------------------------------------
 
@@ -152,19 +60,19 @@ std::vector<int64_t> half(int64_t count, int64_t first) {
 
 DataSetPtr halves_apart(const std::string& spec, const DataSetPtr& pairs, Subset subset) {
   if (subset == Subset::test) {
-    return std::make_shared<KnownTruth>(spec, pairs,
-                                        KnownTruth::Names{{"a.image", "source"},
-                                                          {"a.label", "label"},
-                                                          {"a.truth", "target"},
-                                                          {"b.image", "target"},
-                                                          {"b.label", "label"},
-                                                          {"b.truth", "source"}});
+    return renamed(spec, pairs,
+                   {{"a.image", "source"},
+                    {"a.label", "label"},
+                    {"a.truth", "target"},
+                    {"b.image", "target"},
+                    {"b.label", "label"},
+                    {"b.truth", "source"}});
   }
   check<UsageError>(pairs->count() >= 2, "unpaired: ", pairs->name(), " has one row, and two halves are made of it");
   const auto domain = [&](const char* column, int64_t first) {
     return rows_of(images_of(pairs, column), half(pairs->count(), first));
   };
-  return std::make_shared<SideBySide>(spec, std::vector{domain("source", 0), domain("target", 1)});
+  return side_by_side(spec, {domain("source", 0), domain("target", 1)});
 }
 
 // Where a row is known in all classes, its truth in b is "truth.b"; of two domains that of a.image is "a.truth", too.
@@ -174,14 +82,14 @@ DataSetPtr classes_apart(const std::string& spec, const DataSetPtr& set) {
   check<UsageError>(classes <= letters, "unpaired: ", set->name(), " has ", classes,
                     " classes; up to 26 can be domains (only:SET/CLASS,CLASS takes some)");
   if (const std::string first = "truth." + set->class_name(0); find_column(set->columns(), first) != nullptr) {
-    KnownTruth::Names names;
+    Names names;
     const auto truth = [&](size_t c) { return "truth." + set->class_name(static_cast<int64_t>(c)); };
     for (size_t c = 0; c < classes; c++) {
-      names.emplace_back(name_of(c) + ".image", truth(c));
-      names.emplace_back("truth." + name_of(c), truth(c));
-      if (classes == 2) names.emplace_back(name_of(c) + ".truth", truth(1 - c));
+      names.emplace_back(domain_name(c) + ".image", truth(c));
+      names.emplace_back("truth." + domain_name(c), truth(c));
+      if (classes == 2) names.emplace_back(domain_name(c) + ".truth", truth(1 - c));
     }
-    return std::make_shared<KnownTruth>(spec, set, names);
+    return renamed(spec, set, names);
   }
   std::vector<std::vector<int64_t>> rows(classes);
   for (int64_t i = 0; i < set->count(); i++) rows[static_cast<size_t>(set->label(i))].push_back(i);
@@ -191,14 +99,12 @@ DataSetPtr classes_apart(const std::string& spec, const DataSetPtr& set) {
                       set->class_name(static_cast<int64_t>(c)));
     domains.push_back(rows_of(images_of(set, "image"), rows[c]));
   }
-  return std::make_shared<SideBySide>(spec, std::move(domains));
+  return side_by_side(spec, std::move(domains));
 }
 
 DataSetPtr open(const std::string& spec, const DataOptions& options, Subset subset) {
   const auto [a, b] = sets_in(spec);
-  if (!b.empty())
-    return std::make_shared<SideBySide>(spec,
-                                        std::vector{images_in(a, options, subset), images_in(b, options, subset)});
+  if (!b.empty()) return side_by_side(spec, {images_in(a, options, subset), images_in(b, options, subset)});
   const DataSetPtr data = open_data(a, options, subset);
   const auto has = [&](const char* column) { return find_column(data->columns(), column) != nullptr; };
   if (has("source") && has("target")) return halves_apart(spec, data, subset);

@@ -73,6 +73,35 @@ TEST_CASE("sets: only some classes of one, numbered anew") {
         "only:folder:/x/a/b/cats");
 }
 
+TEST_CASE("sets: few labels, and all pictures without theirs") {
+  const test::Scratch scratch;
+  const std::string set = numbered(scratch, 12), spec = "few-labels:6:" + set;
+  const DataSetPtr data = open_data(spec);
+  CHECK(names_of(data->columns()) == "a.image, a.label and b.image");
+  const std::vector<Domain> domains = data->domains();
+  REQUIRE(domains.size() == 2);
+  CHECK(domains[0].data->count() == 6);
+  const Batch known = read_rows(*domains[0].data, 0, 6);
+  CHECK(numbers_of(known["image"]) == std::vector<int64_t>{0, 1, 2, 3, 4, 5});  // the first two of each class
+  CHECK(known["label"].to_vector() == std::vector<double>{0, 1, 2, 0, 1, 2});
+  CHECK(domains[1].data->count() == 12);
+  CHECK(numbers_of(read_rows(*domains[1].data, 0, 12)["image"])[11] == 11);
+  CHECK(data->hash() != open_data("few-labels:3:" + set)->hash());
+  const DataSetPtr held_out = open_data(spec, {}, Subset::test);
+  CHECK(names_of(held_out->columns()) == "a.image, a.label, b.image and b.label");
+  const Batch row = read_rows(*held_out, 4, 1);
+  CHECK(row["a.image"].to_vector() == row["b.image"].to_vector());
+  CHECK(row["b.label"].item() == 1);
+
+  CHECK(usage_error("few-labels:4:" + set).find("take a multiple of 3") != std::string::npos);
+  CHECK(usage_error("few-labels:15:" + set).find("has but 4 rows of 0, not 5") != std::string::npos);
+  for (const char* wrong : {"few-labels:x:ring8", "few-labels:0:ring8", "few-labels:10", "few-labels:10:"})
+    CHECK(usage_error(wrong).find("as few-labels:100:fashion-mnist") != std::string::npos);
+  CHECK(usage_error("few-labels:8:ring8").find("images with classes") != std::string::npos);
+  CHECK(map_paths("few-labels:10:folder:a", [](const std::string& path) { return "/x/" + path; }) ==
+        "few-labels:10:folder:/x/a");
+}
+
 TEST_CASE("sets: words of Fashion-MNIST can be typed without quotes", "[fashion-mnist]") {
   const DataSetPtr some = open_data("only:fashion-mnist/tshirttop,Ankle-boot", 0, Subset::test);
   CHECK(some->count() == 2000);
@@ -138,7 +167,7 @@ TEST_CASE("sets: one set as several domains, each row in one of them, and the tr
   const test::Scratch scratch;
   const std::string set = numbered(scratch, 100), spec = "domains:plain,negative,red:" + set;
   const DataSetPtr train = open_data(spec);
-  CHECK(names_of(train->columns()) == "image and label");
+  CHECK(names_of(train->columns()) == "image, label and class");
   CHECK(train->sample() == Shape{4, 4, 3});  // grey ones, too, where one is coloured
   CHECK(open_data("domains:plain,negative:" + set)->sample() == Shape{4, 4, 1});
   CHECK(train->class_name(2) == "red");
@@ -150,10 +179,12 @@ TEST_CASE("sets: one set as several domains, each row in one of them, and the tr
     CHECK(number_of(rows["image"], i, label == 1) == i);
   }
   CHECK(counts == std::vector<int64_t>{34, 33, 33});
+  CHECK(rows["class"].to_vector()[7] == 7 % 3);  // what it is of, whichever domain it is in
+  CHECK(read_rows(*train, 5, 1, {"class"})["class"].item() == 5 % 3);
   CHECK(open_data("domains:plain,negative,blue:" + set)->hash() != train->hash());
 
   const DataSetPtr held_out = open_data(spec, {}, Subset::test);
-  CHECK(names_of(held_out->columns()) == "image, label, truth.plain, truth.negative and truth.red");
+  CHECK(names_of(held_out->columns()) == "image, label, truth.plain, truth.negative, truth.red and class");
   const Batch known = read_rows(*held_out, 0, 20);
   for (int64_t i = 0; i < 20; i++) {
     CHECK(number_of(known["truth.plain"], i) == i);
@@ -162,6 +193,7 @@ TEST_CASE("sets: one set as several domains, each row in one of them, and the tr
     CHECK(std::llround((red[0] + 1) * 127.5) == i);
     CHECK(red[1] + 1 == Approx(0.25 * (red[0] + 1)).margin(1e-6));
     CHECK(red[2] == red[1]);
+    CHECK(known["class"].to_vector()[static_cast<size_t>(i)] == static_cast<double>(i % 3));
   }
   CHECK(read_rows(*held_out, 3, 2, {"truth.red"}).tensors.size() == 1);
 
