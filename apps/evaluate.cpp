@@ -18,6 +18,7 @@
 #include "gan/run_folder.h"
 #include "gan/test.h"
 #include "metrics/denoising.h"
+#include "metrics/probe.h"
 #include "metrics/sanity.h"
 #include "metrics/slope.h"
 #include "metrics/steganography.h"
@@ -129,6 +130,8 @@ int evaluate(const EvaluateOptions& options) {
   std::vector<gan::Score> scores = evaluation.scores(run);
   scores.insert(scores.end(), slopes.begin(), slopes.end());
   gan::Scalars tests = gan::test_scalars(*trained.recipe, *test, options.count);
+  for (const gan::Scalar& found : metrics::probe(*trained.recipe, *train, *test, options.count, request.seed, announce))
+    tests.push_back(found);
   check<UsageError>(!scores.empty() || !tests.empty(),
                     evaluation.left_out().empty() ? "this system makes nothing that can be scored, and tests nothing"
                                                   : evaluation.left_out().front());

@@ -32,7 +32,8 @@ inline const std::vector<RecipeCase>& recipe_cases() {
   const gan::Column label{"label", {}, DType::i64, {"coat", "bag", "shoe"}}, point{.name = "point", .sample = {2}};
   const gan::Columns grey{image("image")}, classes{image("image"), label}, pairs{image("source"), image("target", 3)},
       domains{image("a.image"), image("b.image")};
-  const gan::Column a_label{"a.label", {}, DType::i64, label.words};
+  const gan::Column a_label{"a.label", {}, DType::i64, label.words}, b_label{"b.label", {}, DType::i64, label.words};
+  const gan::Columns with_classes{image("a.image"), a_label, image("b.image", 3), b_label};
   const gan::Columns captions{image("image"),
                               label,
                               {"caption",
@@ -119,7 +120,23 @@ inline const std::vector<RecipeCase>& recipe_cases() {
       {"vae", "vae", grey, "IMAGES"},
       {"cogan", "cogan", domains, "unpaired:negative:IMAGES"},
       {"unit", "unit", domains, "unpaired:negative:IMAGES", {{"blocks", "0"}, {"field", "16"}}},
+      {"dann", "dann", with_classes, "unpaired:tint:IMAGES", {{"code", "6"}, {"lambda", "0.7"}}},
+      {"dann-alternating",
+       "dann",
+       with_classes,
+       "unpaired:tint:IMAGES",
+       {{"code", "6"}, {"lambda", "0.7"}, {"mode", "alternating"}}},
       {"dtn", "dtn", {image("a.image"), a_label, image("b.image", 3)}, "unpaired:tint:IMAGES", {{"code", "6"}}},
+      {"disentangle",
+       "disentangle",
+       {image("image"), label, {"class", {}, DType::i64, {"old", "new"}}},
+       "domains:plain,negative,blur:IMAGES",
+       {{"code", "6"}, {"style_code", "4"}, {"style", "label"}, {"lambda", "0.3"}, {"n_critic", "2"}}},
+      {"triple-gan",
+       "triple-gan",
+       {image("a.image"), a_label, image("b.image")},
+       "few-labels:32:IMAGES",
+       {{"alpha_made", "0.4"}, {"confidence", "0.3"}}},
       {"xgan", "xgan", domains, "unpaired:negative:IMAGES", {{"code", "6"}, {"field", "16"}}},
       {"gan-cls", "gan-cls", captions, "captions:IMAGES", {{"code", "4"}, {"embedding", "3"}}},
       {"gan-cls-two-scores",

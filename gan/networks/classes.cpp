@@ -13,4 +13,12 @@ Tensor with_planes(const Tensor& x, const Tensor& c) {
   return concat(std::vector<Tensor>{x, broadcast_to(reshape(c, {n, 1, 1, k}), {n, x.size(1), x.size(2), k})}, 3);
 }
 
+Tensor as_stripes(const Tensor& logits, const Tensor& like) {
+  const int64_t n = like.size(0), height = like.size(1), width = like.size(2), classes = logits.size(1);
+  std::vector<int64_t> class_at;  // of each column of the picture
+  for (int64_t x = 0; x < width; x++) class_at.push_back(x * classes / width);
+  const Tensor levels = gather(transpose(2 * softmax(logits) - 1), to(from_indices(class_at), logits.device()));
+  return broadcast_to(reshape(transpose(levels), {n, 1, width, 1}), {n, height, width, 1});
+}
+
 }  // namespace forger::gan

@@ -25,6 +25,20 @@ Tensor SharedLast::both(const Tensor& of_a, const Tensor& of_b) {
 Tensor first_half(const Tensor& both) { return slice(both, 0, 0, both.size(0) / 2); }
 Tensor second_half(const Tensor& both) { return slice(both, 0, both.size(0) / 2, both.size(0)); }
 
+Tensor domains_of(const Tensor& logits) {
+  const Tensor half = zeros({logits.size(0) / 2}, logits.dtype(), logits.device());
+  return concat(std::vector<Tensor>{half, half + 1}, 0);
+}
+
+Tensor domain_accuracy(const Tensor& logits) {
+  const Tensor says_b = greater(logits, zeros(logits.shape(), logits.dtype(), logits.device()));
+  return mean(equal(says_b, domains_of(logits)));
+}
+
+Tensor with_channels(const Tensor& x, int64_t channels) {
+  return broadcast_to(x, {x.size(0), x.size(1), x.size(2), channels});
+}
+
 void require_domains(const std::string& who, const Shape& a, const Shape& b) {
   for (const Shape& image : {a, b}) require_images(who, image);
   check<UsageError>(a[0] == b[0] && a[1] == b[1], who, " takes two domains of one size, not ", a, " and ", b);

@@ -34,6 +34,13 @@ class SharedLast : public nn::Module {
 Tensor first_half(const Tensor& both);
 Tensor second_half(const Tensor& both);
 
+// (2n): 0 for those of a, 1 for those of b, as a classifier of domains is to say of so many rows.
+Tensor domains_of(const Tensor& logits);
+// The share of logits (2n) that say so.
+Tensor domain_accuracy(const Tensor& logits);
+// Grey pictures as coloured ones, where a network of both domains sees colours.
+Tensor with_channels(const Tensor& x, int64_t channels);
+
 // UsageError, "`who` takes ...", unless a and b are images of one size that DCGAN's networks take.
 void require_domains(const std::string& who, const Shape& a, const Shape& b);
 

@@ -87,10 +87,8 @@ class DomainTransfer : public Recipe {
   }
 
  private:
-  Tensor code(const Tensor& x) {  // f(x); grey pictures as coloured ones, where the other domain has colours
-    return (*f_)(broadcast_to(x, {x.size(0), x.size(1), x.size(2), seen_channels_}));
-  }
-  Tensor taken_for(int64_t kind, const Tensor& x) {  // -E log D_kind(x)
+  Tensor code(const Tensor& x) { return (*f_)(with_channels(x, seen_channels_)); }  // f(x)
+  Tensor taken_for(int64_t kind, const Tensor& x) {                                 // -E log D_kind(x)
     return neg(mean(slice(log_softmax((*d_)(x)), 1, kind - 1, kind)));
   }
 

@@ -172,6 +172,35 @@ TEST_CASE("evaluate: whether a conditional system makes the class that it is ask
   CHECK(asked.at("value").get<double>() < 0.8);
 }
 
+TEST_CASE("evaluate: what codes say, and what a classifier of another domain, or of few labels, comes to",
+          "[evaluate]") {
+  const Scratch scratch;
+  const std::string data = "folder-gray:" + labelled_folder(scratch), run = scratch / "run";
+  const auto found = [&](const std::string& recipe, const std::string& of, const Words& more) {
+    REQUIRE(program::forger(tiny_training(recipe, of, run, more)).code == 0);
+    const Result result = program::forger({"evaluate", run, "--count", "60", "--metrics", "parzen", "--json"});
+    INFO(result.err);
+    REQUIRE(result.code == 0);
+    return json::parse(result.out).at("test");
+  };
+  const json codes = found("disentangle", "domains:plain,negative:" + data, {"--style", "label"});
+  for (const char* name : {"content.label", "content.class", "style.label", "style.class_chance"}) {
+    INFO(name);
+    REQUIRE(codes.contains(name));
+    CHECK(codes.at(name) >= 0.4);
+    CHECK(codes.at(name) <= 1);
+  }
+  fs::remove_all(run);
+  CHECK(found("triple-gan", "few-labels:16:" + data, {}).contains("accuracy"));
+  fs::remove_all(run);
+  REQUIRE(program::forger(tiny_training("dann", "unpaired:negative:" + data, run)).code == 0);
+  const Result result = program::forger({"evaluate", run});
+  CHECK(result.code == 0);
+  CHECK(contains(result.out, "accuracy_a"));
+  CHECK(contains(result.out, "accuracy_b"));
+  CHECK(result.err.empty());
+}
+
 TEST_CASE("evaluate, fid, stats and neighbours refuse in one line", "[evaluate]") {
   const Scratch scratch;
   const std::string folder = labelled_folder(scratch), data = "folder-gray:" + folder, run = scratch / "run";

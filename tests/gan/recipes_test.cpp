@@ -73,7 +73,8 @@ TEST_CASE("recipes: every one steps, and its views make what they say") {
       // Nothing is remembered from call to call.
       CHECK(recipe->make(view, from).tensors.front().tensor.to_vector() == made.tensors.front().tensor.to_vector());
     }
-    CHECK(compared);
+    // What makes nothing that could be compared with data has numbers of its own.
+    if (!compared) CHECK_FALSE(recipe->measure(next()).empty());
   });
 }
 

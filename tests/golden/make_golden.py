@@ -744,11 +744,73 @@ def xgan(step, rebuild=10, semantic=1, domain=1):
                  domain=F.binary_cross_entropy_with_logits(c(Reverse.apply(codes, domain)), is_b))
 
 
+def layer_normed_encoder(channels, *more, outputs=LATENT):
+    return nn.Sequential(nn.Conv2d(channels, WIDTH, 4, 2, 1, bias=False), leaky(),
+                         nn.Conv2d(WIDTH, 2 * WIDTH, 4, 2, 1, bias=False), LayerNorm(4, 4, 2 * WIDTH), leaky(),
+                         nn.Conv2d(2 * WIDTH, outputs, 4, bias=False), nn.Flatten(), *more)
+
+
+def dann(step, alternating, most=0.7, progress=0.13):
+    f, classes = step.network("f", layer_normed_encoder(3, leaky())), step.network("classes", nn.Linear(LATENT, CLASSES))
+    c = step.network("c", nn.Sequential(mlp([LATENT, LATENT, LATENT, 1], leaky()), nn.Flatten(0)))
+    player_f = step.player("f", "f", "classes") if alternating else step.player("f", "f", "classes", "c")
+    player_c = step.player("c") if alternating else None
+    for when in ("memory", "memory_after"):
+        step.write(f"{when}.progress", torch.tensor(progress))
+    labels = {"a.label": torch.tensor([2, 0, 1, 1, 2]), "b.label": torch.tensor([0, 1, 2, 1, 2])}
+    a, _, b, _ = step.next(**{"a.image": images(), "a.label": labels["a.label"], "b.image": images(3),
+                              "b.label": labels["b.label"]})
+    coded = lambda: f(torch.cat([a.expand(-1, 3, -1, -1), b]))
+    is_b = torch.cat([torch.zeros(BATCH), torch.ones(BATCH)])
+    share = lambda logits, labels: (logits.argmax(1) == labels).double().mean()
+    with evaluated(f, classes, c):
+        of_a, of_b = classes(coded()).chunk(2)
+        step.test(accuracy_a=share(of_a, labels["a.label"]), accuracy_b=share(of_b, labels["b.label"]),
+                  domain_accuracy=((c(coded()) > 0).double() == is_b).double().mean())
+    weight, codes = most * (2 / (1 + math.exp(-10 * progress)) - 1), coded()
+    if alternating:
+        player_c.minimise(F.binary_cross_entropy_with_logits(c(codes.detach()), is_b))
+        domain = weight * F.binary_cross_entropy_with_logits(c(codes), 1 - is_b)
+    else:
+        domain = F.binary_cross_entropy_with_logits(c(Reverse.apply(codes, weight)), is_b)
+    named = classes(codes[:BATCH])
+    player_f.minimise(0, **{"class": F.cross_entropy(named, labels["a.label"])}, domain=domain)
+    step.readings(accuracy=share(named, labels["a.label"]), **{"lambda": torch.tensor(weight)})
+
+
+def triple_gan(step, alpha=0.5, alpha_made=0.4, confidence=0.3):
+    c = step.network("c", layer_normed_encoder(1, outputs=CLASSES))
+    player_c, a, half = step.player("c"), images(), BATCH // 2
+    label = (c(a).argmax(1) + torch.tensor([0, 0, 1, 0, 2])) % CLASSES  # three of five are named so
+    _, _, b = step.next(**{"a.image": a, "a.label": label, "b.image": images()})
+    share = lambda x: (c(x).argmax(1) == label).double().mean()
+    accuracy = share(a)
+    step.test(accuracy=accuracy)
+    g = step.network("g", generator(latent=LATENT + CLASSES))
+    d = step.network("d", ConditionalDiscriminator("projection", False))
+    player_g, player_d = step.player("g"), step.player("d")
+    real, fake_, fooled = NON_SATURATING
+    make = lambda z, labels: g(torch.cat([z, labels], 1))
+    y, given = F.one_hot(label, CLASSES).double(), F.one_hot(c(b).argmax(1), CLASSES).double()
+    with evaluated(g):
+        step.test(named=share(make(Philox(0).normal(BATCH, LATENT), y)))
+    x, wanted = torch.cat([a[:half], b[half:]]), torch.cat([y[:half], given[half:]])
+    fake = make(step.draw("normal", BATCH, LATENT), wanted)
+    player_d.minimise(real(d.score(x, wanted)) + fake_(d.score(fake.detach(), wanted)),
+                      named=alpha * fake_(d.score(b, given)))
+    player_g.minimise(fooled(d.score(fake, wanted)))
+    refused = F.logsigmoid(-d.score(b, given)).detach()
+    p = c(b).softmax(1)
+    player_c.minimise(0, **{"class": F.cross_entropy(c(a), label)},
+                      class_made=alpha_made * F.cross_entropy(c(fake.detach()), wanted),
+                      adversarial=alpha * ((p * given).sum(1) * refused).mean(),
+                      entropy=confidence * torch.distributions.Categorical(p).entropy().mean())
+    step.readings(accuracy=accuracy)
+
+
 def dtn(step, alpha=15, beta=15):
     g = step.network("g", generator(channels=3))
-    layers = [nn.Conv2d(3, WIDTH, 4, 2, 1, bias=False), leaky(), nn.Conv2d(WIDTH, 2 * WIDTH, 4, 2, 1, bias=False),
-              LayerNorm(4, 4, 2 * WIDTH), leaky(), nn.Conv2d(2 * WIDTH, LATENT, 4, bias=False), nn.Flatten(), nn.Tanh()]
-    f = step.network("f", nn.Sequential(*layers))
+    f = step.network("f", layer_normed_encoder(3, nn.Tanh()))
     classes = step.network("classes", nn.Linear(LATENT, CLASSES))
     d = step.network("d", discriminator(channels=3, outputs=3))
     player_f, player_d, player_g = step.player("f", "f", "classes"), step.player("d"), step.player("g")
@@ -769,6 +831,30 @@ def dtn(step, alpha=15, beta=15):
     player_g.minimise(0, adversarial=kind(3, fake_a) + kind(3, fake_b),
                       constancy=alpha * F.mse_loss(coded(fake_a), code_a), identity=beta * F.mse_loss(fake_b, b))
     player_f.minimise(F.cross_entropy(classes(coded(a)), label))
+
+
+def disentangle(step, n_critic=2, weight=0.3, look=4):
+    e, g = step.network("e", discriminator(outputs=LATENT)), step.network("g", generator(latent=LATENT + look))
+    s, styles = step.network("s", discriminator(outputs=look)), step.network("styles", nn.Linear(look, CLASSES))
+    c = step.network("c", mlp([LATENT, 4 * LATENT, 4 * LATENT, CLASSES], nn.ReLU()))
+    player_s, player_c, player_g = step.player("s", "s", "styles"), step.player("c"), step.player("g", "e", "g")
+    x, style, _ = step.next(image=images(), label=torch.tensor([2, 0, 1, 1, 2]),
+                            **{"class": torch.tensor([0, 1, 1, 0, 1])})
+    content, style_code = (lambda x: torch.tanh(e(x))), (lambda x: torch.tanh(s(x)))
+    rebuild = lambda content, look: g(torch.cat([content, look], 1))
+    share = lambda logits, labels: (logits.argmax(1) == labels).double().mean()
+    with evaluated(e, g, s, styles, c):
+        swapped = rebuild(content(x), moved_on(style_code(x)))
+        step.test(rebuilt=F.l1_loss(rebuild(content(x), style_code(x)), x), style=share(styles(style_code(x)), style),
+                  style_in_content=share(c(content(x)), style),
+                  style_swapped=share(styles(style_code(swapped)), moved_on(style)))
+    player_s.minimise(F.cross_entropy(styles(style_code(x)), style))
+    code = content(x)
+    for _ in range(n_critic):
+        player_c.minimise(F.cross_entropy(c(code.detach()), style))
+    uniform = torch.full((BATCH, CLASSES), 1 / CLASSES)
+    player_g.minimise(0, rebuild=F.l1_loss(rebuild(code, style_code(x).detach()), x),
+                      undecided=weight * F.cross_entropy(c(code), uniform))
 
 
 WASSERSTEIN = lambda s: -s.mean(), lambda s: s.mean(), lambda s: -s.mean()
@@ -1113,7 +1199,11 @@ ROWS = {
     "vae": vae,
     "cogan": cogan,
     "unit": unit,
+    "dann": lambda step: dann(step, alternating=False),
+    "dann-alternating": lambda step: dann(step, alternating=True),
     "dtn": dtn,
+    "disentangle": disentangle,
+    "triple-gan": triple_gan,
     "xgan": xgan,
     "gan-cls": lambda step: gan_cls(step, "joint"),
     "gan-cls-two-scores": lambda step: gan_cls(step, "joint", two_scores=True),

@@ -1,0 +1,17 @@
+// What a code says: which labels a fresh classifier finds in it.
+#pragma once
+#include "gan/data.h"
+#include "gan/recipe.h"
+#include "metrics/evaluate.h"
+
+namespace forger::metrics {
+
+// For each view of the system that makes a "code" (N, K) of rows of the data, and each column of labels, one a row:
+//   VIEW.COLUMN         share of held-out rows whose label is named by a classifier of three layers, learnt on the codes
+//                       of training rows, all of them or the first ones of a shuffle
+//   VIEW.COLUMN_chance  the same of the label that most held-out rows have
+// None where there is no such view. The codes are as they are: nothing of the system learns.
+gan::Scalars probe(gan::Recipe& recipe, const gan::DataSet& train, const gan::DataSet& held_out, int64_t most,
+                   uint64_t seed, const Announcer& announce = {});
+
+}  // namespace forger::metrics
