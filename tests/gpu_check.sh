@@ -390,7 +390,10 @@ for i in "${!recipes[@]}"; do
   data_of[${recipes[i]}]=$data
   [[ -z ${fitting[i]-} || " ${fitting[i]}," == *" ${data%%:*},"* ]] ||
     data_of[${recipes[i]}]=${fitting[i]%%,*}:$data
-  [[ ${data_of[${recipes[i]}]} != unpaired:* ]] || data_of[${recipes[i]}]+=:$data # two domains
+  case ${data_of[${recipes[i]}]} in
+    unpaired:*) data_of[${recipes[i]}]+=:$data ;; # two domains
+    few-labels:*) data_of[${recipes[i]}]=few-labels:100:$data ;;
+  esac
 done
 [[ ${#recipes[@]} -gt 0 ]] || row "recipes" "forger list names none: $(reason)" failed
 for recipe in "${recipes[@]}"; do check_recipe "$recipe"; done

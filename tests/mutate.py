@@ -18,6 +18,7 @@ import json
 import os
 import random
 import re
+import resource
 import shutil
 import signal
 import subprocess
@@ -32,7 +33,7 @@ BUILD = COPY / "build"
 RESULTS = COPY / "results.jsonl"
 DEFAULT = ["kernels/cuda", "kernels/cpu", "core/ops"]
 PROGRAMS = ["test_kernels", "test_core", "test_nn"]
-TEST_SECONDS = 240  # of one test; one that takes longer hangs
+CPU_SECONDS, WALL_SECONDS = 240, 1800  # of one test; one that takes longer hangs, whatever else the cores do meanwhile
 
 # ---- faults ----
 
@@ -179,7 +180,8 @@ def fails(slot, test, stopped):
     spec = re.sub(r"([\\,\[\]])", r"\\\1", name)
     process = subprocess.Popen([slot / program, spec], cwd=COPY, env=environment, text=True,
                                stdout=subprocess.PIPE, stderr=subprocess.STDOUT, start_new_session=True)
-    ends = time.time() + TEST_SECONDS
+    resource.prlimit(process.pid, resource.RLIMIT_CPU, (CPU_SECONDS, CPU_SECONDS))
+    ends = time.time() + WALL_SECONDS
     while True:
         try:
             said, _ = process.communicate(timeout=0.2)
@@ -191,7 +193,7 @@ def fails(slot, test, stopped):
             return None if stopped.is_set() else name + " (takes too long)"
         if "No test cases matched" in said:
             sys.exit(f"mutate: {program} has no test {name}")
-        return None if process.returncode == 0 else name
+        return None if process.returncode == 0 else name + " (takes too long)" * (process.returncode == -signal.SIGKILL)
 
 
 def try_tests(mutant, slot, noticed):
