@@ -131,7 +131,7 @@ inline const std::vector<RecipeCase>& recipe_cases() {
        "disentangle",
        {image("image"), label, {"class", {}, DType::i64, {"old", "new"}}},
        "domains:plain,negative,blur:IMAGES",
-       {{"code", "6"}, {"style_code", "4"}, {"style", "label"}, {"lambda", "0.3"}, {"n_critic", "2"}}},
+       {{"code", "6"}, {"style_code", "4"}, {"lambda", "0.3"}, {"n_critic", "2"}}},
       {"triple-gan",
        "triple-gan",
        {image("a.image"), a_label, image("b.image")},

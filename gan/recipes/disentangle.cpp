@@ -21,11 +21,17 @@
 namespace forger::gan {
 namespace {
 
+// The column that says the style.
+std::string style_of(const Settings& settings, const Columns& columns) {
+  const std::string& name = settings.text("style");
+  return name != "auto" ? name : find_column(columns, "font") != nullptr ? "font" : "label";
+}
+
 class Disentangle : public Recipe {
  public:
   Disentangle(const Settings& settings, const Columns& columns)
       : Recipe(settings),
-        style_(settings.text("style")),
+        style_(style_of(settings, columns)),
         n_critic_(settings.integer("n_critic")),
         lambda_(settings.number("lambda")) {
     const Shape& image = need_column(settings, columns, "image").sample;
@@ -124,7 +130,7 @@ const RegisterRecipe registered{{
     .data = "images of 16 to 256 pixels, with a column of labels of their style",
     .needs = {"image", "label"},
     .settings = {{"data", "glyphs", "images with labels of their style"},
-                 {"style", "font", "the column that says the style"},
+                 {"style", "auto", "the column that says the style; auto: font where there is one, else label"},
                  {"code", int64_t{32}, "numbers of the content", 1, 65536},
                  {"style_code", int64_t{16}, "numbers of the style", 1, 65536},
                  {"lambda", 0.1, "weight of the content not saying the style; 0: it may", 0, 1e6},
