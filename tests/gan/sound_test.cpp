@@ -302,7 +302,7 @@ TEST_CASE("sound: a folder of sounds is cut into rows; sub-folders are classes; 
 TEST_CASE("denoise: sounds under noise of a known level, always the same") {
   const test::Scratch scratch;
   for (int k = 0; k < 5; k++)
-    written(scratch, "set/" + std::to_string(k) + ".wav", sine(300 + 200 * k, 4096), wav16, 8000);
+    written(scratch, "set/" + std::to_string(k) + ".wav", sine(300 + 100 * k, 4096), wav16, 8000);
   const std::string spec = "denoise:sound:" + scratch.file("set");
   const DataSetPtr train = open_data(spec, 64), held_out = open_data(spec, 64, Subset::test);
   CHECK(train->count() == 40);
@@ -333,8 +333,8 @@ TEST_CASE("denoise: sounds under noise of a known level, always the same") {
     draw_levels(stft, magnitude_of(stft.transform(clean)), picture.data());
     CHECK(row(rows["target"], i) == picture);
     const size_t first = static_cast<size_t>(i % 5);  // row i is sound i mod 5
-    const double true_rms = rms_of(sine(300 + 200 * static_cast<double>(first), 4096));
-    CHECK(most_off(scaled(clean, true_rms / rms_of(clean)), sine(300 + 200 * static_cast<double>(first), 4096)) < 1e-3);
+    const double true_rms = rms_of(sine(300 + 100 * static_cast<double>(first), 4096));
+    CHECK(most_off(scaled(clean, true_rms / rms_of(clean)), sine(300 + 100 * static_cast<double>(first), 4096)) < 1e-3);
   }
   CHECK(levels.size() >= 8);
   CHECK(colours.contains(2));  // white: a quarter lies below 1 kHz
