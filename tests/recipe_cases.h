@@ -117,6 +117,7 @@ inline const std::vector<RecipeCase>& recipe_cases() {
        domains,
        "unpaired:negative:IMAGES",
        {{"blocks", "0"}, {"field", "0"}, {"replay", "10"}}},
+      {"infogan", "infogan", grey, "IMAGES", {{"categories", "3"}}},
       {"vae", "vae", grey, "IMAGES"},
       {"cogan", "cogan", domains, "unpaired:negative:IMAGES"},
       {"unit", "unit", domains, "unpaired:negative:IMAGES", {{"blocks", "0"}, {"field", "16"}}},

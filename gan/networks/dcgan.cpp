@@ -54,6 +54,15 @@ std::shared_ptr<nn::Sequential> dcgan_encoder(int64_t outputs, int64_t width, in
   return body_and_head(outputs, {outputs}, width, channels, size, norm, random);
 }
 
+DiscriminatorInParts::DiscriminatorInParts(int64_t outputs, int64_t width, int64_t channels, Extent size, DNorm norm,
+                                           Random& random) {
+  const int64_t features = body_channels(width, size);
+  DiscriminatorStages stages(size, norm, random);
+  body_ = child("body", body(width, channels, size, stages));
+  score_ = child("score", stages.head(features, 1, smallest(size), project));
+  if (outputs > 0) read_ = child("read", stages.head(features, outputs, smallest(size), project));
+}
+
 ConditionalDiscriminator::ConditionalDiscriminator(Condition condition, bool two_scores, int64_t classes, int64_t width,
                                                    int64_t channels, Extent size, DNorm norm, Random& random)
     : condition_(condition), two_scores_(two_scores) {

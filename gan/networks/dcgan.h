@@ -25,6 +25,21 @@ std::shared_ptr<nn::Sequential> dcgan_discriminator(int64_t width, int64_t chann
 std::shared_ptr<nn::Sequential> dcgan_encoder(int64_t outputs, int64_t width, int64_t channels, Extent size, DNorm norm,
                                               Random& random);
 
+// DCGAN's discriminator in parts: the smallest map f(x), the score from there, and a second head for whoever reads more
+// in a sample than whether it is real.
+class DiscriminatorInParts : public nn::Module {
+ public:
+  // `outputs`: of the second head; 0: there is none.
+  DiscriminatorInParts(int64_t outputs, int64_t width, int64_t channels, Extent size, DNorm norm, Random& random);
+  Tensor map(const Tensor& x) { return (*body_)(x); }                                 // (N, H, W, channels) -> f(x)
+  Tensor score(const Tensor& map) { return reshape((*score_)(map), {map.size(0)}); }  // (N)
+  Tensor read(const Tensor& map) { return flatten((*read_)(map)); }                   // (N, outputs)
+
+ private:
+  std::shared_ptr<nn::Sequential> body_;
+  nn::LayerPtr score_, read_;
+};
+
 // DCGAN's discriminator of images and classes; c (N, classes) are one-hot rows, or the codes of captions, as long; f(x)
 // is the smallest map.
 //   concat      c is repeated over the image as further channels        (Mirza, Osindero 2014, arXiv:1411.1784)

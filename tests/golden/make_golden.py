@@ -1031,6 +1031,53 @@ def vae(step, sigma=0.5):
     player.minimise(0, reconstruction=reconstruction / x[0].numel(), kl=kl / x[0].numel())
 
 
+class DiscriminatorInParts(nn.Module):
+    def __init__(self, outputs=0):
+        super().__init__()
+        layers, out = body()
+        self.map, self.score_head = nn.Sequential(*layers), nn.Conv2d(out, 1, 4, bias=False)
+        if outputs:
+            self.read_head = nn.Conv2d(out, outputs, 4, bias=False)
+
+    def score(self, x):
+        return self.score_head(self.map(x)).flatten()
+
+    def read(self, x):
+        return self.read_head(self.map(x)).flatten(1)
+
+
+def infogan(step, codes=2):
+    real, fake_, fooled = NON_SATURATING
+    torch.rand(5)  # of the weights that follow Q names some samples rightly, not all
+    g = step.network("g", generator(latent=LATENT + CLASSES + codes))
+    d = step.network("d", DiscriminatorInParts(CLASSES + codes))
+    player_g, player_d = step.player("g"), step.player("d")
+    x = step.next(image=images())
+
+    def made(normal, uniform):
+        z, c, v = normal(BATCH, LATENT), uniform(BATCH, CLASSES).argmax(1), 2 * uniform(BATCH, codes) - 1
+        return g(torch.cat([z, F.one_hot(c, CLASSES), v], 1)), c, v
+
+    def read(fake, c, v):
+        logits, mean = d.read(fake).split([CLASSES, codes], 1)
+        return F.cross_entropy(logits, c), (v - mean).square().sum(1).mean() / 2
+
+    with evaluated(g, d):
+        random = Philox(0)
+        fake, c, v = made(random.normal, random.uniform)
+        category, code = read(fake, c, v)
+        step.test(information=math.log(CLASSES) - category, named_chance=torch.tensor(1 / CLASSES),
+                  named=(d.read(fake)[:, :CLASSES].argmax(1) == c).double().mean(),
+                  code_error=2 / codes * code, code_error_chance=v.square().mean())
+    fake, c, v = made(*(lambda *shape, kind=kind: step.draw(kind, *shape) for kind in ("normal", "uniform")))
+    judged = real(d.score(x)) + fake_(d.score(fake.detach()))
+    category, code = read(fake.detach(), c, v)
+    player_d.minimise(judged, category_read=category, code_read=code)
+    judged = fooled(d.score(fake))
+    category, code = read(fake, c, v)
+    player_g.minimise(judged, category=category, code=code)
+
+
 CODE, EMBEDDING, AUGMENTED, VOCABULARY = 4, 3, 3, 9  # of the rows of captions
 TONE, SHAPE = (2, 3), (4, 5)  # dark, bright; narrow, wide
 CAPTIONS = [[1, 2, 5, 6], [8, 0, 0, 0], [1, 3, 7, 0], [1, 2, 5, 6], [2, 4, 8, 0]]
@@ -1196,6 +1243,7 @@ ROWS = {
     "stargan": stargan,
     "combogan": lambda step: combogan(step, THREE, 1, lambda: patch_discriminator(1, 16), False, identity_weight=5),
     "combogan-two": lambda step: combogan(step, TWO, 0, discriminator, True),
+    "infogan": infogan,
     "vae": vae,
     "cogan": cogan,
     "unit": unit,
