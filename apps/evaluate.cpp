@@ -17,8 +17,11 @@
 #include "gan/report.h"
 #include "gan/run_folder.h"
 #include "gan/test.h"
+#include "metrics/codes.h"
 #include "metrics/denoising.h"
+#include "metrics/linear_probe.h"
 #include "metrics/probe.h"
+#include "metrics/reconstruction.h"
 #include "metrics/sanity.h"
 #include "metrics/slope.h"
 #include "metrics/steganography.h"
@@ -48,6 +51,20 @@ std::vector<gan::Score> one_per_key(const std::vector<gan::Score>& scores) {
     first->conventions.emplace_back(score.convention, score.value());
   }
   return merged;
+}
+
+// What can be said of its codes, and of what goes through them; none where no judge can be had.
+std::vector<gan::Score> scores_of_codes(gan::Trained& trained, metrics::Evaluation* first, const gan::DataSet& test,
+                                        int64_t count, uint64_t seed) {
+  if (first == nullptr || first->train()->classes() < 2) return {};
+  gan::Recipe& recipe = *trained.recipe;
+  std::vector<gan::Score> scores = metrics::code_scores(recipe, first->judge(), test, count, seed);
+  const auto add = [&](const std::vector<gan::Score>& more) { scores.insert(scores.end(), more.begin(), more.end()); };
+  add(metrics::reconstruction_scores(recipe, first->judge(), test, count));
+  const auto fresh = gan::find_recipe(trained.settings.text("recipe"))
+                         .make(trained.settings, gan::read_columns(trained.settings.text("columns")));
+  add(metrics::linear_probe_scores(recipe, *fresh, *first->train(), test, count));
+  return scores;
 }
 
 size_t column_for(const std::vector<gan::Score>& scores) {
@@ -128,6 +145,9 @@ int evaluate(const EvaluateOptions& options) {
   metrics::Denoising denoised;
   if (options.denoising) denoised = metrics::denoising(*trained.recipe, *test, options.count, request.seed, announce);
   std::vector<gan::Score> scores = evaluation.scores(run);
+  if (options.metrics.empty() && options.view.empty())
+    for (gan::Score& score : scores_of_codes(trained, first, *test, options.count, request.seed))
+      scores.push_back(std::move(score));
   scores.insert(scores.end(), slopes.begin(), slopes.end());
   gan::Scalars tests = gan::test_scalars(*trained.recipe, *test, options.count);
   for (const gan::Scalar& found : metrics::probe(*trained.recipe, *train, *test, options.count, request.seed, announce))

@@ -125,18 +125,24 @@ struct Shown {
 
 }  // namespace
 
-Looks looks_of(const float* picture, const Shape& sample) {
-  constexpr double bright = 0.25, wide = 0.8, far_down = 0.7;
+std::optional<Measures> measures_of(const float* picture, const Shape& sample) {
   const Shown shown(picture, sample);
   const Box box = shown.box();
   if (box.bottom == 0) return {};
   const int64_t across = box.right - box.left, sixth = std::max<int64_t>(1, across / 6);
-  const double reach =
+  Measures measures;
+  measures[tone] = shown.mean_luma();
+  measures[shape] = static_cast<double>(across) / static_cast<double>(box.bottom - box.top);
+  measures[sleeves] =
       (shown.reach(box, box.left, box.left + sixth) + shown.reach(box, box.right - sixth, box.right)) / 2;
-  Looks looks;
-  looks[tone] = shown.mean_luma() > bright;
-  looks[shape] = static_cast<double>(across) / static_cast<double>(box.bottom - box.top) > wide;
-  looks[sleeves] = reach > far_down;
+  return measures;
+}
+
+Looks looks_of(const float* picture, const Shape& sample) {
+  constexpr Measures thresholds{0.25, 0.8, 0.7};  // bright, wide, far down
+  Looks looks{};
+  const std::optional<Measures> measures = measures_of(picture, sample);
+  for (size_t k = 0; measures && k < looks.size(); k++) looks[k] = (*measures)[k] > thresholds[k];
   return looks;
 }
 

@@ -4,6 +4,7 @@
 // behind a sentence's end.
 #pragma once
 #include <array>
+#include <optional>
 #include <span>
 #include <string>
 #include <vector>
@@ -39,8 +40,11 @@ struct Look {
 enum LookNumber : uint8_t { tone, shape, sleeves };
 constexpr std::array<Look, 3> look_table{
     {{"tone", "dark", "bright"}, {"shape", "narrow", "wide"}, {"sleeves", "short", "long"}}};
-using Looks = std::array<bool, look_table.size()>;  // whether the second word holds
+using Looks = std::array<bool, look_table.size()>;       // whether the second word holds
+using Measures = std::array<double, look_table.size()>;  // what stands against the thresholds
 
+// Of (H, W, C) floats in [-1, 1]; nothing of an empty picture.
+std::optional<Measures> measures_of(const float* picture, const Shape& sample);
 // Of (H, W, C) floats in [-1, 1]; of an empty picture the first words.
 Looks looks_of(const float* picture, const Shape& sample);
 

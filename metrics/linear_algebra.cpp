@@ -1,5 +1,6 @@
 #include "metrics/linear_algebra.h"
 
+#include <Eigen/Cholesky>
 #include <Eigen/SVD>
 #include <algorithm>
 #include <cmath>
@@ -64,6 +65,13 @@ static Eigen::VectorXd singular_values(const std::vector<double>& a, int64_t m, 
   const Eigen::BDCSVD<MatrixXd> svd(Map<const MatrixXd>(a.data(), n, m));
   check<Error>(svd.info() == Eigen::Success, "the singular values of a matrix ", m, " x ", n, " did not converge");
   return svd.singularValues();
+}
+
+std::vector<double> solve(const std::vector<double>& a, const std::vector<double>& b, int64_t n, int64_t m) {
+  using Rows = Eigen::Matrix<double, Eigen::Dynamic, Eigen::Dynamic, Eigen::RowMajor>;
+  std::vector<double> x(b.size());
+  Map<Rows>(x.data(), n, m) = Map<const MatrixXd>(a.data(), n, n).llt().solve(Map<const Rows>(b.data(), n, m));
+  return x;
 }
 
 double nuclear_norm(const std::vector<double>& a, int64_t m, int64_t n) { return singular_values(a, m, n).sum(); }

@@ -15,6 +15,9 @@ struct Factor {
 // below n * 2^-52 is taken for 0. Nothing when s has negative eigenvalues beyond rounding.
 std::optional<Factor> factor_of(std::vector<double> s, int64_t n);
 
+// X with a X = b: a (n, n) symmetric and positive definite, b (n, m).
+std::vector<double> solve(const std::vector<double>& a, const std::vector<double>& b, int64_t n, int64_t m);
+
 // The sum of the singular values of a (m, n).
 double nuclear_norm(const std::vector<double>& a, int64_t m, int64_t n);
 // The largest one.

@@ -30,16 +30,8 @@ std::vector<std::string> labels_of(const gan::DataSet& data) {
 }
 
 Known known(gan::Recipe& recipe, const gan::View& view, const gan::DataSet& data, int64_t most, uint64_t seed) {
-  std::vector<int64_t> rows = Random(seed).permutation(data.count());
-  rows.resize(static_cast<size_t>(std::min(most, data.count())));
-  std::vector<Tensor> codes;
-  constexpr size_t at_once = 256;
-  for (size_t i = 0; i < rows.size(); i += at_once) {
-    const auto part = std::span(rows).subspan(i, std::min(at_once, rows.size() - i));
-    make_in_parts(recipe, view, gan::read_rows(data, part, view.given),
-                  [&](const gan::Batch&, const gan::Batch& made) { codes.push_back(to(made["code"], Device::cpu)); });
-  }
-  return {concat(codes, 0), gan::read_rows(data, rows, labels_of(data))};
+  const std::vector<int64_t> rows = some_rows(data, most, seed);
+  return {codes_of(recipe, view, data, rows), gan::read_rows(data, rows, labels_of(data))};
 }
 
 // Learns with numbers whose mean over the training rows is 0 and whose deviation is 1: a code may be small.
@@ -86,6 +78,24 @@ double share_of_equal(const Tensor& a, const Tensor& b) {  // i64 (N)
 }
 
 }  // namespace
+
+std::vector<int64_t> some_rows(const gan::DataSet& data, int64_t most, uint64_t seed) {
+  std::vector<int64_t> rows = Random(seed).permutation(data.count());
+  rows.resize(static_cast<size_t>(std::min(most, data.count())));
+  return rows;
+}
+
+Tensor codes_of(gan::Recipe& recipe, const gan::View& view, const gan::DataSet& data, std::span<const int64_t> rows) {
+  std::vector<Tensor> codes;
+  constexpr size_t at_once = 256;
+  for (size_t i = 0; i < rows.size(); i += at_once) {
+    const auto part = rows.subspan(i, std::min(at_once, rows.size() - i));
+    make_in_parts(recipe, view, gan::read_rows(data, part, view.given), [&](const gan::Batch&, const gan::Batch& made) {
+      codes.push_back(to(made.tensors.front().tensor, Device::cpu));
+    });
+  }
+  return concat(codes, 0);
+}
 
 gan::Scalars probe(gan::Recipe& recipe, const gan::DataSet& train, const gan::DataSet& held_out, int64_t most,
                    uint64_t seed, const Announcer& announce) {

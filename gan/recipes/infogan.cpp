@@ -18,6 +18,7 @@
 #include "gan/networks/classes.h"
 #include "gan/networks/dcgan.h"
 #include "gan/recipe.h"
+#include "gan/sweep.h"
 
 namespace forger::gan {
 namespace {
@@ -49,37 +50,36 @@ class InfoGan : public Recipe {
     const Batch from = drawn(x.size(0), random_);
     const Critic d = [&](const Tensor& sample) { return score(sample); };
     Shared fake([&] { return generate(from); });
-    Readings readings = game_.update(d, x, fake, {[&] {
-                                       const auto [category, code] = unread(fake().detach(), from);
-                                       return Losses{{"category_read", category}, {"code_read", code}};
-                                     }});
+    Readings readings =
+        game_.update(d, x, fake, {[&] { return unread(fake().detach(), from, "category_read", "code_read"); }});
     const auto fool = game_.against(d, x);
     return std::move(readings) + player_g_->minimise({[&] {
       const Tensor fooled = fool(fake());
-      const auto [category, code] = unread(fake(), from);
-      return Losses{{"", fooled}, {"category", category}, {"code", code}};
+      Losses losses = unread(fake(), from, "category", "code");
+      losses.parts.push_back({"", fooled});
+      return losses;
     }});
   }
 
   std::vector<View> views() override {
-    std::vector<View> all{{.name = "sample",
-                           .draw = [this](int64_t n, Random& random) { return drawn(n, random); },
-                           .make = [this](const Batch& from) { return Batch().add("image", generate(from)); },
-                           .like = "image"},
-                          {.name = "read",
-                           .given = {"image"},
-                           .make =
-                               [this](const Batch& from) {
-                                 const auto [category, code] = read(from["image"]);
-                                 return Batch().add("category", softmax(category)).add("code", code);
-                               }},
-                          {.name = "judge", .given = {"image"}, .make = [this](const Batch& from) {
-                             return Batch().add("verdict", score(from["image"]));
-                           }}};
+    const auto draw = [this](int64_t n, Random& random) { return drawn(n, random); };
+    const auto make = [this](const Batch& from) { return Batch().add("image", generate(from)); };
+    const auto judge = [this](const Batch& from) { return Batch().add("verdict", score(from["image"])); };
+    const auto find = [this](const Batch& from) {
+      const auto [category, code] = read(from["image"]);
+      return Batch().add("category", softmax(category)).add("code", code);
+    };
+    std::vector<View> all{{.name = "sample", .draw = draw, .make = make, .like = "image"},
+                          {.name = "read", .given = {"image"}, .make = find},
+                          {.name = "judge", .given = {"image"}, .make = judge}};
+    // Of one sample: itself as each category in turn, along one number from left to right.
+    const auto draw_one = [this](int64_t n, Random& random) {
+      return in_turn(drawn(1, random), "category", categories_, n);
+    };
     for (int64_t k = 0; k < codes_; k++)
-      all.push_back({.name = text("traverse-", k + 1),
-                     .draw = [this](int64_t n, Random& random) { return one_of_each(n, random); },
-                     .make = [this, k](const Batch& from) { return traversed(from, k); }});
+      all.push_back({.name = text("traverse-", k + 1), .draw = draw_one, .make = [this, k](const Batch& from) {
+                       return sweep(from, "code", k, [this](const Batch& moved) { return generate(moved); });
+                     }});
     return all;
   }
 
@@ -98,8 +98,7 @@ class InfoGan : public Recipe {
   }
 
  private:
-  // What samples are made from: z, c as a number, v. Reads nothing from the device: c is the place of the largest of K
-  // uniform numbers.
+  // z, c as a number, v. Nothing is read from the device: c is the place of the largest of K uniform numbers.
   Batch drawn(int64_t n, Random& random) const {
     const Tensor z = noise(n, latent_, random), category = argmax(uniform(n, categories_, random));  // in this order
     return Batch().add("z", z).add("category", category).add("code", 2 * uniform(n, codes_, random) - 1);
@@ -108,42 +107,16 @@ class InfoGan : public Recipe {
     return (*g_)(concat(std::vector<Tensor>{from["z"], gather(eye_, from["category"]), from["code"]}, 1));
   }
 
-  // One category after the other, all else being the same; and pictures of them in which number k goes from -1 to 1.
-  Batch one_of_each(int64_t n, Random& random) const {
-    std::vector<int64_t> category;
-    for (int64_t i = 0; i < n; i++) category.push_back(i % categories_);
-    return Batch()
-        .add("z", broadcast_to(noise(1, latent_, random), {n, latent_}))
-        .add("category", from_indices(category))
-        .add("code", zeros({n, codes_}, dtype(), device()));
-  }
-  Batch traversed(const Batch& from, int64_t k) {
-    constexpr int64_t pictures = 10;
-    const Tensor unit = slice(eye(codes_), 0, k, k + 1);  // (1, codes)
-    Batch made;
-    for (int64_t i = 0; i < pictures; i++) {
-      const double v = -1 + 2.0 * static_cast<double>(i) / (pictures - 1);
-      Batch moved = Batch().add("z", from["z"]).add("category", from["category"]);
-      made.add(text("image ", i + 1), generate(moved.add("code", from["code"] + v * unit)));
-    }
-    return made;
-  }
-
   Tensor score(const Tensor& x) { return d_->score(d_->map(x)); }
-  struct Code {
-    Tensor category, code;
-  };
-  Code read(const Tensor& x) {  // logits (N, K) and means (N, codes)
-    const std::vector<int64_t> sizes{categories_, codes_};
-    const std::vector<Tensor> both = split(d_->read(d_->map(x)), 1, sizes);
-    return {both[0], both[1]};
+  std::pair<Tensor, Tensor> read(const Tensor& x) {  // logits (N, K) and means (N, codes)
+    const Tensor all = d_->read(d_->map(x));
+    return {slice(all, 1, 0, categories_), slice(all, 1, categories_, categories_ + codes_)};
   }
-  // The two losses of what Q does not read in x, which was made from that.
-  Code unread(const Tensor& x, const Batch& from) {
+  // What Q does not read in x, which was made from that: two losses of these names.
+  Losses unread(const Tensor& x, const Batch& from, const char* of_category, const char* of_code) {
     const auto [category, code] = read(x);
-    const double numbers_of_one = static_cast<double>(codes_);
-    return {lambda_category_ * class_loss(category, gather(eye_, from["category"])),
-            0.5 * lambda_code_ * numbers_of_one * mse_loss(code, from["code"])};
+    return {{of_category, lambda_category_ * class_loss(category, gather(eye_, from["category"]))},
+            {of_code, lambda_code_ * mean(sum(0.5 * square(code - from["code"]), {1}))}};
   }
 
   int64_t latent_, categories_, codes_;

@@ -93,6 +93,41 @@ TEST_CASE("evaluate: JSON by metric, files for the report, the same scores again
   CHECK(contains(text, " left\n"));
 }
 
+TEST_CASE("evaluate: what codes stand for, and what goes through them, where nothing is asked for by name",
+          "[evaluate]") {
+  const Scratch scratch;
+  const std::string data = "folder-gray:" + labelled_folder(scratch);
+  const auto scores = [&](const std::string& system, const Words& words) {
+    const std::string run = scratch / system;
+    REQUIRE(program::forger(tiny_training(system, data, run)).code == 0);
+    Words all{"evaluate", run, "--count", "40", "--json"};
+    all.insert(all.end(), words.begin(), words.end());
+    const Result result = program::forger(all);
+    INFO(result.err);
+    REQUIRE(result.code == 0);
+    return json::parse(result.out);
+  };
+  const json codes = scores("infogan", {});
+  CHECK(codes.at("category").at("n_fake") == 40);
+  CHECK(codes.at("category").at("value").is_number());
+  CHECK(codes.at("category.real").at("n_real") == 40);
+  CHECK(codes.contains("code-1"));
+  CHECK(codes.contains("code-2"));
+  CHECK_FALSE(codes.contains("probe"));
+  const json rebuilt = scores("bigan", {});
+  CHECK(rebuilt.at("reconstruct.rebuilt").at("n_real") == 40);
+  CHECK(rebuilt.at("probe").at("value").is_number());
+  CHECK_FALSE(rebuilt.contains("category"));
+  CHECK_FALSE(scores("vae", {"--metrics", "fcd"}).contains("probe"));
+
+  const std::string out = scratch / "codes.png";
+  REQUIRE(program::forger({"show", scratch / "infogan", "traverse-2", "--count", "10", "--columns", "1", "--out", out})
+              .code == 0);
+  const forger::gan::Image picture = forger::gan::read_image(out, 1);
+  CHECK(picture.width == 10 * 16);
+  CHECK(picture.height == 10 * 18 - 2);
+}
+
 TEST_CASE("evaluate: every view that is like a column of the data, and the system's own tests", "[evaluate]") {
   const Scratch scratch;
   const std::string data = "folder-gray:" + labelled_folder(scratch), vae = scratch / "vae";
