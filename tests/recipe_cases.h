@@ -119,6 +119,8 @@ inline const std::vector<RecipeCase>& recipe_cases() {
        {{"blocks", "0"}, {"field", "0"}, {"replay", "10"}}},
       {"infogan", "infogan", grey, "IMAGES", {{"categories", "3"}}},
       {"vae", "vae", grey, "IMAGES"},
+      {"vae-gan", "vae-gan", grey, "IMAGES"},
+      {"bigan", "bigan", grey, "IMAGES"},
       {"cogan", "cogan", domains, "unpaired:negative:IMAGES"},
       {"unit", "unit", domains, "unpaired:negative:IMAGES", {{"blocks", "0"}, {"field", "16"}}},
       {"dann", "dann", with_classes, "unpaired:tint:IMAGES", {{"code", "6"}, {"lambda", "0.7"}}},

@@ -40,8 +40,8 @@ class DiscriminatorInParts : public nn::Module {
   nn::LayerPtr score_, read_;
 };
 
-// DCGAN's discriminator of images and classes; c (N, classes) are one-hot rows, or the codes of captions, as long; f(x)
-// is the smallest map.
+// DCGAN's discriminator of images and classes; c (N, classes) are one-hot rows, or codes as long, of captions
+// or of the images themselves; f(x) is the smallest map.
 //   concat      c is repeated over the image as further channels        (Mirza, Osindero 2014, arXiv:1411.1784)
 //   projection  D(x, c) = D(x) + (V c) f(x), f summed over its pixels   (Miyato, Koyama 2018, arXiv:1802.05637)
 //   acgan       D(x), and a second head that says the class             (Odena et al. 2017, arXiv:1610.09585)

@@ -12,6 +12,7 @@
 
 #include "gan/fidelity.h"
 #include "gan/networks/dcgan.h"
+#include "gan/networks/variational.h"
 #include "gan/recipe.h"
 
 namespace forger::gan {
@@ -54,7 +55,10 @@ class Vae : public Recipe {
                    const Tensor& x = from["image"];
                    return Batch().add("image", (*g_)(code(x).mean));
                  },
-             .like = "image"}};
+             .like = "image"},
+            {.name = "encode", .given = {"image"}, .make = [this](const Batch& from) {
+               return Batch().add("code", code(from["image"]).mean);
+             }}};
   }
 
   // In nats per image: what reconstruction and code cost, and the bound; and the reconstructions' PSNR beside that of
@@ -71,26 +75,18 @@ class Vae : public Recipe {
   }
 
  private:
-  struct Code {
-    Tensor mean, log_variance;  // (N, latent)
-  };
-  Code code(const Tensor& x) {
-    const std::vector<int64_t> halves{latent_, latent_};
-    const std::vector<Tensor> both = split((*e_)(x), 1, halves);
-    return {both[0], both[1]};
-  }
+  GaussianCode code(const Tensor& x) { return GaussianCode((*e_)(x)); }
 
   // The negative bound with one sample of z for each image, in nats per dimension.
   struct Costs {
     Tensor reconstruction, kl;
   };
   Costs costs(const Tensor& x, const Tensor& e) {
-    const auto [mean, log_variance] = code(x);
-    const Tensor again = (*g_)(mean + exp(0.5 * log_variance) * e);
+    const GaussianCode q = code(x);
+    const Tensor again = (*g_)(q.drawn(e));
     const double constant = std::log(sigma_) + 0.5 * std::log(2 * std::numbers::pi);
-    const double images = static_cast<double>(x.size(0));
     return {.reconstruction = affine(mse_loss(again, x), 0.5 / (sigma_ * sigma_), constant),
-            .kl = (-0.5 / (images * dimensions_)) * sum(1 + log_variance - square(mean) - exp(log_variance))};
+            .kl = (1 / dimensions_) * q.kl()};
   }
 
   int64_t latent_;

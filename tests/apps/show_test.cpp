@@ -29,7 +29,7 @@ TEST_CASE("show: the views of a run, and each as a picture", "[show]") {
   const std::string vae = trained(scratch, "vae", tiny_data(scratch)), out = scratch / "view.png";
   const Result views = forger({"show", vae});
   CHECK(views.code == 0);
-  CHECK(views.out == "sample: from noise, like image\nreconstruct: from image, like image\n");
+  CHECK(views.out == "sample: from noise, like image\nreconstruct: from image, like image\nencode: from image\n");
 
   REQUIRE(forger({"show", vae, "reconstruct", "--count", "6", "--columns", "3", "--out", out}).code == 0);
   const Size picture = size_of(out);
@@ -50,7 +50,7 @@ TEST_CASE("show: the views of a run, and each as a picture", "[show]") {
             .code == 0);
   check_refused({"show", vae, "reconstruct", "--count", "1", "--data", scratch / "photos", "--out", out},
                 "the run was trained on");
-  check_refused({"show", vae, "translate", "--out", out}, "no view 'translate'; there are: sample, reconstruct");
+  check_refused({"show", vae, "translate", "--out", out}, "no view 'translate'; there are: sample, reconstruct, encode");
   check_refused({"show", vae, "reconstruct", "--count", "1000", "--out", out}, "holds out 64 rows");
   check_refused({"show", vae, "reconstruct", "--data", "ring8", "--out", out}, "needs image; ring8 has point");
   check_refused({"translate", vae, "--in", scratch / "photos", "--out", scratch / "x", "--view", "sample"},

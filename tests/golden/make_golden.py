@@ -1078,6 +1078,57 @@ def infogan(step, codes=2):
     player_g.minimise(judged, category=category, code=code)
 
 
+def normal_prior(mean):
+    return Normal(torch.zeros_like(mean), torch.ones_like(mean))
+
+
+def vae_gan(step, gamma=10):
+    real, fake_, fooled = NON_SATURATING
+    e, g = step.network("e", discriminator(outputs=2 * LATENT)), step.network("g", generator())
+    d = step.network("d", DiscriminatorInParts())
+    player_e, player_g, player_d = step.player("e"), step.player("g"), step.player("d")
+    x = step.next(image=images())
+    apart = lambda a, b: 0.5 * F.mse_loss(d.map(a), d.map(b))
+    code = lambda: Normal(*(f(part) for f, part in zip((lambda m: m, lambda v: torch.exp(v / 2)), e(x).chunk(2, 1))))
+    with evaluated(e, g, d):
+        q = code()
+        again, mean = g(q.loc), x.mean(0, keepdim=True)
+        step.test(kl=kl_divergence(q, normal_prior(q.loc)).sum(1).mean(), apart=apart(again, x),
+                  apart_shuffled=apart(moved_on(x), x), psnr=psnr(again, x), psnr_mean=psnr(mean, x))
+    noise, prior = step.draw("normal", BATCH, LATENT), step.draw("normal", BATCH, LATENT)
+    q = code()
+    z = q.loc + q.scale * noise
+    fake, rebuilt = g(prior), g(z.detach())
+    judged = real(d.score(x)) + fake_(d.score(fake.detach()))
+    player_d.minimise(judged, rebuilt=fake_(d.score(rebuilt.detach())))
+    with torch.no_grad():
+        target = d.map(x)
+    near = lambda a: 0.5 * F.mse_loss(d.map(a), target)
+    kl = kl_divergence(q, normal_prior(q.loc)).sum(1).mean() / target[0].numel()
+    apart_e = near(g(z))
+    player_e.minimise(0, kl=kl, apart=apart_e)
+    fooled_both = fooled(d.score(fake)) + fooled(d.score(rebuilt))
+    player_g.minimise(0, adversarial=fooled_both, apart_g=gamma * near(rebuilt))
+
+
+def bigan(step):
+    real, fake_, fooled = NON_SATURATING
+    e, g = step.network("e", discriminator(outputs=LATENT)), step.network("g", generator())
+    d = step.network("d", ConditionalDiscriminator("joint", False, LATENT))
+    player_g, player_d = step.player("g", "e", "g"), step.player("d")
+    x = step.next(image=images())
+    with evaluated(e, g, d):
+        z = Philox(0).normal(BATCH, LATENT)
+        back = e(g(z))
+        step.test(psnr=psnr(g(e(x)), x), psnr_mean=psnr(x.mean(0, keepdim=True), x), code_l1=F.l1_loss(back, z),
+                  code_l1_shuffled=F.l1_loss(moved_on(back), z))
+    z = step.draw("normal", BATCH, LATENT)
+    code, fake = e(x), g(z)
+    player_d.minimise(real(d.score(x, code.detach())) + fake_(d.score(fake.detach(), z)))
+    generated = fooled(d.score(fake, z))
+    player_g.minimise(0, generated=generated, encoded=fake_(d.score(x, code)))
+
+
 CODE, EMBEDDING, AUGMENTED, VOCABULARY = 4, 3, 3, 9  # of the rows of captions
 TONE, SHAPE = (2, 3), (4, 5)  # dark, bright; narrow, wide
 CAPTIONS = [[1, 2, 5, 6], [8, 0, 0, 0], [1, 3, 7, 0], [1, 2, 5, 6], [2, 4, 8, 0]]
@@ -1245,6 +1296,8 @@ ROWS = {
     "combogan-two": lambda step: combogan(step, TWO, 0, discriminator, True),
     "infogan": infogan,
     "vae": vae,
+    "vae-gan": vae_gan,
+    "bigan": bigan,
     "cogan": cogan,
     "unit": unit,
     "dann": lambda step: dann(step, alternating=False),

@@ -1,0 +1,16 @@
+#include "gan/networks/variational.h"
+
+namespace forger::gan {
+
+GaussianCode::GaussianCode(const Tensor& encoded) {
+  const int64_t latent = encoded.size(1) / 2;
+  mean = slice(encoded, 1, 0, latent);
+  log_variance = slice(encoded, 1, latent, 2 * latent);
+}
+
+Tensor GaussianCode::kl() const {
+  const auto samples = static_cast<double>(mean.size(0));
+  return (-0.5 / samples) * sum(1 + log_variance - square(mean) - exp(log_variance));
+}
+
+}  // namespace forger::gan
