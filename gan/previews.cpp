@@ -5,14 +5,16 @@
 namespace forger::gan {
 namespace {
 
-// What the discriminator says of each cell of the plane, (n, n); undefined where nobody judges points.
-Tensor verdicts(Recipe& recipe) {
+// What the system knows of each cell of the plane, (n, n): the density there, or else what the discriminator says.
+// Undefined where nobody judges points.
+Tensor over_the_plane(Recipe& recipe) {
   constexpr int64_t n = 64;
   const std::vector<View> views = recipe.views();
-  const View* judge = find_view(views, "judge");
-  if (judge == nullptr || judge->given != std::vector<std::string>{"point"}) return {};
-  const Batch made = recipe.make(*judge, Batch().add("point", cell_centres(n, plane_extent)));
-  return reshape(made["verdict"], {n, n});
+  const View* view = find_view(views, "density");
+  if (view == nullptr) view = find_view(views, "judge");
+  if (view == nullptr || view->given != std::vector<std::string>{"point"}) return {};
+  const Batch made = recipe.make(*view, Batch().add("point", cell_centres(n, plane_extent)));
+  return reshape(made.tensors.front().tensor, {n, n});
 }
 
 constexpr uint64_t preview_stream = 2;  // of the run's seed; stream 0 is the training's, the loader has its own
@@ -49,7 +51,7 @@ Previews::Made Previews::make(Recipe& recipe) const {
       parts.push_back(shown(view, rows, each));
       first.push_back(to(each.tensors.front().tensor, Device::cpu));
     });
-    const Tensor levels = previews_.size() == 1 && first.front().rank() == 2 ? verdicts(recipe) : Tensor();
+    const Tensor levels = previews_.size() == 1 && first.front().rank() == 2 ? over_the_plane(recipe) : Tensor();
     pictures.push_back(levels.defined() ? scatter_over(levels, concat(first, 0), plane_extent)
                                         : picture(joined(parts)));
     if (!made.first.defined()) made.first = concat(first, 0);

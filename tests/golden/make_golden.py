@@ -1129,6 +1129,107 @@ def bigan(step):
     player_g.minimise(0, generated=generated, encoded=fake_(d.score(x, code)))
 
 
+class Coupling(nn.Module):
+    def __init__(self, mask, net):  # mask (C) or (H, W, C), as in Forger
+        super().__init__()
+        self.weight, self.net = nn.Parameter(torch.ones(mask.shape[-1])), net
+        self.register_buffer("mask", mask)
+
+    def forward(self, x):
+        mask = self.mask.permute(2, 0, 1) if x.dim() == 4 else self.mask
+        a, t = self.net(mask * x).chunk(2, 1)
+        s = (1 - mask) * self.weight.reshape(-1, *[1] * (x.dim() - 2)) * torch.tanh(a)
+        return x * torch.exp(s) + (1 - mask) * t, s.flatten(1).sum(1)
+
+
+class FlowNorm(nn.Module):
+    def __init__(self, channels):
+        super().__init__()
+        self.register_buffer("running_mean", torch.randn(channels) * 0.3)
+        self.register_buffer("running_var", torch.rand(channels) + 0.5)
+
+    def forward(self, x):
+        y = F.batch_norm(x, self.running_mean, self.running_var, training=self.training)
+        other = [i for i in range(x.dim()) if i != 1]
+        v = x.var(other, unbiased=False) if self.training else self.running_var
+        return y, -torch.log(v + 1e-5).sum().expand(len(x)) * x[0, 0].numel() / 2
+
+
+class Squeeze(nn.Module):
+    def forward(self, x):
+        return F.pixel_unshuffle(x, 2), torch.zeros(len(x))
+
+
+class Logit(nn.Module):
+    def forward(self, x, alpha=0.05):
+        p = alpha + (1 - 2 * alpha) * x
+        return torch.logit(p), (math.log(1 - 2 * alpha) - torch.log(p * (1 - p))).flatten(1).sum(1)
+
+
+class MultiScale(nn.Module):
+    def __init__(self, here, rest=None):
+        super().__init__()
+        self.here, self.rest = nn.ModuleList(here), rest
+
+    def forward(self, x):
+        log_det = 0
+        for link in self.here:
+            x, more = link(x)
+            log_det = log_det + more
+        if self.rest is None:
+            return x.flatten(1), log_det
+        done, left = x.chunk(2, 1)
+        z, more = self.rest(left)
+        return torch.cat([done.flatten(1), z], 1), log_det + more
+
+
+def image_flow():
+    """--couplings 2 --scales 2, of images of 16 x 16."""
+    def coupled(side, channels, keeps):
+        mask = torch.tensor([[[keeps(i, j, c) for c in range(channels)] for j in range(side)] for i in range(side)])
+        net = nn.Sequential(nn.Conv2d(channels, WIDTH, 3, padding=1), nn.ReLU(), nn.Conv2d(WIDTH, WIDTH, 1), nn.ReLU(),
+                            nn.Conv2d(WIDTH, 2 * channels, 3, padding=1))
+        return [Coupling(mask.double(), net), FlowNorm(channels)]
+
+    even, odd = lambda i, j, c: (i + j) % 2 == 0, lambda i, j, c: (i + j) % 2 == 1
+    last = MultiScale(coupled(4, 4, even) + coupled(4, 4, odd))
+    second = MultiScale([*coupled(8, 2, even), Squeeze(), *coupled(4, 8, lambda i, j, c: c < 4)], last)
+    return MultiScale([Logit(), *coupled(16, 1, even), Squeeze(), *coupled(8, 4, lambda i, j, c: c < 2)], second)
+
+
+def point_flow(couplings=3):
+    halves = torch.eye(2)
+    return MultiScale([link for i in range(couplings)
+                       for link in (Coupling(halves[i % 2], mlp([2, WIDTH, WIDTH, 4], nn.ReLU())), FlowNorm(2))])
+
+
+def flow(step, f, column, data, draw, unit, least, per_dimension=lambda nats: nats):
+    f = step.network("g", f)
+    player = step.player("g")
+    x = step.next(**{column: data})
+
+    def cost(u):
+        y = u(x)
+        z, log_det = f(y)
+        return per_dimension(-(Normal(0, 1).log_prob(z).sum(1) + log_det).mean()), y
+
+    with evaluated(f):
+        nats, y = cost(lambda x: draw(x, Philox(0).uniform))
+        spread = torch.sqrt(y.flatten(1).var(0, unbiased=False) + least**2 / 12)
+        step.test(**{unit: nats, f"{unit}_gaussian": per_dimension(Normal(0, spread).entropy().sum())})
+    player.minimise(cost(lambda x: draw(x, lambda *shape: step.draw("uniform", *shape)))[0])
+
+
+def flow_of_images(step):
+    dequantised = lambda x, uniform: ((x + 1) * 127.5 + uniform(BATCH, 256).reshape(-1, 1, 16, 16)) / 256
+    flow(step, image_flow(), "image", images(), dequantised, "bits_per_dim", 1 / 256,
+         lambda nats: nats / (256 * math.log(2)) + 8)
+
+
+def flow_of_points(step):
+    flow(step, point_flow(), "point", torch.randn(BATCH, 2), lambda x, uniform: x, "nats", 0.01)
+
+
 CODE, EMBEDDING, AUGMENTED, VOCABULARY = 4, 3, 3, 9  # of the rows of captions
 TONE, SHAPE = (2, 3), (4, 5)  # dark, bright; narrow, wide
 CAPTIONS = [[1, 2, 5, 6], [8, 0, 0, 0], [1, 3, 7, 0], [1, 2, 5, 6], [2, 4, 8, 0]]
@@ -1298,6 +1399,10 @@ ROWS = {
     "vae": vae,
     "vae-gan": vae_gan,
     "bigan": bigan,
+
+
+    "flow": flow_of_images,
+    "flow-points": flow_of_points,
     "cogan": cogan,
     "unit": unit,
     "dann": lambda step: dann(step, alternating=False),

@@ -55,7 +55,7 @@ def parameters(net):  # spectral_norm puts its weight behind the bias
 
 def buffers(net):
     for m in net.modules():
-        for name in ("running_mean", "running_var", "weight_u"):
+        for name in ("mask", "running_mean", "running_var", "weight_u"):
             if m._buffers.get(name) is not None:
                 yield m._buffers[name]
         if "weight_v" in m._buffers:  # as long as a row of the weight, and in its order
