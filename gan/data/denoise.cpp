@@ -7,7 +7,8 @@
 // The noise is white, pink, the hum of the mains, or babble: other sounds of the set, several at a time. Its level is
 // that of a signal-to-noise ratio between 0 and 10 dB, of the energies over the whole row (under silence, the usual
 // loudness). Then both are scaled so that the noisy sound has that loudness, as a recording would be that is to be
-// cleaned. All of it is a function of the row and the subset. In training each sound comes under eight noises: row i is
+// cleaned. Before that the sound is moved round by some time: one that always begins with the row teaches nothing of
+// those that do not. All of it is a function of the row and the subset. In training each sound comes under eight noises: row i is
 // sound i mod n.
 #include <algorithm>
 #include <cmath>
@@ -84,7 +85,10 @@ class Denoise : public DataSet {
     const bool wanted = std::ranges::any_of(cells.first(own), [](const void* cell) { return cell != nullptr; });
     sounds_->read_row(i % sounds_->count(), cells_of_sound(wanted ? clean.data() : nullptr, cells.subspan(own)));
     if (!wanted) return;
-    Sound noisy = with_noise(clean, i);
+    constexpr uint64_t stream = 0x6e6f697365;
+    Random random(static_cast<uint64_t>(i), stream + static_cast<uint64_t>(subset_));
+    move_round(clean, random);
+    Sound noisy = with_noise(clean, i, random);
     const double factor = factor_to_usual(noisy);
     noisy = scaled(noisy, factor), clean = scaled(clean, factor);
     const Stft stft = stft_of_height(columns_[0].sample[0]);
@@ -117,9 +121,10 @@ class Denoise : public DataSet {
     return cells;
   }
 
-  Sound with_noise(const Sound& clean, int64_t row) const {
-    constexpr uint64_t stream = 0x6e6f697365;
-    Random random(static_cast<uint64_t>(row), stream + static_cast<uint64_t>(subset_));
+  static void move_round(Sound& sound, Random& random) {
+    std::ranges::rotate(sound, sound.begin() + static_cast<ptrdiff_t>(random.below(sound.size())));
+  }
+  Sound with_noise(const Sound& clean, int64_t row, Random& random) const {
     const double snr = uniform(random, least_snr, most_snr), level = rms_of(clean);
     const Sound noise = drawn(std::ssize(clean), row, random);
     const double asked = (level > 0 ? level : usual_rms) * std::pow(10, -snr / 20), found = rms_of(noise);
@@ -147,7 +152,7 @@ class Denoise : public DataSet {
       const int64_t which = (own_sound + 1 + static_cast<int64_t>(random.below(others))) % sounds_->count();
       std::vector<void*> no_words(columns_.size() - own);
       sounds_->read_row(which, cells_of_sound(other.data(), no_words));
-      std::ranges::rotate(other, other.begin() + static_cast<ptrdiff_t>(random.below(other.size())));
+      move_round(other, random);
       for (size_t n = 0; n < sum.size(); n++) sum[n] += other[n];
     }
     return sum;
