@@ -13,7 +13,7 @@ namespace forger::metrics {
 // "rebuilt", or VIEW.rebuilt: of each view that is given pictures and makes such pictures of them, and of up to `count`
 // rows of `held_out`:
 //   features   mean squared distance of a picture's features and those of what came back, over that of a picture and the
-//              next one: 0 is the picture itself, 1 any other
+//              next one: 0 is the picture itself, 1 any other, 0.5 the mean of all features, whatever the picture
 //   agreement  share of pictures that the judge names alike before and after
 //   chance     share that it names like the next one
 std::vector<gan::Score> reconstruction_scores(gan::Recipe& recipe, const Judge& judge, const gan::DataSet& held_out,

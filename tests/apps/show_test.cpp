@@ -50,7 +50,8 @@ TEST_CASE("show: the views of a run, and each as a picture", "[show]") {
             .code == 0);
   check_refused({"show", vae, "reconstruct", "--count", "1", "--data", scratch / "photos", "--out", out},
                 "the run was trained on");
-  check_refused({"show", vae, "translate", "--out", out}, "no view 'translate'; there are: sample, reconstruct, encode");
+  check_refused({"show", vae, "translate", "--out", out},
+                "no view 'translate'; there are: sample, reconstruct, encode");
   check_refused({"show", vae, "reconstruct", "--count", "1000", "--out", out}, "holds out 64 rows");
   check_refused({"show", vae, "reconstruct", "--data", "ring8", "--out", out}, "needs image; ring8 has point");
   check_refused({"translate", vae, "--in", scratch / "photos", "--out", scratch / "x", "--view", "sample"},
