@@ -30,6 +30,7 @@ Command show_command(CLI::App& root);         // show.cpp
 Command translate_command(CLI::App& root);    // translate.cpp
 Command roll_command(CLI::App& root);         // roll.cpp
 Command interpolate_command(CLI::App& root);  // interpolate.cpp
+Command edit_command(CLI::App& root);         // edit.cpp
 Command evaluate_command(CLI::App& root);     // evaluate.cpp
 Command fid_command(CLI::App& root);          // fid.cpp
 Command stats_command(CLI::App& root);        // fid.cpp

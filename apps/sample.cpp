@@ -3,6 +3,8 @@
 #include <optional>
 
 #include "apps/common.h"
+#include "core/ops.h"
+#include "gan/latent.h"
 
 namespace forger::apps {
 namespace {
@@ -13,8 +15,16 @@ struct SampleOptions {
   std::vector<std::string> words;
   std::optional<std::string> caption;
   int64_t count = 64, columns = 0;
+  double temperature = 1;
   bool force = false;
 };
+
+// z ~ N(0, t^2 I): below 1 likelier samples, and fewer kinds of them (of a flow, see Kingma and Dhariwal 2018).
+gan::Batch at_temperature(const gan::Batch& drawn, double t) {
+  if (t == 1) return drawn;
+  check<UsageError>(drawn.has("z"), "--temperature: this run's samples are made from no z that could be scaled");
+  return gan::with_latent(drawn, drawn["z"] * t);
+}
 
 int sample(const SampleOptions& options) {
   const bool wants_grid = options.each.empty() || !options.out.empty();
@@ -29,7 +39,7 @@ int sample(const SampleOptions& options) {
   Random random = sampling_random(options.use.seed);
   gan::PictureBuilder picture(options.count, options.columns);
   const gan::View view = gan::sampling_view(*trained.recipe);
-  gan::Batch drawn = view.draw(options.count, random);
+  gan::Batch drawn = at_temperature(view.draw(options.count, random), options.temperature);
   std::vector<std::string> words = options.words;
   check<UsageError>(!options.caption || drawn.has("caption"),
                     "--caption: this run's samples are not made from captions (gan-cls and stackgan read them)");
@@ -58,12 +68,16 @@ Command sample_command(CLI::App& root) {
   app->add_option("--each", options->each, "A folder for one PNG per sample (then a grid only with --out)");
   app->add_option("--set", options->words, "What is drawn is given instead, as label=Coat")->type_name("COLUMN=WORD");
   app->add_option("--caption", options->caption, "Of a system that reads: what the pictures are to show");
+  app->add_option("--temperature", options->temperature, "Of the noise: its standard deviation, as a factor")
+      ->capture_default_str()
+      ->check(CLI::Range(0.0, 100.0));
   app->add_flag("--force", options->force, "Replace the samples that --each's folder holds from an earlier call");
   app->footer(
       "Examples:\n"
       "  forger sample runs/dcgan --count 16 --seed 3 --out sixteen.png\n"
       "  forger sample runs/dcgan --count 1000 --each fakes\n"
       "  forger sample runs/cgan --set label=Coat --out coats.png\n"
+      "  forger sample runs/flow --temperature 0.7 --out likely.png\n"
       "  forger sample runs/gan-cls --caption 'a dark pullover with long sleeves' --out dark.png\n"
       "  forger sample runs/dcgan/checkpoints/step-000500.safetensors --out early.png");
   return {app, [options] { return sample(*options); }};

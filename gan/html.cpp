@@ -31,9 +31,11 @@ std::string file_or_nothing(const std::string& path) {
   return bytes.str();
 }
 
+std::string png_uri_of(const std::string& png_bytes) { return "data:image/png;base64," + base64(png_bytes); }
+
 std::string png_uri(const std::string& path) {
   const std::string bytes = file_or_nothing(path);
-  return bytes.empty() ? "" : "data:image/png;base64," + base64(bytes);
+  return bytes.empty() ? "" : png_uri_of(bytes);
 }
 
 std::vector<std::string> evenly(const std::vector<std::string>& all, size_t most) {

@@ -10,7 +10,8 @@ std::string html_page(const std::string& title, const std::string& body, const s
                       const std::string& script = "");
 // The bytes of a file; none when it cannot be read.
 std::string file_or_nothing(const std::string& path);
-std::string png_uri(const std::string& path);  // data:image/png;base64,...; empty when it cannot be read
+std::string png_uri(const std::string& path);          // data:image/png;base64,...; empty when it cannot be read
+std::string png_uri_of(const std::string& png_bytes);  // the same of a file's bytes
 // At most `most` of them, evenly apart, first and last among them.
 std::vector<std::string> evenly(const std::vector<std::string>& all, size_t most);
 

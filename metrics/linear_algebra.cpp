@@ -1,6 +1,7 @@
 #include "metrics/linear_algebra.h"
 
 #include <Eigen/Cholesky>
+#include <Eigen/Eigenvalues>
 #include <Eigen/SVD>
 #include <algorithm>
 #include <cmath>
@@ -76,5 +77,19 @@ std::vector<double> solve(const std::vector<double>& a, const std::vector<double
 
 double nuclear_norm(const std::vector<double>& a, int64_t m, int64_t n) { return singular_values(a, m, n).sum(); }
 double spectral_norm(const std::vector<double>& a, int64_t m, int64_t n) { return singular_values(a, m, n)[0]; }
+
+std::vector<double> principal_axes(const std::vector<double>& s, int64_t n, int64_t count) {
+  const Eigen::SelfAdjointEigenSolver<MatrixXd> solver(Map<const MatrixXd>(s.data(), n, n));
+  check<Error>(solver.info() == Eigen::Success, "the eigenvectors of a matrix ", n, " x ", n, " did not converge");
+  std::vector<double> axes;
+  for (int64_t k = 0; k < count; k++) {
+    Eigen::VectorXd axis = solver.eigenvectors().col(n - 1 - k);  // eigenvalues rise
+    int64_t largest = 0;
+    axis.cwiseAbs().maxCoeff(&largest);
+    if (axis[largest] < 0) axis = -axis;
+    axes.insert(axes.end(), axis.begin(), axis.end());
+  }
+  return axes;
+}
 
 }  // namespace forger::metrics

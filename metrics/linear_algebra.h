@@ -23,4 +23,8 @@ double nuclear_norm(const std::vector<double>& a, int64_t m, int64_t n);
 // The largest one.
 double spectral_norm(const std::vector<double>& a, int64_t m, int64_t n);
 
+// The eigenvectors of a symmetric s (n, n) with its `count` largest eigenvalues, largest first: (count, n), row-major.
+// The largest component of each is positive.
+std::vector<double> principal_axes(const std::vector<double>& s, int64_t n, int64_t count);
+
 }  // namespace forger::metrics

@@ -1197,7 +1197,7 @@ def image_flow():
     return MultiScale([Logit(), *coupled(16, 1, even), Squeeze(), *coupled(8, 4, lambda i, j, c: c < 2)], second)
 
 
-def point_flow(couplings=3):
+def point_flow(couplings=2):
     halves = torch.eye(2)
     return MultiScale([link for i in range(couplings)
                        for link in (Coupling(halves[i % 2], mlp([2, WIDTH, WIDTH, 4], nn.ReLU())), FlowNorm(2))])
