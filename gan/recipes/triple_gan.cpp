@@ -11,7 +11,7 @@
 //                          + confidence E H(C(. | b))
 //   --preset classifier: all three weights are 0, and C learns from labelled rows alone: the baseline
 //
-// That some of C's own labels stand among the real ones is the paper's remedy (section 4) for labels so few that D would
+// That some of C's own labels stand among the real ones is a remedy of the paper's for labels so few that D would
 // know them by heart; so is the entropy H. (The paper weighs G's pairs by 1 - alpha beside C's; here they count whole.)
 // C has a norm of each sample by itself: one over the batch would answer each kind of picture by another mean.
 #include "gan/adversary.h"
