@@ -435,19 +435,19 @@ TEST_CASE("data: the sources") {
   }
   CHECK(std::is_sorted(names.begin(), names.end()));
   CHECK(std::set<std::string>(names.begin(), names.end()) ==
-        std::set<std::string>{"blur",   "captions",    "cifar10",       "denoise",  "domains",     "edges",
-                              "emoji",  "emoji-pairs", "fashion-mnist", "folder",   "folder-gray", "frames",
-                              "grid25", "idx",         "moons",         "negative", "noisy",       "only",
-                              "pairs",  "ring8",       "rotate",        "small",    "sound",       "speech",
-                              "swap",   "swiss-roll",  "tint",          "unpaired"});
+        std::set<std::string>{"blur",   "captions",    "cifar10",       "denoise",    "domains", "edges",
+                              "emoji",  "emoji-pairs", "fashion-mnist", "few-labels", "folder",  "folder-gray",
+                              "frames", "glyphs",      "grid25",        "idx",        "moons",   "negative",
+                              "noisy",  "only",        "pairs",         "ring8",      "rotate",  "small",
+                              "sound",  "speech",      "swap",          "swiss-roll", "tint",    "unpaired"});
 }
 
 TEST_CASE("data: specs that are nothing") {
   CHECK(
       error_of<UsageError>([] { open_data("fashion-mnits", 32); }) ==
       "data 'fashion-mnits' is neither a folder nor a data set; there are: blur, captions, cifar10, denoise, domains, "
-      "edges, emoji, emoji-pairs, fashion-mnist, folder, folder-gray, frames, grid25, idx, moons, negative, noisy, "
-      "only, pairs, ring8, rotate, small, sound, speech, swap, swiss-roll, tint, unpaired");
+      "edges, emoji, emoji-pairs, fashion-mnist, few-labels, folder, folder-gray, frames, glyphs, grid25, idx, moons, "
+      "negative, noisy, only, pairs, ring8, rotate, small, sound, speech, swap, swiss-roll, tint, unpaired");
   CHECK_THROWS_AS(open_data("", 32), UsageError);
   CHECK_THROWS_AS(open_data("/no/such/folder", 32), UsageError);
   CHECK_THROWS_AS(open_data("ring8", -1), UsageError);
