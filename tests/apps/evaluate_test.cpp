@@ -148,7 +148,8 @@ TEST_CASE("evaluate: every view that is like a column of the data, and the syste
   CHECK(both.at("fcd").at("n_fake") == 1000);
   CHECK(both.at("reconstruct.fcd").at("n_fake") == 80);  // as many as are held out
   CHECK(both.at("reconstruct.fcd").at("value") != both.at("fcd").at("value"));
-  CHECK(names(both.at("test")) == Words{"elbo", "kl", "psnr", "psnr_mean", "reconstruction"});
+  CHECK(names(both.at("test")) ==
+        Words{"elbo", "encode.label", "encode.label_chance", "kl", "psnr", "psnr_mean", "reconstruction"});
   CHECK(both.at("test").at("psnr").is_number());
   const json kept = json::parse(read_file(vae + "/evaluation.json"));
   CHECK(kept.at("test") == both.at("test"));
