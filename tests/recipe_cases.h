@@ -122,7 +122,7 @@ inline const std::vector<RecipeCase>& recipe_cases() {
       {"vae-gan", "vae-gan", grey, "IMAGES"},
       {"bigan", "bigan", grey, "IMAGES"},
       {"flow", "flow", grey, "IMAGES", {{"couplings", "2"}, {"alpha", "0.05"}}},
-      {"flow-points", "flow", {point}, "moons", {{"couplings", "2"}}},
+      {"flow-points", "flow", {point}, "moons", {{"couplings", "3"}, {"width", "8"}}},
       {"cogan", "cogan", domains, "unpaired:negative:IMAGES"},
       {"unit", "unit", domains, "unpaired:negative:IMAGES", {{"blocks", "0"}, {"field", "16"}}},
       {"dann", "dann", with_classes, "unpaired:tint:IMAGES", {{"code", "6"}, {"lambda", "0.7"}}},

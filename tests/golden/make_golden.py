@@ -1197,10 +1197,10 @@ def image_flow():
     return MultiScale([Logit(), *coupled(16, 1, even), Squeeze(), *coupled(8, 4, lambda i, j, c: c < 2)], second)
 
 
-def point_flow(couplings=2):
+def point_flow(couplings=3):
     halves = torch.eye(2)
     return MultiScale([link for i in range(couplings)
-                       for link in (Coupling(halves[i % 2], mlp([2, WIDTH, WIDTH, 4], nn.ReLU())), FlowNorm(2))])
+                       for link in (Coupling(halves[i % 2], mlp([2, 8, 8, 4], nn.ReLU())), FlowNorm(2))])
 
 
 def flow(step, f, column, data, draw, unit, least, per_dimension=lambda nats: nats):
