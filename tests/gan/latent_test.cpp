@@ -78,6 +78,20 @@ TEST_CASE("latent: a generator's own samples are found again, to 30 dB and more"
   }
 }
 
+TEST_CASE("latent: of several descents the nearest counts, as of several draws") {
+  const auto recipe = contrasty("dcgan");
+  const View view = sampling_view(*recipe);
+  Random random(5);
+  const Tensor pictures = recipe->make(view, view.draw(4, random))["image"];
+  for (int64_t i = 0; i < 4; i++) {
+    const auto nearest = [&](int64_t starts, int64_t tried) {
+      Random draws(1);
+      return invert(*recipe, view, slice(pictures, 0, i, i + 1), {.starts = starts, .tried = tried, .steps = 0}, draws);
+    };
+    CHECK(nearest(8, 1).psnr == Approx(nearest(1, 8).psnr));
+  }
+}
+
 TEST_CASE("latent: what cannot be looked for is refused") {
   const auto recipe = contrasty("dcgan");
   const View view = sampling_view(*recipe);
