@@ -115,13 +115,15 @@ Towards find_towards(const EditOptions& options, Studio& studio, Terminal& termi
     return gan::images_of(gan::data_of(studio.trained.settings, subset), studio.view.like);
   };
   const gan::DataSetPtr train = images(gan::Subset::train);
-  std::vector<std::string> names;
-  for (int64_t c = 0; c < train->classes(); c++) names.push_back(train->class_name(c));
-  const auto name = std::ranges::find(names, options.towards);
-  check<UsageError>(names.empty() || name != names.end(), "--towards: ", train->name(), " has no class '",
-                    options.towards, "'; did you mean '", gan::nearest(options.towards, names), "'?");
   Towards found;
-  found.target = name - names.begin();
+  std::string names;
+  for (found.target = 0; found.target < train->classes(); found.target++) {
+    const std::string& name = train->class_name(found.target);
+    if (name == options.towards) break;
+    names += (names.empty() ? "" : ", ") + name;
+  }
+  check<UsageError>(found.target < train->classes(), "--towards: ", train->name(), " has no class '", options.towards,
+                    names.empty() ? "'" : "'; there are: " + names);
   found.judge = metrics::Judge::of(
       train, images(gan::Subset::test), /*seed=*/0, /*cache=*/"",
       [&](int64_t done, int64_t total) { terminal.work("training the built-in judge", done, total); });
