@@ -1,7 +1,7 @@
 // DCGAN: Radford, Metz, Chintala, "Unsupervised representation learning with deep convolutional generative adversarial
 // networks", ICLR 2016, arXiv:1511.06434. Settings of section 4: Adam(0.5, 0.999), batches of real and fake samples kept
 // apart in the discriminator's batch norm. The paper's learning rate, 2e-4, is for long runs of wide networks; in a few
-// thousand steps of narrow ones G does not come far by it, and 1e-3 halves the distance to the data (fcd).
+// thousand steps of narrow ones G does not come far by it, and 1e-3 halves the distance to the data (fcd), or more.
 //
 //   repeat: x = a batch of the data, z ~ N(0, I)
 //     D: one Adam step on  -E log s(D(x)) - E log(1 - s(D(G(z))))

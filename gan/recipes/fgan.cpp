@@ -6,6 +6,8 @@
 //     D: one Adam step on  -E g(D(x)) + E f*(g(D(G(z))))
 //     G: one Adam step on  -E f*(g(D(G(z))))        (--g-form alternative: -E g(D(G(z))), section 3.2, as the
 //                                                    non-saturating game is to the minimax one)
+//
+// The learning rate is 1e-3 for the reason that dcgan.cpp gives.
 #include "gan/recipes/unconditional.h"
 
 namespace forger::gan {
@@ -18,7 +20,9 @@ const RegisterRecipe registered{{
     .data = "images of 16 to 256 pixels, square or not; points with --arch mlp",
     .needs = {"image", "or", "point"},
     .settings = unconditional_settings("fgan-kl", "none", "dcgan",
-                                       {{"g_form", "alternative", "what G minimises: stated, or alternative"}}),
+                                       {{"g_form", "alternative", "what G minimises: stated, or alternative"},
+                                        {"lr_g", 1e-3, ""},
+                                        {"lr_d", 1e-3, ""}}),
     .make = make_unconditional,
 }};
 
