@@ -13,7 +13,7 @@
 #include "gan/fidelity.h"
 #include "gan/networks/arch.h"
 #include "gan/networks/dcgan.h"
-#include "gan/recipe.h"
+#include "gan/recipes/autoencoder.h"
 
 namespace forger::gan {
 namespace {
@@ -53,20 +53,13 @@ class BidirectionalGan : public Recipe {
   }
 
   std::vector<View> views() override {
-    return {{.name = "sample",
-             .draw = [this](int64_t n, Random& random) { return Batch().add("z", noise(n, latent_, random)); },
-             .make = [this](const Batch& from) { return Batch().add("image", (*g_)(from["z"])); },
-             .like = "image"},
-            {.name = "reconstruct",
-             .given = {"image"},
-             .make = [this](const Batch& from) { return Batch().add("image", (*g_)((*e_)(from["image"]))); },
-             .like = "image"},
-            {.name = "encode",
-             .given = {"image"},
-             .make = [this](const Batch& from) { return Batch().add("code", (*e_)(from["image"])); }},
-            {.name = "judge", .given = {"image"}, .make = [this](const Batch& from) {
-               return Batch().add("verdict", d_->score(from["image"], (*e_)(from["image"])));
-             }}};
+    std::vector<View> all =
+        autoencoder_views([this](int64_t n, Random& random) { return Batch().add("z", noise(n, latent_, random)); },
+                          [this](const Tensor& z) { return (*g_)(z); }, [this](const Tensor& x) { return (*e_)(x); });
+    all.push_back({.name = "judge", .given = {"image"}, .make = [this](const Batch& from) {
+                     return Batch().add("verdict", d_->score(from["image"], (*e_)(from["image"])));
+                   }});
+    return all;
   }
 
   // PSNR of G(E(x)), and that of the batch's mean; mean |z - E(G(z))|, and that of codes of other pictures.

@@ -13,7 +13,7 @@
 #include "gan/fidelity.h"
 #include "gan/networks/dcgan.h"
 #include "gan/networks/variational.h"
-#include "gan/recipe.h"
+#include "gan/recipes/autoencoder.h"
 
 namespace forger::gan {
 namespace {
@@ -44,21 +44,9 @@ class Vae : public Recipe {
   }
 
   std::vector<View> views() override {
-    return {{.name = "sample",
-             .draw = [this](int64_t n, Random& random) { return Batch().add("z", noise(n, latent_, random)); },
-             .make = [this](const Batch& from) { return Batch().add("image", (*g_)(from["z"])); },
-             .like = "image"},
-            {.name = "reconstruct",
-             .given = {"image"},
-             .make =
-                 [this](const Batch& from) {
-                   const Tensor& x = from["image"];
-                   return Batch().add("image", (*g_)(code(x).mean));
-                 },
-             .like = "image"},
-            {.name = "encode", .given = {"image"}, .make = [this](const Batch& from) {
-               return Batch().add("code", code(from["image"]).mean);
-             }}};
+    return autoencoder_views([this](int64_t n, Random& random) { return Batch().add("z", noise(n, latent_, random)); },
+                             [this](const Tensor& z) { return (*g_)(z); },
+                             [this](const Tensor& x) { return code(x).mean; });
   }
 
   // In nats per image: what reconstruction and code cost, and the bound; and the reconstructions' PSNR beside that of

@@ -16,7 +16,7 @@
 #include "gan/networks/arch.h"
 #include "gan/networks/dcgan.h"
 #include "gan/networks/variational.h"
-#include "gan/recipe.h"
+#include "gan/recipes/autoencoder.h"
 
 namespace forger::gan {
 namespace {
@@ -69,20 +69,13 @@ class VaeGan : public Recipe {
   }
 
   std::vector<View> views() override {
-    return {{.name = "sample",
-             .draw = [this](int64_t n, Random& random) { return Batch().add("z", noise(n, latent_, random)); },
-             .make = [this](const Batch& from) { return Batch().add("image", (*g_)(from["z"])); },
-             .like = "image"},
-            {.name = "reconstruct",
-             .given = {"image"},
-             .make = [this](const Batch& from) { return Batch().add("image", (*g_)(code(from["image"]).mean)); },
-             .like = "image"},
-            {.name = "encode",
-             .given = {"image"},
-             .make = [this](const Batch& from) { return Batch().add("code", code(from["image"]).mean); }},
-            {.name = "judge", .given = {"image"}, .make = [this](const Batch& from) {
-               return Batch().add("verdict", d_->score(d_->map(from["image"])));
-             }}};
+    std::vector<View> all = autoencoder_views(
+        [this](int64_t n, Random& random) { return Batch().add("z", noise(n, latent_, random)); },
+        [this](const Tensor& z) { return (*g_)(z); }, [this](const Tensor& x) { return code(x).mean; });
+    all.push_back({.name = "judge", .given = {"image"}, .make = [this](const Batch& from) {
+                     return Batch().add("verdict", d_->score(d_->map(from["image"])));
+                   }});
+    return all;
   }
 
   // Nats in the code; how far D sees pictures and what comes back of them apart, and pictures and the next ones; PSNR,
