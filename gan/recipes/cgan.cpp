@@ -9,6 +9,8 @@
 //   acgan: D(x) alone; D learns to name the class of real and fake samples, G, by --class-weight, to be named right
 //   --scores two: D(x) says whether a sample is real; a second score, whether it is of its class, learns from real
 //     (x, c) and (x, c') alone; G minimises its terms of both
+//
+// The learning rate is 1e-3 for the reason that dcgan.cpp gives.
 #include "core/autograd.h"
 #include "gan/adversary.h"
 #include "gan/networks/arch.h"
@@ -134,7 +136,9 @@ const RegisterRecipe registered{{
          {"condition", "projection", "how D sees the class: concat, projection, or acgan (it names the class)"},
          {"scores", "one", "of D: one of image and class, or two: is it real, and is it of its class"},
          {"mismatched", true, "real pictures under a wrong class are negatives, too (not acgan)"},
-         {"class_weight", 1.0, "of the class beside the objective in G's loss (acgan)"}}),
+         {"class_weight", 1.0, "of the class beside the objective in G's loss (acgan)"},
+         {"lr_g", 1e-3, ""},
+         {"lr_d", 1e-3, ""}}),
     .make = make_recipe<ConditionalGan>,
 }};
 

@@ -5,6 +5,8 @@
 //   repeat: x = a batch of the data, z ~ N(0, I)
 //     D: one Adam step on  (E R(x) + E max(0, m - R(G(z)))) / m
 //     G: one Adam step on  E R(G(z)) / m + w_pt / (N (N - 1)) sum_{i != j} (S_i . S_j / (|S_i| |S_j|))^2
+//
+// The learning rate is 1e-3 for the reason that dcgan.cpp gives.
 #include "gan/networks/autoencoder.h"
 #include "gan/networks/mlp.h"
 #include "gan/recipes/unconditional.h"
@@ -95,7 +97,9 @@ const RegisterRecipe registered{{
                                d_norm_setting("auto"),
                                {"margin", 0.2, "m: the energy to which fakes are pushed", 1e-6, 1e6},
                                {"pull_away", 0.1, "weight of the pull-away term; 0: none", 0, 1e6},
-                               {"code", int64_t{32}, "numbers in the autoencoder's code", 1, 65536}}),
+                               {"code", int64_t{32}, "numbers in the autoencoder's code", 1, 65536},
+                               {"lr_g", 1e-3, ""},
+                               {"lr_d", 1e-3, ""}}),
     .make = make_recipe<EnergyBasedGan>,
 }};
 
