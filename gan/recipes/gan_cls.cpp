@@ -80,7 +80,9 @@ const RegisterRecipe registered{{
     .data = "images of 16 to 256 pixels with captions",
     .needs = {"image", "caption"},
     .settings = captioned_settings(
-        {{"scores", "one", "of D: one of picture and caption, or two: is it real, and does it go with the caption"}}),
+        {{"scores", "one", "of D: one of picture and caption, or two: is it real, and does it go with the caption"},
+         {"lr_g", 1e-3, ""},
+         {"lr_d", 1e-3, ""}}),
     .make = make_recipe<GanCls>,
 }};
 
