@@ -8,6 +8,8 @@
 
 #include "core/ops.h"
 #include "gan/captions.h"
+#include "metrics/directions.h"
+#include "metrics/probe.h"
 
 namespace forger::metrics {
 
@@ -99,22 +101,15 @@ gan::Score category_score(const std::vector<int64_t>& categories, int64_t kinds,
   return score;
 }
 
-// The categories that the view "read" finds in the first rows, beside their labels.
+// The categories that the view "read" finds in rows of a set, first in what it makes, beside their labels.
 gan::Score real_score(gan::Recipe& recipe, const gan::View& read, const gan::DataSet& held_out, int64_t count,
                       const std::vector<std::string>& class_names) {
-  std::vector<int64_t> categories, classes;
-  int64_t kinds = 0;
-  constexpr uint64_t seed = 0;  // of the choice: folders are sorted by class
-  std::vector<int64_t> rows = Random(seed).permutation(held_out.count());
-  rows.resize(static_cast<size_t>(std::min(count, held_out.count())));
+  constexpr uint64_t seed = 0;  // of the choice
+  const std::vector<int64_t> rows = some_rows(held_out, count, seed);
+  std::vector<int64_t> classes;
   for (const int64_t row : rows) classes.push_back(held_out.label(row));
-  make_in_parts(recipe, read, gan::read_rows(held_out, rows, read.given),
-                [&](const gan::Batch&, const gan::Batch& made) {
-                  const Tensor found = to(made["category"], Device::cpu);
-                  kinds = found.size(1);
-                  for (const int64_t k : integers(argmax(found))) categories.push_back(k);
-                });
-  gan::Score score = category_score(categories, kinds, classes, class_names);
+  const Tensor found = made_of(recipe, read, held_out, rows);
+  gan::Score score = category_score(integers(argmax(found)), found.size(1), classes, class_names);
   score.metric = "category.real";
   score.reals = std::exchange(score.fakes, 0);
   score.classes.clear();
@@ -139,8 +134,7 @@ std::vector<gan::Score> code_scores(gan::Recipe& recipe, const Judge& judge, con
   const Tensor images = concat(parts, 0);
   const std::vector<int64_t> category = integers(from["category"]);
   const int64_t kinds = 1 + std::ranges::max(category);
-  std::vector<gan::Score> scores{category_score(
-      category, kinds, integers(argmax(extract(judge, pictures_of(images, "samples")).logits)), judge.class_names())};
+  std::vector<gan::Score> scores{category_score(category, kinds, classes_of(judge, images), judge.class_names())};
   scores.front().remark = "no label was seen in training; each category beside the class that it is most often";
   if (const gan::View* read = gan::find_view(views, "read"); read != nullptr && held_out.classes() > 0)
     scores.push_back(real_score(recipe, *read, held_out, count, judge.class_names()));

@@ -1,7 +1,5 @@
 #include "metrics/linear_probe.h"
 
-#include <algorithm>
-
 #include "core/ops.h"
 #include "metrics/linear_algebra.h"
 #include "metrics/probe.h"
@@ -21,10 +19,7 @@ double linear_probe(const Tensor& codes, const std::vector<int64_t>& labels, con
   const Tensor a = each * matmul(seen, seen, true) + ridge * cast(gan::one_hot_rows(length), DType::f64),
                b = each * matmul(seen, y - mean_y, true);
   const Tensor w = from_values({length, classes}, solve(a.to_vector(), b.to_vector(), length, classes), DType::f64);
-  const std::vector<double> named = argmax(matmul(standard(unseen), w) + mean_y).to_vector();
-  int64_t right = 0;
-  for (size_t i = 0; i < truths.size(); i++) right += static_cast<int64_t>(named[i]) == truths[i];
-  return static_cast<double>(right) / static_cast<double>(truths.size());
+  return share_of_equal(argmax(matmul(standard(unseen), w) + mean_y), from_indices(truths));
 }
 
 std::vector<gan::Score> linear_probe_scores(gan::Recipe& recipe, gan::Recipe& fresh, const gan::DataSet& train,
@@ -42,7 +37,7 @@ std::vector<gan::Score> linear_probe_scores(gan::Recipe& recipe, gan::Recipe& fr
                              labels = labels_of(train, seen), truths = labels_of(held_out, unseen);
   const auto probed = [&](gan::Recipe& of) {
     const gan::View view = gan::view_of(of, "encode");
-    return linear_probe(codes_of(of, view, train, seen), labels, codes_of(of, view, held_out, unseen), truths,
+    return linear_probe(made_of(of, view, train, seen), labels, made_of(of, view, held_out, unseen), truths,
                         train.classes());
   };
   return {{.metric = "probe",

@@ -31,7 +31,7 @@ std::vector<std::string> labels_of(const gan::DataSet& data) {
 
 Known known(gan::Recipe& recipe, const gan::View& view, const gan::DataSet& data, int64_t most, uint64_t seed) {
   const std::vector<int64_t> rows = some_rows(data, most, seed);
-  return {codes_of(recipe, view, data, rows), gan::read_rows(data, rows, labels_of(data))};
+  return {made_of(recipe, view, data, rows), gan::read_rows(data, rows, labels_of(data))};
 }
 
 // Learns with numbers whose mean over the training rows is 0 and whose deviation is 1: a code may be small.
@@ -71,12 +71,6 @@ double share_of_the_most(const Tensor& labels, size_t classes) {
   return static_cast<double>(std::ranges::max(counts)) / static_cast<double>(labels.numel());
 }
 
-double share_of_equal(const Tensor& a, const Tensor& b) {  // i64 (N)
-  int64_t equal = 0;
-  for (int64_t i = 0; i < a.numel(); i++) equal += a.data<int64_t>()[i] == b.data<int64_t>()[i];
-  return static_cast<double>(equal) / static_cast<double>(a.numel());
-}
-
 }  // namespace
 
 std::vector<int64_t> some_rows(const gan::DataSet& data, int64_t most, uint64_t seed) {
@@ -85,16 +79,23 @@ std::vector<int64_t> some_rows(const gan::DataSet& data, int64_t most, uint64_t 
   return rows;
 }
 
-Tensor codes_of(gan::Recipe& recipe, const gan::View& view, const gan::DataSet& data, std::span<const int64_t> rows) {
-  std::vector<Tensor> codes;
+Tensor made_of(gan::Recipe& recipe, const gan::View& view, const gan::DataSet& data, std::span<const int64_t> rows) {
+  std::vector<Tensor> made_parts;
   constexpr size_t at_once = 256;
   for (size_t i = 0; i < rows.size(); i += at_once) {
     const auto part = rows.subspan(i, std::min(at_once, rows.size() - i));
     make_in_parts(recipe, view, gan::read_rows(data, part, view.given), [&](const gan::Batch&, const gan::Batch& made) {
-      codes.push_back(to(made.tensors.front().tensor, Device::cpu));
+      made_parts.push_back(to(made.tensors.front().tensor, Device::cpu));
     });
   }
-  return concat(codes, 0);
+  return concat(made_parts, 0);
+}
+
+double share_of_equal(const Tensor& a, const Tensor& b) {
+  const std::vector<double> of_a = a.to_vector(), of_b = b.to_vector();
+  int64_t equal = 0;
+  for (size_t i = 0; i < of_a.size(); i++) equal += of_a[i] == of_b[i];
+  return static_cast<double>(equal) / static_cast<double>(of_a.size());
 }
 
 gan::Scalars probe(gan::Recipe& recipe, const gan::DataSet& train, const gan::DataSet& held_out, int64_t most,

@@ -9,10 +9,13 @@
 
 namespace forger::metrics {
 
-// Rows of a set in which a system's codes are looked at: the first of a shuffle, for folders are sorted by class.
+// Rows of a set in which a system is looked at: the first of a shuffle, for folders are sorted by class.
 std::vector<int64_t> some_rows(const gan::DataSet& data, int64_t most, uint64_t seed);
-// The codes (rows, K) that a view makes of rows of a set, on the CPU.
-Tensor codes_of(gan::Recipe& recipe, const gan::View& view, const gan::DataSet& data, std::span<const int64_t> rows);
+// What a view that draws nothing makes of rows of a set, such as codes (rows, K); on the CPU.
+Tensor made_of(gan::Recipe& recipe, const gan::View& view, const gan::DataSet& data, std::span<const int64_t> rows);
+
+// The share of rows of which two lists of classes (N) say the same.
+double share_of_equal(const Tensor& a, const Tensor& b);
 
 // For each view of the system that makes a "code" (N, K) of rows of the data, and each column of labels, one a row:
 //   VIEW.COLUMN         share of held-out rows whose label is named by a classifier of three layers, learnt on the codes

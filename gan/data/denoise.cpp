@@ -8,8 +8,8 @@
 // that of a signal-to-noise ratio between 0 and 10 dB, of the energies over the whole row (under silence, the usual
 // loudness). Then both are scaled so that the noisy sound has that loudness, as a recording would be that is to be
 // cleaned. Before that the sound is moved round by some time: one that always begins with the row teaches nothing of
-// those that do not. All of it is a function of the row and the subset. In training each sound comes under eight noises: row i is
-// sound i mod n.
+// those that do not. All of it is a function of the row and the subset. In training each sound comes under eight noises:
+// row i is sound i mod n.
 #include <algorithm>
 #include <cmath>
 #include <numbers>
