@@ -11,6 +11,8 @@
 #include "core/ops.h"
 #include "core/utf8.h"
 #include "gan/captions.h"
+#include "gan/data/images.h"
+#include "gan/picture_file.h"
 
 namespace forger::apps {
 namespace fs = std::filesystem;
@@ -78,11 +80,10 @@ gan::Trained load(const Use& use) {
   return trained;
 }
 
-Tensor make_all(gan::Recipe& recipe, const gan::View& view, const gan::Batch& from) {
-  std::vector<Tensor> parts;
-  make_in_parts(recipe, view, from,
-                [&](const gan::Batch&, const gan::Batch& made) { parts.push_back(made.tensors.front().tensor); });
-  return concat(parts, 0);
+void read_sample(const std::string& file, const gan::Settings& settings, const Shape& sample, float* into) {
+  gan::DataOptions fit = gan::data_options(settings);
+  fit.height = sample[0], fit.width = sample[1];
+  gan::to_sample(gan::fit_picture(gan::read_image(file, static_cast<int>(sample[2])), fit), into);
 }
 
 void set_words(gan::Batch& drawn, const std::vector<std::string>& assignments, const gan::Settings& settings) {

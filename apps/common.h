@@ -67,8 +67,8 @@ gan::Trained load(const Use& use);                 // says on standard error wha
 // Samples are drawn from their own stream, so that `--seed 0` does not replay the first latents of a training run.
 inline Random sampling_random(int64_t seed) { return Random(static_cast<uint64_t>(seed), /*stream=*/0x73616d706c65); }
 
-// All that a view makes first.
-Tensor make_all(gan::Recipe& recipe, const gan::View& view, const gan::Batch& from);
+// A picture as a sample (H, W, C) of a run: fitted to that size as the run's data were, in those colours.
+void read_sample(const std::string& file, const gan::Settings& settings, const Shape& sample, float* into);
 
 // "label=Coat": every row of what was drawn gets that word of the column, "caption=a dark coat" that sentence.
 // UsageError when nothing of that name is drawn, or there is no such word; it lists what there is.

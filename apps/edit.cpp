@@ -56,15 +56,6 @@ Random random_for(const EditOptions& options, uint64_t stream) {
   return Random(static_cast<uint64_t>(options.use.seed), stream);
 }
 
-// The picture as the generator would make it: of its size, in its colours.
-Tensor read_picture(const std::string& file, const gan::Trained& trained, const Shape& sample) {
-  gan::DataOptions fit = gan::data_options(trained.settings);
-  fit.height = sample[0], fit.width = sample[1];
-  const Tensor picture({1, sample[0], sample[1], sample[2]}, DType::f32);
-  gan::to_sample(gan::fit_picture(gan::read_image(file, static_cast<int>(sample[2])), fit), picture.data<float>());
-  return picture;
-}
-
 // What is edited: the picture given, projected, which is said and shown; or samples.
 Studio open_studio(const EditOptions& options, Terminal& terminal, std::vector<Tensor>& shown) {
   Studio studio{.trained = load(options.use), .view = {}, .from = {}, .originals = {}};
@@ -82,7 +73,9 @@ Studio open_studio(const EditOptions& options, Terminal& terminal, std::vector<T
     studio.originals = studio.make(studio.z());
     return studio;
   }
-  const Tensor picture = read_picture(options.image, studio.trained, like->sample);
+  const Shape& sample = like->sample;
+  const Tensor picture({1, sample[0], sample[1], sample[2]}, DType::f32);
+  read_sample(options.image, studio.trained.settings, sample, picture.data<float>());
   gan::View drawing = studio.view;
   drawing.draw = [&](int64_t n, Random& random) {
     gan::Batch drawn = studio.view.draw(n, random);

@@ -6,7 +6,6 @@
 
 #include "apps/common.h"
 #include "apps/terminal.h"
-#include "gan/data/images.h"
 #include "gan/data/picture_folder.h"
 #include "gan/picture_file.h"
 #include "gan/sound_file.h"
@@ -78,8 +77,6 @@ using Ticker = std::function<void(int64_t done)>;
 
 void translate_pictures(gan::Trained& trained, const gan::View& view, const Shape& sample,
                         const std::vector<Work>& work, const Drawn& drawn, const Ticker& ticker) {
-  gan::DataOptions fit = gan::data_options(trained.settings);
-  fit.height = sample[0], fit.width = sample[1];
   constexpr int64_t made_at_once = 64;
   const auto total = std::ssize(work);
   for (int64_t first = 0; first < total; first += made_at_once) {
@@ -87,10 +84,9 @@ void translate_pictures(gan::Trained& trained, const gan::View& view, const Shap
     ticker(first);
     gan::Batch from = drawn(rows);
     const Tensor pictures({rows, sample[0], sample[1], sample[2]}, DType::f32);
-    for (int64_t i = 0; i < rows; i++) {
-      const gan::Image image = gan::read_image(work[static_cast<size_t>(first + i)].from, static_cast<int>(sample[2]));
-      gan::to_sample(gan::fit_picture(image, fit), pictures.data<float>() + i * sample.numel());
-    }
+    for (int64_t i = 0; i < rows; i++)
+      read_sample(work[static_cast<size_t>(first + i)].from, trained.settings, sample,
+                  pictures.data<float>() + i * sample.numel());
     const Tensor made =
         to(trained.recipe->make(view, from.add(view.given.front(), pictures)).tensors.front().tensor, Device::cpu);
     for (int64_t i = 0; i < rows; i++) {

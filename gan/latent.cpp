@@ -31,21 +31,6 @@ Tensor errors(const Tensor& made, const Tensor& picture) {
 
 int64_t least_of(const std::vector<double>& values) { return std::ranges::min_element(values) - values.begin(); }
 
-// Scope: networks do what they do when they are used, and gradients go through them all the same.
-class Used {
- public:
-  explicit Used(const Recipe& recipe) : recipe_(recipe) { set_training(false); }
-  ~Used() { set_training(true); }
-  Used(const Used&) = delete;
-  Used& operator=(const Used&) = delete;
-
- private:
-  void set_training(bool on) {
-    for (const Recipe::Network& network : recipe_.networks()) network.module->train(on);
-  }
-  const Recipe& recipe_;
-};
-
 }  // namespace
 
 Batch pick_rows(const Batch& batch, const std::vector<int64_t>& rows) {
@@ -91,7 +76,7 @@ Inverted invert(Recipe& recipe, const View& view, const Tensor& picture, const I
   const Tensor target = recipe.here(Batch().add("x", picture))["x"];
   const auto losses = [&] { return errors(view.make(with_latent(starts, z)).tensors.front().tensor, target); };
   {
-    const Used used(recipe);
+    const Evaluating evaluating(recipe);
     nn::Adam adam({{"z", z}}, {.lr = options.rate, .beta1 = 0.9, .beta2 = 0.999});
     for (int64_t step = 0; step < options.steps; step++) {
       if (ticker) ticker(step, options.steps);

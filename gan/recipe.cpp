@@ -33,20 +33,14 @@ void Recipe::set_steps_done(int64_t steps) {
   if (steps_done_.defined()) copy_into(steps_done_, full({}, static_cast<double>(steps), dtype_), "steps");
 }
 
-// Scope: evaluation mode, whatever happens in it.
-class Recipe::Evaluating {
- public:
-  explicit Evaluating(const Recipe& recipe) : recipe_(recipe) { set_training(false); }
-  ~Evaluating() { set_training(true); }
-  Evaluating(const Evaluating&) = delete;
-  Evaluating& operator=(const Evaluating&) = delete;
+namespace {
+void set_training(const Recipe& recipe, bool on) {
+  for (const Recipe::Network& network : recipe.networks()) network.module->train(on);
+}
+}  // namespace
 
- private:
-  void set_training(bool on) {
-    for (const Network& network : recipe_.networks_) network.module->train(on);
-  }
-  const Recipe& recipe_;
-};
+Evaluating::Evaluating(const Recipe& recipe) : recipe_(recipe) { set_training(recipe_, false); }
+Evaluating::~Evaluating() { set_training(recipe_, true); }
 
 Batch Recipe::make(const View& view, const Batch& from) {
   const Evaluating evaluating(*this);
@@ -134,6 +128,13 @@ void make_in_parts(Recipe& recipe, const View& view, const Batch& from,
     const Batch rows = rows_of(from, i, std::min(i + at_once, from.rows()));
     take(rows, recipe.make(view, rows));
   }
+}
+
+Tensor make_all(Recipe& recipe, const View& view, const Batch& from) {
+  std::vector<Tensor> parts;
+  make_in_parts(recipe, view, from,
+                [&](const Batch&, const Batch& made) { parts.push_back(made.tensors.front().tensor); });
+  return concat(parts, 0);
 }
 
 std::vector<std::string> columns_of(const View& view) {

@@ -114,16 +114,29 @@ class Recipe {
   DType dtype_;    // of both
 
  private:
-  class Evaluating;
   std::vector<Network> networks_;
   std::vector<std::shared_ptr<Player>> players_;
   nn::NamedTensors memories_;
   Tensor steps_done_;  // (), there; undefined where nothing depends on it
 };
 
+// Scope: evaluation mode, whatever happens in it. Gradients go through networks all the same.
+class Evaluating {
+ public:
+  explicit Evaluating(const Recipe& recipe);
+  ~Evaluating();
+  Evaluating(const Evaluating&) = delete;
+  Evaluating& operator=(const Evaluating&) = delete;
+
+ private:
+  const Recipe& recipe_;
+};
+
 // What a view makes of each 64 rows in turn, so that memory stays bounded for any number of them.
 void make_in_parts(Recipe& recipe, const View& view, const Batch& from,
                    const std::function<void(const Batch& rows, const Batch& made)>& take);
+// All of the first result together, on the recipe's device.
+Tensor make_all(Recipe& recipe, const View& view, const Batch& from);
 // The columns of the data that a view is given, and the one beside.
 std::vector<std::string> columns_of(const View& view);
 // What a picture of it holds, side by side: what it was given, what it made, what stands beside.

@@ -127,11 +127,7 @@ std::vector<gan::Score> code_scores(gan::Recipe& recipe, const Judge& judge, con
   Random random(seed, judged_stream);
   const gan::Batch from = to(sample->draw(count, random), Device::cpu);
   if (!from.has("category") || !from.has("code")) return {};
-  std::vector<Tensor> parts;
-  make_in_parts(recipe, *sample, from, [&](const gan::Batch&, const gan::Batch& made) {
-    parts.push_back(to(made.tensors.front().tensor, Device::cpu));
-  });
-  const Tensor images = concat(parts, 0);
+  const Tensor images = to(make_all(recipe, *sample, from), Device::cpu);
   const std::vector<int64_t> category = integers(from["category"]);
   const int64_t kinds = 1 + std::ranges::max(category);
   std::vector<gan::Score> scores{category_score(category, kinds, classes_of(judge, images), judge.class_names())};

@@ -84,9 +84,7 @@ Tensor made_of(gan::Recipe& recipe, const gan::View& view, const gan::DataSet& d
   constexpr size_t at_once = 256;
   for (size_t i = 0; i < rows.size(); i += at_once) {
     const auto part = rows.subspan(i, std::min(at_once, rows.size() - i));
-    make_in_parts(recipe, view, gan::read_rows(data, part, view.given), [&](const gan::Batch&, const gan::Batch& made) {
-      made_parts.push_back(to(made.tensors.front().tensor, Device::cpu));
-    });
+    made_parts.push_back(to(make_all(recipe, view, gan::read_rows(data, part, view.given)), Device::cpu));
   }
   return concat(made_parts, 0);
 }
