@@ -26,6 +26,17 @@ double reading(const Readings& readings, const std::string& name) {
   return 0;
 }
 
+// The first weights of the first network after a step in which all pictures of domain b are of one shade.
+std::vector<double> weights_after(Recipe& recipe, const RecipeCase& row, double shade) {
+  Random random(1);
+  recipe.step([&] {
+    Batch batch = batch_of(row.columns, random);
+    copy_into(batch["b.image"], full(batch["b.image"].shape(), shade), "test");
+    return batch;
+  });
+  return recipe.networks().front().module->parameters().front().tensor.to_vector();
+}
+
 }  // namespace
 
 TEST_CASE("dann: lambda rises from 0 as in the paper, in the steps that are given, whatever the run's length") {
@@ -56,13 +67,7 @@ TEST_CASE("dann: without lambda the other domain's pictures move no feature and 
       settings.set("lambda", lambda);
       const auto recipe = make(row, settings);
       recipe->after_step(1000);
-      Random random(1);
-      recipe->step([&] {
-        Batch batch = batch_of(row.columns, random);
-        copy_into(batch["b.image"], full(batch["b.image"].shape(), shade), "test");
-        return batch;
-      });
-      return recipe->networks().front().module->parameters().front().tensor.to_vector();
+      return weights_after(*recipe, row, shade);
     };
     CHECK(moved("0", -0.5) == moved("0", 0.5));
     CHECK(moved("1", -0.5) != moved("1", 0.5));
@@ -139,13 +144,7 @@ TEST_CASE("triple-gan: by --preset classifier, nothing but labelled rows moves t
     for (const auto& [key, value] : find_preset(find_recipe("triple-gan"), "classifier").values)
       if (alone) settings.set(key, value);
     const auto recipe = make(row, settings);
-    Random random(1);
-    recipe->step([&] {
-      Batch batch = batch_of(row.columns, random);
-      copy_into(batch["b.image"], full(batch["b.image"].shape(), shade), "test");
-      return batch;
-    });
-    return recipe->networks().front().module->parameters().front().tensor.to_vector();
+    return weights_after(*recipe, row, shade);
   };
   CHECK(moved(true, -0.5) == moved(true, 0.5));
   CHECK(moved(false, -0.5) != moved(false, 0.5));
