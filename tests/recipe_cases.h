@@ -121,7 +121,7 @@ inline const std::vector<RecipeCase>& recipe_cases() {
       {"vae", "vae", grey, "IMAGES"},
       {"vae-gan", "vae-gan", grey, "IMAGES"},
       {"bigan", "bigan", grey, "IMAGES"},
-      {"flow", "flow", grey, "IMAGES", {{"couplings", "2"}, {"alpha", "0.05"}}},
+      {"flow", "flow", grey, "IMAGES", {{"couplings", "2"}, {"alpha", "0.05"}, {"batch", "8"}}},
       {"flow-points", "flow", {point}, "moons", {{"couplings", "3"}, {"width", "8"}}},
       {"cogan", "cogan", domains, "unpaired:negative:IMAGES"},
       {"unit", "unit", domains, "unpaired:negative:IMAGES", {{"blocks", "0"}, {"field", "16"}}},

@@ -21,13 +21,25 @@ struct Machine {
             "while [ \"${1#-}\" != \"$1\" ]; do shift 2; done\n"
             "\"$@\" >/dev/null && echo '========= RACECHECK SUMMARY: 0 hazards displayed (0 errors, 0 warnings)'");
     program("bin/python3", "exit 1");
-    program(
-        "build/forger",
-        "small='--size 16 --width 4 --batch 8 --latent 8 --previews 4 --threads 1'\n"
-        "[ \"$1\" = train ] || small=\n"
-        "for word; do shift; case $word in cuda) word=cpu;; --graph) continue;; esac; set -- \"$@\" \"$word\"; done\n"
-        "exec '" +
-            binary() + "' \"$@\" $small");
+    program("build/forger",
+            "small='--size 16 --width 4 --batch 8 --latent 8 --previews 4 --threads 1'\n"
+            "[ \"$1\" = train ] || small=\n"
+            "for word; do\n"
+            "  shift\n"
+            "  case $word in\n"
+            "    cuda) word=cpu;;\n"
+            "    --graph) continue;;\n"
+            "    few-labels:100:fashion-mnist) word=few-labels:32:" +
+                tiny_classes(folder) +
+                ";;\n"
+                "    *fashion-mnist) word=${word%fashion-mnist}" +
+                tiny_classes(folder) +
+                ";;\n"
+                "  esac\n"
+                "  set -- \"$@\" \"$word\"\n"
+                "done\n"
+                "exec '" +
+                binary() + "' \"$@\" $small");
     program("build/test_all",
             "case $1 in --list*) printf 'cuda: sound, and quick\\ncuda: a run repeats bit for bit\\n';; esac");
     program("build/bench_train", "echo 'forger dcgan: median 1.234 ms/step'");

@@ -11,7 +11,7 @@ inline Words training(const ::forger::test::RecipeCase& row, const std::string& 
   std::string data = row.data;
   for (size_t at = 0; (at = data.find(word, at)) != data.npos; at += images.size())
     data.replace(at, word.size(), images);
-  Words all{"--width", "2"};
+  Words all{"--width", "2", "--batch", "4"};
   if (::forger::test::settings_of(row).has("n_critic")) all.insert(all.end(), {"--n-critic", "1"});
   for (auto [key, value] : row.settings) {
     std::ranges::replace(key, '_', '-');

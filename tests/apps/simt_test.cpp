@@ -45,7 +45,7 @@ void check_recipe(const RecipeCase& row) {
   if (!row.simt) return;
   const Scratch scratch;
   const auto run = [&](const std::string& name, const Words& more) {
-    Words words{"--preview-every", "3", "--checkpoint-every", "2"};
+    Words words{"--previews", "2", "--preview-every", "3", "--checkpoint-every", "2"};
     words.insert(words.end(), more.begin(), more.end());
     return train(scratch, name, training(row, tiny_classes(scratch), words));
   };
