@@ -247,6 +247,7 @@ void Machine::land(void* shared, size_t bytes) {
 // ---- every access ----
 
 void fault_misaligned(const void* address, size_t size) {
+  const Unwatched unwatched;
   fault("access of " + std::to_string(size) + " bytes at " + hex(reinterpret_cast<uintptr_t>(address)) +
         ", which is not aligned to them");
 }
