@@ -13,6 +13,7 @@
 #include "gan/captions.h"
 #include "gan/data/images.h"
 #include "gan/picture_file.h"
+#include "gan/words.h"
 
 namespace forger::apps {
 namespace fs = std::filesystem;
@@ -149,6 +150,17 @@ void check_not_data(const std::string& option, const std::string& path, const ga
                     "another place");
 }
 
+void write_words(const std::string& file, const gan::Column& like, gan::Recipe& recipe, const gan::View& view,
+                 const gan::Batch& from) {
+  std::string lines;
+  make_in_parts(recipe, view, from, [&](const gan::Batch&, const gan::Batch& made) {
+    lines += gan::as_lines(gan::spelled(like, made.tensors.front().tensor));
+  });
+  const std::string out = file.empty() ? "-" : file;
+  write_file(out, lines);
+  if (is_replaceable(out)) std::cout << out << '\n';
+}
+
 void write_picture(const std::string& file, const gan::Image& picture, const std::string& about) {
   gan::write_png(file, picture);
   if (is_replaceable(file)) std::cout << file << about << '\n';
@@ -190,7 +202,7 @@ NumberedPictures::NumberedPictures(std::string folder, std::string name, bool fo
 }
 
 void NumberedPictures::add(const Tensor& images) {
-  check<UsageError>(images.rank() == 4, "this run makes points, not images: there are no single pictures to write");
+  check<UsageError>(images.rank() == 4, "this run makes no images: there are no single pictures to write");
   for (const std::string& file : std::exchange(old_, {})) fs::remove(file);
   for (int64_t i = 0; i < images.size(0); i++)
     gan::write_png(numbered(folder_, name_, count_++), gan::grid(slice(images, 0, i, i + 1), 1));

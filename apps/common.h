@@ -84,6 +84,11 @@ void check_not_data(const std::string& option, const std::string& path, const ga
 // Writes it and says so on standard output, unless that is where it went. `about`: what else there is to say.
 void write_picture(const std::string& file, const gan::Image& picture, const std::string& about = "");
 
+// What the view makes of these, spelt as words of that column, one a line: into the file, said on standard output; there
+// where none is named.
+void write_words(const std::string& file, const gan::Column& like, gan::Recipe& recipe, const gan::View& view,
+                 const gan::Batch& from);
+
 // A folder of folder/name-000042.png, written one by one.
 class NumberedPictures {
  public:

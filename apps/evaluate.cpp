@@ -145,6 +145,7 @@ int evaluate(const EvaluateOptions& options) {
   metrics::Denoising denoised;
   if (options.denoising) denoised = metrics::denoising(*trained.recipe, *test, options.count, request.seed, announce);
   std::vector<gan::Score> scores = evaluation.scores(run);
+  for (gan::Score& score : evaluation.baselines()) scores.push_back(std::move(score));
   if (options.metrics.empty() && options.view.empty())
     for (gan::Score& score : scores_of_codes(trained, first, *test, options.count, request.seed))
       scores.push_back(std::move(score));

@@ -1,10 +1,11 @@
-// forger sample: new pictures from a trained generator. The same seed, count and checkpoint give the same file.
+// forger sample: new pictures, or words, from a trained generator. The same seed, count and checkpoint give the same file.
 #include <iostream>
 #include <optional>
 
 #include "apps/common.h"
 #include "core/ops.h"
 #include "gan/latent.h"
+#include "gan/words.h"
 
 namespace forger::apps {
 namespace {
@@ -26,25 +27,37 @@ gan::Batch at_temperature(const gan::Batch& drawn, double t) {
   return gan::with_latent(drawn, drawn["z"] * t);
 }
 
+int sample_words(const SampleOptions& options, gan::Recipe& recipe, const gan::View& view, const gan::Batch& drawn,
+                 const gan::Column& like) {
+  check<UsageError>(options.each.empty() && options.columns == 0, options.each.empty() ? "--columns" : "--each",
+                    ": this run's samples are words, not pictures; --out FILE takes one a line");
+  write_words(options.out, like, recipe, view, drawn);
+  return exit_done;
+}
+
 int sample(const SampleOptions& options) {
   const bool wants_grid = options.each.empty() || !options.out.empty();
   const std::string out = options.out.empty() ? "samples.png" : options.out;
-  if (wants_grid) check_picture_name("--out", out);
   gan::Trained trained = load(options.use);
+  const gan::View view = gan::sampling_view(*trained.recipe);
+  const gan::Columns columns = gan::read_columns(trained.settings.text("columns"));
+  const gan::Column* spelt = gan::find_words(columns, view.like);
+  if (wants_grid && spelt == nullptr) check_picture_name("--out", out);
   if (wants_grid) check_not_data("--out", out, trained.settings);
   if (!options.each.empty()) check_not_data("--each", options.each, trained.settings);
-  std::optional<NumberedPictures> each;
-  if (!options.each.empty()) each.emplace(options.each, "sample", options.force);
 
   Random random = sampling_random(options.use.seed);
-  gan::PictureBuilder picture(options.count, options.columns);
-  const gan::View view = gan::sampling_view(*trained.recipe);
   gan::Batch drawn = at_temperature(view.draw(options.count, random), options.temperature);
   std::vector<std::string> words = options.words;
   check<UsageError>(!options.caption || drawn.has("caption"),
                     "--caption: this run's samples are not made from captions (gan-cls and stackgan read them)");
   if (options.caption) words.push_back("caption=" + *options.caption);
   set_words(drawn, words, trained.settings);
+  if (spelt != nullptr) return sample_words(options, *trained.recipe, view, drawn, *spelt);
+
+  std::optional<NumberedPictures> each;
+  if (!options.each.empty()) each.emplace(options.each, "sample", options.force);
+  gan::PictureBuilder picture(options.count, options.columns);
   make_in_parts(*trained.recipe, view, drawn, [&](const gan::Batch&, const gan::Batch& made) {
     const Tensor& samples = made.tensors.front().tensor;
     if (each) each->add(samples);
@@ -62,7 +75,9 @@ Command sample_command(CLI::App& root) {
   CLI::App* app = root.add_subcommand("sample", "New pictures from a trained generator");
   add_use(*app, options->use, "Another seed, other pictures");
   app->add_option("--count", options->count, "How many")->capture_default_str()->check(CLI::Range(1, 1000000));
-  app->add_option("--out", options->out, "The grid of all of them; samples.png when left out, - for standard output");
+  app->add_option(
+      "--out", options->out,
+      "The grid of all of them; samples.png when left out, - for standard output, where words go, one a line");
   app->add_option("--columns", options->columns, "Columns of the grid; a square when left out")
       ->check(CLI::Range(1, 10000));
   app->add_option("--each", options->each, "A folder for one PNG per sample (then a grid only with --out)");
@@ -79,6 +94,7 @@ Command sample_command(CLI::App& root) {
       "  forger sample runs/cgan --set label=Coat --out coats.png\n"
       "  forger sample runs/flow --temperature 0.7 --out likely.png\n"
       "  forger sample runs/gan-cls --caption 'a dark pullover with long sleeves' --out dark.png\n"
+      "  forger sample runs/seqgan --count 1000 --out words.txt\n"
       "  forger sample runs/dcgan/checkpoints/step-000500.safetensors --out early.png");
   return {app, [options] { return sample(*options); }};
 }

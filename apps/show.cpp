@@ -3,13 +3,14 @@
 #include <iostream>
 
 #include "apps/common.h"
+#include "gan/words.h"
 
 namespace forger::apps {
 namespace {
 
 struct ShowOptions {
   Use use;
-  std::string view, out = "view.png", data;
+  std::string view, out, data;
   std::vector<std::string> words;
   int64_t count = 16, columns = 0, first = 0;
 };
@@ -47,20 +48,27 @@ int list_views(gan::Recipe& recipe) {
 }
 
 int show(const ShowOptions& options) {
-  check_picture_name("--out", options.out);
   gan::Trained trained = load(options.use);
   if (options.view.empty()) return list_views(*trained.recipe);
-  check_not_data("--out", options.out, trained.settings);
   const gan::View view = gan::view_of(*trained.recipe, options.view);
+  const gan::Columns columns = gan::read_columns(trained.settings.text("columns"));
+  const gan::Column* words = gan::find_words(columns, view.like);
+  const std::string out = options.out.empty() && words == nullptr ? "view.png" : options.out;
+  if (words == nullptr) check_picture_name("--out", out);
+  check_not_data("--out", out, trained.settings);
   gan::Batch from;
   Random random = sampling_random(options.use.seed);
   if (view.draw) from = view.draw(options.count, random);
   if (!view.given.empty()) add_rows(from, view, options, trained.settings);
   set_words(from, options.words, trained.settings);
+  if (words != nullptr) {
+    write_words(options.out, *words, *trained.recipe, view, from);
+    return exit_done;
+  }
   std::vector<gan::Batch> parts;
   make_in_parts(*trained.recipe, view, from,
                 [&](const gan::Batch& rows, const gan::Batch& made) { parts.push_back(gan::shown(view, rows, made)); });
-  write_picture(options.out, gan::picture(gan::joined(parts), options.columns));
+  write_picture(out, gan::picture(gan::joined(parts), options.columns));
   return exit_done;
 }
 
@@ -80,7 +88,7 @@ Command show_command(CLI::App& root) {
   app->add_option("--columns", options->columns, "Columns of the grid; a square when left out")
       ->check(CLI::Range(1, 10000));
   app->add_option("--set", options->words, "What is drawn is given instead, as label=Coat")->type_name("COLUMN=WORD");
-  app->add_option("--out", options->out, "The picture; - for standard output")->capture_default_str();
+  app->add_option("--out", options->out, "The picture; view.png when left out, - for standard output, where words go");
   app->footer(
       "Examples:\n"
       "  forger show runs/pix2pix                        which views there are\n"

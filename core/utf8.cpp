@@ -4,11 +4,9 @@
 #include <cstdint>
 
 namespace forger {
-namespace {
 
-// Bytes of the character that `bytes` begins with, 0 when it begins with none (The Unicode Standard, table 3-7: neither
-// overlong forms nor surrogates nor what lies beyond U+10FFFF).
-size_t character(std::string_view bytes) {
+// The Unicode Standard, table 3-7: neither overlong forms nor surrogates nor what lies beyond U+10FFFF.
+size_t utf8_size(std::string_view bytes) {
   const auto at = [&](size_t i) { return i < bytes.size() ? static_cast<uint8_t>(bytes[i]) : 0; };
   const auto follows = [&](size_t i, int low = 0x80, int high = 0xbf) { return at(i) >= low && at(i) <= high; };
   const int first = at(0);
@@ -25,6 +23,8 @@ size_t character(std::string_view bytes) {
   return 0;
 }
 
+namespace {
+
 constexpr std::string_view escape = "\\x";
 constexpr size_t escape_size = 4;  // \xHH
 
@@ -34,7 +34,7 @@ std::string to_utf8(std::string_view bytes) {
   constexpr char hex[] = "0123456789abcdef";
   std::string out;
   while (!bytes.empty()) {
-    const size_t size = character(bytes);
+    const size_t size = utf8_size(bytes);
     if (size > 0 && !bytes.starts_with(escape)) {
       out += bytes.substr(0, size);
       bytes.remove_prefix(size);

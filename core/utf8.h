@@ -5,6 +5,9 @@
 
 namespace forger {
 
+// Bytes of the character that these begin with; 0: they begin with none.
+size_t utf8_size(std::string_view bytes);
+
 // Valid UTF-8 stays as it is; any other byte becomes \xHH, "caf\xe9" of Latin-1's café. So that nothing is mistaken for
 // such an escape, a backslash before an x becomes \x5c.
 std::string to_utf8(std::string_view bytes);

@@ -4,6 +4,7 @@
 #include <fstream>
 #include <sstream>
 
+#include "core/utf8.h"
 #include "gan/chart.h"
 #include "gan/report_style.h"
 
@@ -36,6 +37,13 @@ std::string png_uri_of(const std::string& png_bytes) { return "data:image/png;ba
 std::string png_uri(const std::string& path) {
   const std::string bytes = file_or_nothing(path);
   return bytes.empty() ? "" : png_uri_of(bytes);
+}
+
+std::string element_of(const std::string& path, const std::string& title, bool hidden) {
+  const std::string bytes = file_or_nothing(path), more = hidden ? "' hidden" : "'";
+  if (bytes.empty()) return "";
+  if (path.ends_with(".txt")) return "<pre title='" + title + more + ">" + escape_html(to_utf8(bytes)) + "</pre>";
+  return "<img alt='" + title + more + " src='" + png_uri_of(bytes) + "'>";
 }
 
 std::vector<std::string> evenly(const std::vector<std::string>& all, size_t most) {

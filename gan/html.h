@@ -12,6 +12,8 @@ std::string html_page(const std::string& title, const std::string& body, const s
 std::string file_or_nothing(const std::string& path);
 std::string png_uri(const std::string& path);          // data:image/png;base64,...; empty when it cannot be read
 std::string png_uri_of(const std::string& png_bytes);  // the same of a file's bytes
+// <img> of a picture's file, <pre> of a text's, under that title; empty when it cannot be read.
+std::string element_of(const std::string& path, const std::string& title, bool hidden = false);
 // At most `most` of them, evenly apart, first and last among them.
 std::vector<std::string> evenly(const std::vector<std::string>& all, size_t most);
 

@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "gan/words.h"
+
 namespace forger::gan {
 namespace {
 
@@ -37,14 +39,31 @@ Previews::Previews(Recipe& recipe, const Settings& settings, const DataSet& data
     }
     if (previews_.empty())
       reals_ = read_rows(data, 0, std::min(count, data.count()), {view.like}).tensors.front().tensor;
-    previews_.push_back({view, from});
+    const Column* words = find_words(data.columns(), view.like);
+    previews_.push_back({view, from, words != nullptr ? std::optional(*words) : std::nullopt});
   }
+}
+
+Previews::Made Previews::spelled_out(Recipe& recipe, const Preview& preview) {
+  Made made;
+  std::vector<double> numbers;
+  make_in_parts(recipe, preview.view, preview.from, [&](const Batch&, const Batch& each) {
+    const Tensor& tokens = each.tensors.front().tensor;
+    made.words += as_lines(spelled(*preview.words, tokens));
+    const std::vector<double> more = tokens.to_vector();
+    numbers.insert(numbers.end(), more.begin(), more.end());
+  });
+  const int64_t rows = preview.from.rows();
+  made.first = from_values({rows, std::ssize(numbers) / rows}, numbers);
+  return made;
 }
 
 Previews::Made Previews::make(Recipe& recipe) const {
   std::vector<Image> pictures;
   Made made;
-  for (const auto& [view, from] : previews_) {
+  if (!previews_.empty() && previews_.front().words) return spelled_out(recipe, previews_.front());
+  for (const auto& [view, from, words] : previews_) {
+    if (words) continue;
     std::vector<Batch> parts;
     std::vector<Tensor> first;
     make_in_parts(recipe, view, from, [&](const Batch& rows, const Batch& each) {

@@ -1,6 +1,8 @@
 // What a run shows of itself as it goes: each view that has something to be compared with, always of the same noise and
 // the same rows of data that it is not trained on.
 #pragma once
+#include <optional>
+#include <string>
 #include <vector>
 
 #include "gan/data.h"
@@ -18,8 +20,9 @@ class Previews {
   bool empty() const { return previews_.empty(); }
 
   struct Made {
-    Image picture;  // all views, one below the other
-    Tensor first;   // what the first one made
+    Image picture;      // all views, one below the other
+    std::string words;  // in its place, one a line, where the first view makes those
+    Tensor first;       // what it made, numbers of letters as floating-point ones
   };
   Made make(Recipe& recipe) const;
   // As many real ones, of the column that the first view's are like.
@@ -29,7 +32,10 @@ class Previews {
   struct Preview {
     View view;
     Batch from;
+    std::optional<Column> words;  // that it makes words like
   };
+  static Made spelled_out(Recipe& recipe, const Preview& preview);
+
   std::vector<Preview> previews_;
   Tensor reals_;
 };

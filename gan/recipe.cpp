@@ -132,8 +132,11 @@ void make_in_parts(Recipe& recipe, const View& view, const Batch& from,
 
 Tensor make_all(Recipe& recipe, const View& view, const Batch& from) {
   std::vector<Tensor> parts;
-  make_in_parts(recipe, view, from,
-                [&](const Batch&, const Batch& made) { parts.push_back(made.tensors.front().tensor); });
+  make_in_parts(recipe, view, from, [&](const Batch&, const Batch& made) {
+    parts.push_back(made.tensors.front().tensor);
+    check<UsageError>(parts.back().dtype() != DType::i64, "this run makes words, which forger sample writes, and ",
+                      "nothing that has a place in a picture");
+  });
   return concat(parts, 0);
 }
 

@@ -2,7 +2,7 @@
 //
 //   metrics.csv, tests.csv, scores.csv --gan/chart.h--> curves
 //   evaluation.json, modes.png, sanity.svg, steganography.svg: where the run was evaluated
-//   samples/step-*.png --at most 12, first and last among them--> base64
+//   samples/step-*.png --at most 12, first and last among them--> base64; of words, .txt, as they are
 #include "gan/report.h"
 
 #include <toml++/toml.h>
@@ -84,15 +84,17 @@ std::string previews(const std::string& run_folder) {
   std::ostringstream strip;
   std::string newest;
   size_t count = 0;
+  bool words = false;
   for (const std::string& path : evenly(preview_files(run_folder), most_previews)) {
-    const std::string uri = png_uri(path);
-    if (uri.empty()) continue;
-    newest = step_of_preview(path);
-    strip << "<figure><img alt='samples after step " << newest << "' src='" << uri << "'><figcaption>" << newest
-          << "</figcaption></figure>";
+    const std::string step = step_of_preview(path), shown = element_of(path, "samples after step " + step);
+    if (shown.empty()) continue;
+    newest = step;
+    words = shown.starts_with("<pre");
+    strip << "<figure>" << shown << "<figcaption>" << newest << "</figcaption></figure>";
     count++;
   }
   if (count == 0) return "<p class='none'>No previews yet.</p>";
+  if (words) return "<div class='strip words'>" + strip.str() + "</div>";
   return text("<div class='stage' hidden><img alt='samples'><label>after step <output>", newest,
               "</output><input type='range' min='0' max='", count - 1, "' value='", count - 1,
               "' aria-label='preview'></label></div><div class='strip'>", strip.str(), "</div>");
@@ -211,7 +213,8 @@ std::vector<std::string> preview_files(const std::string& run_folder) {
   std::error_code error;  // no such folder yet: no previews
   for (const auto& entry : fs::directory_iterator(fs::path(run_folder) / "samples", error)) {
     const std::string name = entry.path().filename().string();
-    if (name.starts_with("step-") && name.ends_with(".png")) files.push_back(entry.path().string());
+    if (name.starts_with("step-") && (name.ends_with(".png") || name.ends_with(".txt")))
+      files.push_back(entry.path().string());
   }
   // Steps are padded to six digits, so that longer names are later steps.
   std::sort(files.begin(), files.end(), [](const std::string& a, const std::string& b) {

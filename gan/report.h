@@ -10,7 +10,7 @@ namespace forger::gan {
 // DataError when the file cannot be written.
 void write_report(const std::string& run_folder);
 
-// The preview pictures of a run folder (samples/step-*.png), in the order of their steps.
+// The previews of a run folder (samples/step-*.png, of words .txt), in the order of their steps.
 std::vector<std::string> preview_files(const std::string& run_folder);
 std::string step_of_preview(const std::string& path);  // "500" of "samples/step-000500.png"
 

@@ -31,6 +31,7 @@ img{image-rendering:pixelated;display:block;width:100%;border-radius:6px}
 .stage output{color:var(--ink);font-weight:600}.stage input{width:100%}
 .strip{display:grid;grid-template-columns:repeat(auto-fill,minmax(76px,1fr));gap:.6rem}
 .strip figcaption{font-weight:400;font-size:.85rem;color:var(--soft);text-align:center}.strip img{cursor:pointer}
+.words{grid-template-columns:repeat(auto-fill,minmax(8rem,1fr))}.words pre{margin:0;font-size:.8rem;line-height:1.3}
 .tables{display:grid;grid-template-columns:repeat(auto-fit,minmax(min(100%,320px),1fr));gap:0 2rem;align-items:start}
 table{border-collapse:collapse;width:100%;font-size:.92rem}
 th,td{text-align:left;padding:.28rem .4rem;border-bottom:1px solid var(--rule);overflow-wrap:anywhere}

@@ -70,7 +70,9 @@ bool read_line(std::istream& in, std::string& line) {
 
 }  // namespace
 
-std::string RunFolder::sample(int64_t step) const { return path_ / "samples" / step_name(step, ".png"); }
+std::string RunFolder::sample(int64_t step, const char* ending) const {
+  return path_ / "samples" / step_name(step, ending);
+}
 std::string RunFolder::checkpoint(int64_t step) const { return path_ / "checkpoints" / step_name(step, suffix); }
 bool RunFolder::holds_run() const { return is_run_config(config()); }
 

@@ -33,7 +33,8 @@ class RunFolder {
   std::string log() const { return path_ / "log.txt"; }
   std::string files() const { return path_ / "files.txt"; }
   std::string lock() const { return path_ / ".lock"; }
-  std::string sample(int64_t step) const;      // samples/step-000500.png
+  // samples/step-000500.png; of words .txt
+  std::string sample(int64_t step, const char* ending = ".png") const;
   std::string checkpoint(int64_t step) const;  // checkpoints/step-000500.safetensors
   std::string best_checkpoint() const { return path_ / "checkpoints" / "best.safetensors"; }
   const std::filesystem::path& path() const { return path_; }

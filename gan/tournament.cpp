@@ -58,12 +58,10 @@ std::string film(const Entrant& entrant) {
   std::ostringstream html;
   html << "<figure class='film'><figcaption>" << escape_html(to_utf8(entrant.name)) << "</figcaption>";
   for (size_t i = 0; i < frames.size(); i++)
-    html << "<img alt='samples after step " << step_of_preview(frames[i]) << "'"
-         << (i + 1 < frames.size() ? " hidden" : "") << " src='" << png_uri(frames[i]) << "'>";
+    html << element_of(frames[i], "samples after step " + step_of_preview(frames[i]), i + 1 < frames.size());
   html << "<div class='others'>";
   for (size_t k = 1; k < entrant.runs.size(); k++)
-    if (const auto all = preview_files(entrant.runs[k]); !all.empty())
-      html << "<img alt='another seed' src='" << png_uri(all.back()) << "'>";
+    if (const auto all = preview_files(entrant.runs[k]); !all.empty()) html << element_of(all.back(), "another seed");
   html << "</div></figure>";
   return html.str();
 }
@@ -74,7 +72,7 @@ constexpr const char* film_style = R"(
 td{white-space:nowrap}th{width:auto}
 )";
 constexpr const char* film_script = R"(
-const films=[...document.querySelectorAll('.film')].map(f=>[...f.querySelectorAll(':scope>img')]);
+const films=[...document.querySelectorAll('.film')].map(f=>[...f.querySelectorAll(':scope>img,:scope>pre')]);
 let frame=0;
 setInterval(()=>{frame++;for(const f of films){if(!f.length)continue;const at=Math.min(frame%(f.length+6),f.length-1);
 f.forEach((image,i)=>image.hidden=i!==at)}},250);

@@ -170,8 +170,9 @@ struct Trainer::Impl {
       made = previews->make(state.recipe());
     }
     const auto step = static_cast<int64_t>(counters.step);
-    write_png(folder.own(folder.sample(step)), made.picture);
-    note(text("step ", step, ": samples ", folder.sample(step)));
+    const std::string file = folder.sample(step, made.words.empty() ? ".png" : ".txt");
+    made.words.empty() ? write_png(folder.own(file), made.picture) : write_file(folder.own(file), made.words);
+    note(text("step ", step, ": samples ", file));
     if (const auto warning = watch.look_at_samples(made.first, previews->reals())) failing(*warning);
   }
 

@@ -102,14 +102,14 @@ std::optional<std::string> FailureWatch::look_at_samples(const Tensor& fakes, co
 }
 
 double mean_pair_distance(const Tensor& samples) {
-  const Tensor batch = to(samples, Device::cpu);
-  const int64_t n = batch.size(0), width = n ? batch.numel() / n : 0;
+  const int64_t n = samples.size(0);
   if (n < 2) return 0;
-  const float* x = batch.data<float>();
+  const std::vector<double> x = to(samples, Device::cpu).to_vector();
+  const size_t width = x.size() / static_cast<size_t>(n);
   double total = 0;
-  for (int64_t i = 0; i + 1 < n; i++) {
+  for (size_t i = 0; i + width < x.size(); i += width) {
     double squares = 0;
-    for (int64_t k = 0; k < width; k++) squares += std::pow(x[i * width + k] - x[(i + 1) * width + k], 2);
+    for (size_t k = i; k < i + width; k++) squares += std::pow(x[k] - x[k + width], 2);
     total += std::sqrt(squares);
   }
   return total / static_cast<double>(n - 1);

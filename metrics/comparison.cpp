@@ -63,7 +63,8 @@ std::vector<gan::Score> Comparison::scores(const Metric& metric) {
     case Space::features_or_pixels:
       with = {has_features() ? &best_features() : nullptr};
       break;
-    case Space::plane:  // no images: check_metric has refused it
+    case Space::plane:  // no images: check_metric has refused either
+    case Space::letters:
     case Space::pixels:
     case Space::pixels_and_features:
       with = {nullptr};

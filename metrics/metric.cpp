@@ -243,6 +243,11 @@ const std::vector<Metric>& metric_table() {
        .title = "modes covered and share of high-quality samples, of points of a known mixture",
        .space = Space::plane,
        .curves = 2},  // computed by mixture_score
+      {.name = "words",
+       .title = "divergence of n-grams, n from 4 to 1, from those of held-out words; shares on the list, and new",
+       .lower_is_better = true,
+       .space = Space::letters,
+       .curves = 4},  // computed by WordComparison
   };
   return table;
 }
@@ -294,6 +299,8 @@ void check_metric(const Metric& metric, const Request& request, const gan::DataS
   const bool inception = !request.inception.empty(), judge = images.classes() > 1;
   check<UsageError>(metric.space != Space::plane, "the metric '", metric.name,
                     "' is of points of a known mixture, such as ring8; ", images.name(), " has images");
+  check<UsageError>(metric.space != Space::letters, "the metric '", metric.name, "' is of words; ", images.name(),
+                    " has images");
   check<UsageError>(metric.space != Space::inception || inception, "the metric '", metric.name,
                     "' needs Inception's weights: --inception FILE (made by metrics/convert_inception.py); ",
                     "without them 'fcd', 'cs' and 'kcd' take the built-in judge");

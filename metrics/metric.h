@@ -22,6 +22,7 @@ enum class Space : uint8_t {
   features,            // Inception's where its weights are given, else the judge's
   features_or_pixels,  // the same; pixels where there are neither
   plane,               // points (N, 2): no images
+  letters,             // words: no images
   pixels_and_features  // pixels, and the features of the judge, else Inception's, where there are any
 };
 

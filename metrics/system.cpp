@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "core/ops.h"
+#include "gan/words.h"
 #include "metrics/extractor.h"
 #include "metrics/mode_coverage.h"
 
@@ -37,14 +38,18 @@ SystemEvaluation::SystemEvaluation(gan::Recipe& recipe, const gan::DataSetPtr& t
                     "' of this system can be scored; there are: ", views.empty() ? "none" : gan::names_of(views));
   for (const gan::View& view : views) {
     if (!only.empty() && view.name != only) continue;
+    const std::string prefix = &view == &views.front() ? "" : view.name;
+    if (gan::find_words(train->columns(), view.like) != nullptr) {
+      take_words(view, *train, request, prefix);
+      continue;
+    }
     if (is_of_points(view, *train)) {
-      take_points(view, *train, request, /*prefix=*/&view == &views.front() ? "" : view.name);
+      take_points(view, *train, request, prefix);
       continue;
     }
     try {
       const gan::DataSetPtr reals = gan::images_of(train, view.like);
-      Scored scored{
-          .view = view, .prefix = &view == &views.front() ? "" : view.name, .request = request, .evaluation = {}};
+      Scored scored{.view = view, .prefix = prefix, .request = request, .evaluation = {}};
       scored.request.asked = draws_classes(view);
       if (request.metrics.empty()) scored.request.metrics = usual_metrics(*reals, scored.request);
       for (const Scored& other : scored_)
@@ -60,6 +65,14 @@ SystemEvaluation::SystemEvaluation(gan::Recipe& recipe, const gan::DataSetPtr& t
       left_out_.push_back(text("the view ", view.name, " is not scored: ", error.what()));
     }
   }
+}
+
+void SystemEvaluation::take_words(const gan::View& view, const gan::DataSet& train, const Request& request,
+                                  const std::string& prefix) {
+  const bool asked = std::ranges::all_of(request.metrics, [](const std::string& name) { return name == "words"; });
+  check<UsageError>(asked, train.name(), " holds words, which only the metric 'words' scores");
+  words_.push_back(
+      {view, prefix, std::make_shared<WordComparison>(train, *test_, view.like), request.count, request.seed});
 }
 
 void SystemEvaluation::take_points(const gan::View& view, const gan::DataSet& train, const Request& request,
@@ -89,6 +102,16 @@ std::vector<gan::Score> SystemEvaluation::scores(const std::string& name) {
     all.push_back(mixture_score(concat(parts, 0), points.mixture));
     all.back().view = points.prefix;
   }
+  for (const WordView& of : words_) {
+    Random random(of.seed, judged_stream);
+    std::vector<Word> made;
+    const gan::Batch from = of.view.draw(of.count, random);
+    make_in_parts(recipe_, of.view, from, [&](const gan::Batch&, const gan::Batch& each) {
+      for (Word& word : words_of(each.tensors.front().tensor)) made.push_back(std::move(word));
+    });
+    all.push_back(of.words->score(made));
+    all.back().view = of.prefix;
+  }
   for (const Scored& scored : scored_) {
     const std::string of = scored.prefix.empty() ? name : text(name, " (", scored.prefix, ")");
     for (gan::Score& score : scored.evaluation->scores(recipe_, scored.view, *test_, of)) {
@@ -96,6 +119,16 @@ std::vector<gan::Score> SystemEvaluation::scores(const std::string& name) {
       all.push_back(std::move(score));
     }
   }
+  return all;
+}
+
+std::vector<gan::Score> SystemEvaluation::baselines() const {
+  std::vector<gan::Score> all;
+  for (const WordView& of : words_)
+    for (gan::Score& score : of.words->baselines(of.count, of.seed)) {
+      score.view = of.prefix;
+      all.push_back(std::move(score));
+    }
   return all;
 }
 

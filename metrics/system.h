@@ -1,11 +1,12 @@
 // Scores of a whole system: of each of its views (gan/recipe.h) that should be distributed as a column of the data.
-// Points of a known mixture have one of their own, "mixture".
+// Points of a known mixture have one of their own, "mixture", and so have sequences of letters, "words".
 #pragma once
 #include <memory>
 #include <string>
 #include <vector>
 
 #include "metrics/evaluate.h"
+#include "metrics/words.h"
 
 namespace forger::metrics {
 
@@ -22,6 +23,8 @@ class SystemEvaluation {
                    const std::string& view = "", const Announcer& announce = {});
 
   std::vector<gan::Score> scores(const std::string& name);
+  // What stands beside the scores of words (metrics/words.h).
+  std::vector<gan::Score> baselines() const;
   void prepare();  // what has to be learnt is learnt now
 
   const std::vector<std::string>& left_out() const { return left_out_; }
@@ -44,11 +47,20 @@ class SystemEvaluation {
     int64_t count;
     uint64_t seed;
   };
+  struct WordView {
+    gan::View view;
+    std::string prefix;
+    std::shared_ptr<const WordComparison> words;
+    int64_t count;
+    uint64_t seed;
+  };
+  void take_words(const gan::View& view, const gan::DataSet& train, const Request& request, const std::string& prefix);
   void take_points(const gan::View& view, const gan::DataSet& train, const Request& request, const std::string& prefix);
 
   gan::Recipe& recipe_;
   gan::DataSetPtr test_;
   std::vector<PointView> points_;
+  std::vector<WordView> words_;
   std::vector<Scored> scored_;
   std::vector<std::string> left_out_;
 };

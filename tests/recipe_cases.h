@@ -41,6 +41,14 @@ inline const std::vector<RecipeCase>& recipe_cases() {
                                DType::i64,
                                {"", "a", "dark", "bright", "narrow", "wide", "coat", "bag", "shoe"},
                                {"a dark wide coat", "a bright bag", "shoe"}}};
+  const gan::Columns letters{{"tokens", {4}, DType::i64, {" ", "a", "b", "c", "d"}}};
+  const std::string words = std::string("words:") + GOLDEN_DIR + "/words.txt";
+  const auto sampled = [](const char* relax) {
+    return std::vector<std::pair<std::string, std::string>>{{"relax", relax},  {"loss", "non-saturating"},
+                                                            {"penalty", "r1"}, {"lambda", "1"},
+                                                            {"n_critic", "1"}, {"blocks", "1"},
+                                                            {"tau", "1"},      {"tau_end", "0.5"}};
+  };
   static const std::vector<RecipeCase> table{
       {"dcgan", "dcgan", {image("image", 3, 24)}, "IMAGES"},
       {"wgan-gp", "wgan-gp", grey, "IMAGES", {{"n_critic", "2"}}},
@@ -123,6 +131,18 @@ inline const std::vector<RecipeCase>& recipe_cases() {
       {"bigan", "bigan", grey, "IMAGES"},
       {"flow", "flow", grey, "IMAGES", {{"couplings", "2"}, {"alpha", "0.05"}, {"batch", "8"}}},
       {"flow-points", "flow", {point}, "moons", {{"couplings", "3"}, {"width", "8"}}},
+      {"seqgan",
+       "seqgan",
+       letters,
+       words,
+       {{"relax", "softmax"},
+        {"loss", "wasserstein"},
+        {"penalty", "gp"},
+        {"lambda", "10"},
+        {"n_critic", "2"},
+        {"blocks", "1"}}},
+      {"seqgan-gumbel", "seqgan", letters, words, sampled("gumbel")},
+      {"seqgan-gumbel-soft", "seqgan", letters, words, sampled("gumbel-soft")},
       {"cogan", "cogan", domains, "unpaired:negative:IMAGES"},
       {"unit", "unit", domains, "unpaired:negative:IMAGES", {{"blocks", "0"}, {"field", "16"}}},
       {"dann", "dann", with_classes, "unpaired:tint:IMAGES", {{"code", "6"}, {"lambda", "0.7"}}},

@@ -435,11 +435,11 @@ TEST_CASE("data: the sources") {
   }
   CHECK(std::is_sorted(names.begin(), names.end()));
   CHECK(std::set<std::string>(names.begin(), names.end()) ==
-        std::set<std::string>{"blur",   "captions",    "cifar10",       "denoise",    "domains", "edges",
-                              "emoji",  "emoji-pairs", "fashion-mnist", "few-labels", "folder",  "folder-gray",
-                              "frames", "glyphs",      "grid25",        "idx",        "moons",   "negative",
-                              "noisy",  "only",        "pairs",         "ring8",      "rotate",  "small",
-                              "sound",  "speech",      "swap",          "swiss-roll", "tint",    "unpaired"});
+        std::set<std::string>{
+            "blur",          "captions",   "cifar10", "denoise",     "domains", "edges",    "emoji",  "emoji-pairs",
+            "fashion-mnist", "few-labels", "folder",  "folder-gray", "frames",  "glyphs",   "grid25", "idx",
+            "moons",         "negative",   "noisy",   "only",        "pairs",   "ring8",    "rotate", "small",
+            "sound",         "speech",     "swap",    "swiss-roll",  "tint",    "unpaired", "words"});
 }
 
 TEST_CASE("data: specs that are nothing") {

@@ -120,7 +120,8 @@ TEST_CASE("recipes: float64 is another precision of the same run, and views give
     for (const View& view : wide->views()) {
       Batch from = view.draw ? view.draw(case_rows, one) : Batch();
       for (const std::string& given : view.given) from.add(given, batch_of(row.columns, one)[given]);
-      CHECK(wide->make(view, from).tensors.front().tensor.dtype() == DType::f32);
+      const Column* like = find_column(row.columns, view.like);
+      CHECK(wide->make(view, from).tensors.front().tensor.dtype() == (like != nullptr ? like->dtype : DType::f32));
     }
   });
   Settings unknown = settings_of(recipe_cases().front());

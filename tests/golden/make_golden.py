@@ -243,6 +243,65 @@ def penalised(step, term, of_fakes=False, weight=10):
     player_g.minimise(g_fake(d(fake)))
 
 
+LENGTH, LETTERS = 4, 5
+
+
+def along(into, out, window=5):
+    return nn.Conv2d(into, out, (window, 1), padding=(window // 2, 0))
+
+
+def sequence_block():
+    return Plus(nn.ReLU(), along(WIDTH, WIDTH), nn.ReLU(), along(WIDTH, WIDTH))
+
+
+class Plus(nn.Sequential):
+    def forward(self, x):
+        return x + super().forward(x)
+
+
+def seqgan(step, relax, n_critic=1, tau=1.0, tau_end=0.5, progress=0.3):
+    """Row after row: WGAN-GP where nothing is sampled, else the non-saturating game with R1."""
+    flat = lambda x: x.permute(0, 2, 3, 1).flatten(1)
+    g = step.network("g", nn.Sequential(
+        nn.Linear(LATENT, LENGTH * WIDTH), To(lambda x: x.reshape(-1, LENGTH, 1, WIDTH).permute(0, 3, 1, 2)),
+        sequence_block(), along(WIDTH, LETTERS, 1), To(lambda x: flat(x).reshape(-1, LENGTH, LETTERS))))
+    d = step.network("d", nn.Sequential(
+        To(lambda rows: rows.permute(0, 2, 1)[..., None]), along(LETTERS, WIDTH, 1), sequence_block(), To(flat),
+        nn.Linear(LENGTH * WIDTH, 1), nn.Flatten(0)))
+    player_g, player_d = step.player("g"), step.player("d")
+    sampled, one_hot = relax != "softmax", lambda tokens: F.one_hot(tokens, LETTERS).double()
+    if sampled:
+        for when in ("memory", "memory_after"):
+            step.write(f"{when}.progress", torch.tensor(progress))
+        tau *= (tau_end / tau) ** progress
+        step.readings(tau=torch.tensor(tau))
+
+    def made():
+        logits = g(step.draw("normal", BATCH, LATENT))
+        if not sampled:
+            return logits.softmax(2)
+        u = step.draw("uniform", BATCH, LENGTH * LETTERS).reshape(-1, LENGTH, LETTERS)
+        y = ((logits - torch.log(-torch.log(u))) / tau).softmax(2)
+        return y if relax == "gumbel-soft" else one_hot(y.argmax(2)) + y - y.detach()
+
+    for _ in range(n_critic):
+        real = one_hot(step.next(tokens=torch.randint(LETTERS, (BATCH, LENGTH))))
+        fake = made()
+        if sampled:
+            d_real, d_fake, g_fake = NON_SATURATING
+            player_d.minimise(d_real(d(real)) + d_fake(d(fake.detach())),
+                              penalty=slopes(d, real).square().sum(1).mean() / 2)
+            continue
+        a = step.draw("uniform", BATCH)[:, None, None]
+        penalty = 10 * (slopes(d, a * real + (1 - a) * fake).norm(2, 1) - 1).square().mean()
+        distance = d(real).mean() - d(fake.detach()).mean()
+        player_d.minimise(-distance, penalty=penalty)
+        step.readings(wasserstein=distance)
+    if n_critic > 1:
+        fake = made()
+    player_g.minimise(g_fake(d(fake)) if sampled else -d(fake).mean())
+
+
 class EnergyDiscriminator(nn.Module):
     def __init__(self, code=32):
         super().__init__()
@@ -1379,6 +1438,9 @@ ROWS = {
     "fgan": lambda step: two_players(step, *dcgan_pair(), FGAN_KL),
     "fgan-stated": lambda step: two_players(step, *dcgan_pair(), FGAN_NEYMAN),
     "ebgan": ebgan,
+    "seqgan": lambda step: seqgan(step, "softmax", n_critic=2),
+    "seqgan-gumbel": lambda step: seqgan(step, "gumbel"),
+    "seqgan-gumbel-soft": lambda step: seqgan(step, "gumbel-soft"),
     "cgan": lambda step: cgan(step, "projection"),
     "cgan-concat": lambda step: cgan(step, "concat"),
     "cgan-acgan": lambda step: cgan(step, "acgan"),

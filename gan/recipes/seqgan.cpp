@@ -1,0 +1,147 @@
+// A GAN of sequences of letters. G gives logits l (L, V), and a letter is the largest of them, which has no gradient: D
+// is shown rows that have one, beside the one-hot rows of real words. Two ways (--relax), g = -log(-log u), u ~ U(0, 1):
+//
+//   softmax      y = softmax(l)                      Gulrajani, Ahmed, Arjovsky, Dumoulin, Courville, "Improved training
+//                of Wasserstein GANs", NeurIPS 2017, arXiv:1704.00028, section 5.4: a critic whose slope is bounded
+//                between the simplex's corners and its inside says how far y is from a corner
+//   gumbel       y = softmax((l + g) / t), sampled by the Gumbel trick: argmax(l + g) has the probabilities softmax(l).
+//                D sees the one-hot row of the largest y, whose gradient is that of y (straight through; Jang, Gu, Poole
+//                2017, arXiv:1611.01144)
+//   gumbel-soft  D sees y itself (Kusner, Hernandez-Lobato 2016, arXiv:1611.04051)
+//                t falls from tau to tau_end by a constant factor a step, in tau_steps
+//
+//   repeat: n_critic times: x = one-hot rows of a batch, z ~ N(0, I), u
+//       D: one Adam step on  E D(y) - E D(x) + lambda E (||grad D(x^)||_2 - 1)^2,  x^ between x and y
+//     G: one Adam step on  -E D(y)
+#include <cmath>
+
+#include "core/autograd.h"
+#include "gan/networks/arch.h"
+#include "gan/networks/sequences.h"
+#include "gan/recipe.h"
+
+namespace forger::gan {
+namespace {
+
+class SequenceGan : public Recipe {
+ public:
+  SequenceGan(const Settings& settings, const Columns& columns)
+      : Recipe(settings),
+        latent_(settings.integer("latent")),
+        n_critic_(settings.integer("n_critic")),
+        relax_(settings.choice("relax", {"softmax", "gumbel", "gumbel-soft"})),
+        tau_(settings.number("tau")),
+        tau_end_(settings.number("tau_end")),
+        tau_steps_(static_cast<double>(settings.integer("tau_steps"))) {
+    const Column& tokens = need_column(settings, columns, "tokens");
+    rows_ = {tokens.sample[0], std::ssize(tokens.words)};
+    const int64_t width = settings.integer("width"), blocks = settings.integer("blocks");
+    eye_ = eye(rows_[1]);
+    g_ = network("g", sequence_generator(latent_, width, blocks, rows_, random_), /*averaged=*/true);
+    d_ = network("d", sequence_critic(width, blocks, rows_, norm_of(settings, DNorm::none), random_));
+    player_g_ = player("g", {"g"}, settings);
+    game_ = Adversary(player("d", {"d"}, settings), settings, random_, craft("d", settings, rows_));
+    if (samples()) progress_ = memory("progress", zeros({}));
+  }
+
+  Readings step(const NextBatch& next) override {
+    const Critic d = [&](const Tensor& x) { return (*d_)(x); };
+    const Tensor tau = samples() ? tau_ * exp(std::log(tau_end_ / tau_) * progress_) : Tensor();
+    Readings readings;
+    Batch from;
+    Tensor real;
+    Shared fake([&] { return relaxed(from, tau); });
+    for (int64_t i = 0; i < n_critic_; i++) {
+      real = one_hot(next()["tokens"]);
+      from = drawn(real.size(0), random_);
+      Shared shown([&] {
+        if (n_critic_ == 1) return fake();
+        const NoGrad no_grad;
+        return relaxed(from, tau);
+      });
+      readings = game_.update(d, real, shown);
+    }
+    if (n_critic_ > 1) from = drawn(real.size(0), random_);
+    const auto fool = game_.against(d, real);
+    readings = std::move(readings) + player_g_->minimise({[&] { return fool(fake()); }});
+    return samples() ? std::move(readings) + Readings{{"tau", tau}} : readings;
+  }
+
+  void after_step(int64_t step) override {
+    if (!samples()) return;
+    const double progress = std::min(1.0, static_cast<double>(step) / tau_steps_);
+    copy_into(progress_, full({}, progress, dtype_), "progress");
+  }
+
+  std::vector<View> views() override {
+    return {{.name = "sample",
+             .draw = [this](int64_t n, Random& random) { return drawn(n, random); },
+             .make = [this](const Batch& from) { return Batch().add("tokens", argmax(logits(from))); },
+             .like = "tokens"}};
+  }
+
+ private:
+  bool samples() const { return relax_ != "softmax"; }
+
+  Batch drawn(int64_t n, Random& random) const {
+    Batch from;
+    from.add("z", noise(n, latent_, random));
+    return samples() ? from.add("u", uniform(n, rows_.numel(), random)) : from;
+  }
+
+  Tensor one_hot(const Tensor& tokens) const {  // i64 (N, L) -> (N, L, V)
+    return reshape(gather(eye_, reshape(tokens, {tokens.numel()})), {tokens.size(0), rows_[0], rows_[1]});
+  }
+
+  // Of the letters, (N, L, V), under Gumbel noise where letters are sampled.
+  Tensor logits(const Batch& from) {
+    const Tensor l = (*g_)(from["z"]);
+    if (!samples()) return l;
+    constexpr double least = 1e-20;  // u may round to 1
+    return l - log(affine(log(reshape(from["u"], l.shape())), -1, least));
+  }
+
+  Tensor relaxed(const Batch& from, const Tensor& tau) {
+    if (!samples()) return softmax(logits(from));
+    const Tensor y = softmax(logits(from) / tau);
+    return relax_ == "gumbel" ? y + (one_hot(argmax(y)) - y).detach() : y;
+  }
+
+  int64_t latent_, n_critic_;
+  std::string relax_;
+  double tau_, tau_end_, tau_steps_;
+  Shape rows_;  // (L, V)
+  Tensor eye_, progress_;
+  nn::LayerPtr g_, d_;
+  std::shared_ptr<Player> player_g_;
+  Adversary game_;
+};
+
+const RegisterRecipe registered{{
+    .name = "seqgan",
+    .title = "GAN of sequences of letters",
+    .citation = "Gulrajani et al. 2017, arXiv:1704.00028; Kusner, Hernandez-Lobato 2016, arXiv:1611.04051",
+    .data = "words, as sequences of letters",
+    .needs = {"tokens"},
+    .settings = game_settings(
+        "wasserstein", "gp",
+        {{"data", "words", "words as sequences of letters"},
+         {"relax", "softmax", "what D sees of G's letters: softmax, gumbel (straight through) or gumbel-soft"},
+         {"tau", 1.0, "temperature of Gumbel's softmax in the first step", 1e-3, 100},
+         {"tau_end", 0.5, "and after tau_steps: the lower, the nearer to letters, and the noisier the gradient", 1e-3,
+          100},
+         {"tau_steps", int64_t{2000}, "steps in which it falls", 1, 1e9},
+         {"blocks", int64_t{2}, "residual blocks of either network", 0, 64},
+         d_norm_setting("auto"),
+         {"width", int64_t{64}, "channels of every layer"},
+         {"n_critic", int64_t{5}, "critic updates per generator update", 1, 1000},
+         {"lr_g", 1e-3, ""},
+         {"lr_d", 1e-3, "learning rate of the critic"},
+         {"beta1", 0.0, ""},
+         {"beta2", 0.9, ""},
+         {"evaluate", "words", ""}}),
+    .make = make_recipe<SequenceGan>,
+}};
+
+}  // namespace
+}  // namespace forger::gan
