@@ -23,6 +23,7 @@
 #include "gan/data.h"
 #include "gan/state.h"
 #include "gan/tournament.h"
+#include "gan/words.h"
 #include "kernels/kernels.h"
 
 namespace forger::apps {
@@ -146,8 +147,11 @@ void check_same(const ArenaOptions& options, const std::string& file) {
                     there.is_discarded() ? "whose arena.json is damaged" : written(there), "; name another --out");
 }
 
-std::vector<Match> matches_of(const ArenaOptions& options, const std::vector<std::string>& systems, bool points,
-                              std::vector<gan::Entrant>& entrants) {
+std::vector<Match> matches_of(const ArenaOptions& options, const std::vector<std::string>& systems,
+                              const gan::DataSet& data, std::vector<gan::Entrant>& entrants) {
+  const bool spelt = gan::find_words(data.columns(), data.columns().front().name) != nullptr,
+             points = !spelt && data.sample().rank() == 1;
+  const char* metric = spelt ? "words" : points ? "mixture" : "fcd";
   const auto each = [&](int64_t parts) { return std::to_string(std::max<int64_t>(1, options.steps / parts)); };
   std::vector<Match> matches;
   for (const std::string& system : systems) {
@@ -163,7 +167,7 @@ std::vector<Match> matches_of(const ArenaOptions& options, const std::vector<std
       add(own);
       add({"--data", options.data, "--steps", std::to_string(options.steps), "--seed", std::to_string(seed)});
       // As settings, which those of the command line come after.
-      std::vector<std::string> assignments{"evaluate=" + std::string(points ? "mixture" : "fcd"),
+      std::vector<std::string> assignments{std::string("evaluate=") + metric,
                                            "evaluate_every=" + each(options.evaluations),
                                            "preview_every=" + each(40),
                                            "checkpoint_every=" + each(5),
@@ -242,7 +246,7 @@ int arena(ArenaOptions options) {
   check_same(options, fs::path(options.out) / "arena.json");
 
   std::vector<gan::Entrant> entrants;
-  std::vector<Match> matches = matches_of(options, systems, data->sample().rank() == 1, entrants);
+  std::vector<Match> matches = matches_of(options, systems, *data, entrants);
   hold(matches, entrants, options.jobs, asked);
   const std::string csv = fs::path(options.out) / "arena.csv", page = fs::path(options.out) / "arena.html";
   write_file(csv, gan::tournament_csv(entrants));

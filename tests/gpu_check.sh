@@ -393,6 +393,7 @@ for i in "${!recipes[@]}"; do
   case ${data_of[${recipes[i]}]} in
     unpaired:*) data_of[${recipes[i]}]+=:$data ;; # two domains
     few-labels:*) data_of[${recipes[i]}]=few-labels:100:$data ;;
+    words:*) data_of[${recipes[i]}]=words:$here/tests/golden/words.txt ;;
   esac
 done
 [[ ${#recipes[@]} -gt 0 ]] || row "recipes" "forger list names none: $(reason)" failed

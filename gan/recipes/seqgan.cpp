@@ -1,18 +1,20 @@
-// A GAN of sequences of letters. G gives logits l (L, V), and a letter is the largest of them, which has no gradient: D
-// is shown rows that have one, beside the one-hot rows of real words. Two ways (--relax), g = -log(-log u), u ~ U(0, 1):
+// A GAN of sequences of letters. G gives logits l (L, V), and a letter is the largest of a row, which has no gradient: D
+// is shown rows that have one, beside the one-hot rows of real words. --relax, with g = -log(-log u), u ~ U(0, 1):
 //
-//   softmax      y = softmax(l)                      Gulrajani, Ahmed, Arjovsky, Dumoulin, Courville, "Improved training
-//                of Wasserstein GANs", NeurIPS 2017, arXiv:1704.00028, section 5.4: a critic whose slope is bounded
-//                between the simplex's corners and its inside says how far y is from a corner
-//   gumbel       y = softmax((l + g) / t), sampled by the Gumbel trick: argmax(l + g) has the probabilities softmax(l).
-//                D sees the one-hot row of the largest y, whose gradient is that of y (straight through; Jang, Gu, Poole
-//                2017, arXiv:1611.01144)
-//   gumbel-soft  D sees y itself (Kusner, Hernandez-Lobato 2016, arXiv:1611.04051)
-//                t falls from tau to tau_end by a constant factor a step, in tau_steps
+//   gumbel       y = softmax((l + g) / t): the largest of a row of l + g is drawn with the probabilities softmax(l). D
+//                sees its one-hot row, whose gradient is taken to be that of y (straight through; Jang, Gu, Poole,
+//                "Categorical reparameterization with Gumbel-softmax", ICLR 2017, arXiv:1611.01144)
+//   gumbel-soft  D sees y itself (Kusner, Hernandez-Lobato, "GANs for sequences of discrete elements with the
+//                Gumbel-softmax distribution", 2016, arXiv:1611.04051); t falls from tau to tau_end by a constant factor
+//                a step, in tau_steps
+//   softmax      D sees softmax(l), and nothing is drawn but z (Gulrajani, Ahmed, Arjovsky, Dumoulin, Courville,
+//                "Improved training of Wasserstein GANs", NeurIPS 2017, arXiv:1704.00028, section 5.4): a critic whose
+//                slope is bounded between y and the one-hot rows says how far it is to them:
+//                --loss wasserstein --penalty gp --lambda 10 --n-critic 5
 //
 //   repeat: n_critic times: x = one-hot rows of a batch, z ~ N(0, I), u
-//       D: one Adam step on  E D(y) - E D(x) + lambda E (||grad D(x^)||_2 - 1)^2,  x^ between x and y
-//     G: one Adam step on  -E D(y)
+//       D: one Adam step on  -E log s(D(x)) - E log(1 - s(D(y))) + lambda/2 E ||grad D(x)||^2
+//     G: one Adam step on  -E log s(D(y))                          (with n_critic 1 for the same y)
 #include <cmath>
 
 #include "core/autograd.h"
@@ -120,13 +122,14 @@ class SequenceGan : public Recipe {
 const RegisterRecipe registered{{
     .name = "seqgan",
     .title = "GAN of sequences of letters",
-    .citation = "Gulrajani et al. 2017, arXiv:1704.00028; Kusner, Hernandez-Lobato 2016, arXiv:1611.04051",
+    .citation = "Kusner, Hernandez-Lobato 2016, arXiv:1611.04051; Gulrajani et al. 2017, arXiv:1704.00028",
     .data = "words, as sequences of letters",
     .needs = {"tokens"},
     .settings = game_settings(
-        "wasserstein", "gp",
+        "non-saturating", "r1",
         {{"data", "words", "words as sequences of letters"},
-         {"relax", "softmax", "what D sees of G's letters: softmax, gumbel (straight through) or gumbel-soft"},
+         {"relax", "gumbel", "what D sees of G's letters: gumbel (straight through), gumbel-soft, or softmax"},
+         {"lambda", 1.0, ""},
          {"tau", 1.0, "temperature of Gumbel's softmax in the first step", 1e-3, 100},
          {"tau_end", 0.5, "and after tau_steps: the lower, the nearer to letters, and the noisier the gradient", 1e-3,
           100},
@@ -134,9 +137,9 @@ const RegisterRecipe registered{{
          {"blocks", int64_t{2}, "residual blocks of either network", 0, 64},
          d_norm_setting("auto"),
          {"width", int64_t{64}, "channels of every layer"},
-         {"n_critic", int64_t{5}, "critic updates per generator update", 1, 1000},
+         {"n_critic", int64_t{1}, "D's updates per update of G", 1, 1000},
          {"lr_g", 1e-3, ""},
-         {"lr_d", 1e-3, "learning rate of the critic"},
+         {"lr_d", 1e-3, ""},
          {"beta1", 0.0, ""},
          {"beta2", 0.9, ""},
          {"evaluate", "words", ""}}),
