@@ -32,7 +32,7 @@ bool same_images(const gan::DataSet& a, const gan::DataSet& b) {
 
 Comparison::Comparison(gan::DataSetPtr train, gan::DataSetPtr test, Request request, Announcer announce)
     : request_(std::move(request)), announce_(std::move(announce)), train_(std::move(train)), test_(std::move(test)) {
-  check<UsageError>(train_->sample().rank() == 3, train_->name(), " holds points: these metrics judge images");
+  check<UsageError>(train_->sample().rank() == 3, train_->name(), " holds no images, which these metrics judge");
   const bool has_split = !same_images(*train_, *test_);
   for (const std::string& metric : request_.metrics) check_metric(find_metric(metric), request_, *train_, has_split);
   check_request(request_);

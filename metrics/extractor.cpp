@@ -117,7 +117,7 @@ Pictures pictures_in_folder(const std::string& folder, int channels, bool skip_b
 
 Pictures pictures_of(const gan::DataSetPtr& data, const std::string& name) {
   const Shape sample = data->sample();
-  check<UsageError>(sample.rank() == 3, name, " holds points, not images");
+  check<UsageError>(sample.rank() == 3, name, " holds no images");
   return {
       .name = name,
       .count = data->count(),

@@ -150,7 +150,7 @@ void Judge::measure(const gan::DataSet& test) {
 
 std::shared_ptr<const Judge> Judge::of(const gan::DataSetPtr& train, const gan::DataSetPtr& test, uint64_t seed,
                                        const std::string& cache, const Ticker& ticker) {
-  check<UsageError>(train->sample().rank() == 3, train->name(), " holds points: the built-in judge looks at images");
+  check<UsageError>(train->sample().rank() == 3, train->name(), " holds no images for the built-in judge to look at");
   check<UsageError>(train->classes() > 1, train->name(),
                     " has no labels for the built-in judge to learn; give Inception's weights: --inception FILE");
   const OwnSettings own;

@@ -121,7 +121,7 @@ std::vector<std::string> paths_in(const std::string& spec) {
 
 std::string prefixed_path(const std::string& spec, const DataSource::OnPath& f) {
   const size_t path = spec.find(':') + 1;  // 0 where the spec is nothing but a path
-  return spec.substr(0, path) + f(spec.substr(path));
+  return path == spec.size() ? spec : spec.substr(0, path) + f(spec.substr(path));
 }
 
 void require_same_words(const DataSet& train, const DataSet& held_out, const std::vector<std::string>& columns) {

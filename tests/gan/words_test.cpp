@@ -102,6 +102,7 @@ TEST_CASE("words: files that are no list get one line") {
   CHECK(error_of<DataError>([&] { open_data("words:" + scratch.file("none.txt")); }).find("none.txt") !=
         std::string::npos);
   CHECK(error_of<UsageError>([] { open_data("words:"); }).find("as words:names.txt") != std::string::npos);
+  CHECK(absolute_spec("words:") == "words:");  // left to whoever opens it
 }
 
 TEST_CASE("words: of the system's list those of plain letters, each once") {
