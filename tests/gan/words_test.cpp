@@ -179,6 +179,18 @@ TEST_CASE("seqgan: what D sees of sampled letters is one-hot, or near it at a lo
   }
 }
 
+TEST_CASE("seqgan: a number that was rounded to 1 is noise like any other") {
+  const RecipeCase row = *std::ranges::find(recipe_cases(), "seqgan-gumbel", &RecipeCase::name);
+  const auto recipe = make(row, settings_of(row));
+  const View view = recipe->views().front();
+  Random random(3);
+  const Tensor z = view.draw(64, random)["z"];
+  const auto made = [&](double u) {
+    return recipe->make(view, Batch().add("z", z).add("u", full({64, 20}, u)))["tokens"].to_vector();
+  };
+  CHECK(made(1) == made(0.5));
+}
+
 TEST_CASE("seqgan: the temperature falls by a constant factor, and then no more") {
   const RecipeCase row = *std::ranges::find(recipe_cases(), "seqgan-gumbel", &RecipeCase::name);
   Settings settings = settings_of(row);
