@@ -94,10 +94,13 @@ gan::Score WordComparison::score(const std::vector<Word>& made) const {
   for (size_t n = longest_gram; n > 0; n--)
     score.values.emplace_back(text("js_", n), ngram_divergence(made, held_out_, n));
   const auto count = static_cast<double>(made.size());
-  const auto unseen = static_cast<double>(std::ranges::count_if(made, [&](const Word&w) { return new_.contains(w); })),
-             known = static_cast<double>(std::ranges::count_if(made, [&](const Word&w) { return known_.contains(w); }));
-  score.values.emplace_back("listed", (known + unseen) / count);
-  score.values.emplace_back("unseen", unseen / count);
+  const auto share_in = [&](const std::set<Word>& those) {
+    const auto is_there = [&](const Word& word) { return those.contains(word); };
+    return static_cast<double>(std::ranges::count_if(made, is_there)) / count;
+  };
+  const double unseen = share_in(new_);
+  score.values.emplace_back("listed", share_in(known_) + unseen);
+  score.values.emplace_back("unseen", unseen);
   score.values.emplace_back("distinct", static_cast<double>(std::set<Word>(made.begin(), made.end()).size()) / count);
   score.remark = "n-grams' divergence from held-out words, in bits; shares of samples";
   return score;

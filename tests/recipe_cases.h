@@ -83,6 +83,7 @@ inline const std::vector<RecipeCase>& recipe_cases() {
       {"fgan", "fgan", grey, "IMAGES"},
       {"fgan-stated", "fgan", grey, "IMAGES", {{"loss", "fgan-neyman"}, {"g_form", "stated"}}, false},
       {"ebgan", "ebgan", grey, "IMAGES"},
+      {"ebgan-pretrained", "ebgan", grey, "IMAGES", {{"pretrain", "1"}}},
       {"cgan", "cgan", classes, "IMAGES"},
       {"cgan-concat", "cgan", classes, "IMAGES", {{"condition", "concat"}}},
       {"cgan-acgan", "cgan", classes, "IMAGES", {{"condition", "acgan"}, {"class_weight", "0.5"}}},

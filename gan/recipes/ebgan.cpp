@@ -5,6 +5,8 @@
 //   repeat: x = a batch of the data, z ~ N(0, I)
 //     D: one Adam step on  (E R(x) + E max(0, m - R(G(z)))) / m
 //     G: one Adam step on  E R(G(z)) / m + w_pt / (N (N - 1)) sum_{i != j} (S_i . S_j / (|S_i| |S_j|))^2
+//   --pretrain N: an autoencoder can learn before there are fakes. In the first N steps the margin in the bracket is 0,
+//     so that D learns of x alone, and G's loss weighs nothing
 //
 // The learning rate is 1e-3 for the reason that dcgan.cpp gives.
 #include "gan/networks/autoencoder.h"
@@ -25,6 +27,7 @@ class EnergyBasedGan : public Recipe {
   EnergyBasedGan(const Settings& settings, const Columns& columns)
       : Recipe(settings),
         latent_(settings.integer("latent")),
+        pretrain_(settings.integer("pretrain")),
         margin_(settings.number("margin")),
         pull_away_(settings.number("pull_away")) {
     const Column* points = find_column(columns, "point");
@@ -37,18 +40,30 @@ class EnergyBasedGan : public Recipe {
     Craft kept = craft("d", settings, column.sample);
     kept.energies = true;
     game_ = Adversary(player("d", {"d"}, settings), settings, random_, std::move(kept));
+    if (pretrain_ > 0) {
+      check<UsageError>(settings.text("loss") == "ebgan",
+                        "--pretrain is of --loss ebgan, whose margin waits meanwhile");
+      playing_ = memory("playing", zeros({}));
+    }
   }
 
   Readings step(const NextBatch& next) override {
     const Tensor x = next()[column_], z = noise(x.size(0), latent_, random_);
-    const Critic d = [&](const Tensor& sample) { return score(sample); };
+    const Critic d = [&](const Tensor& sample) {
+      return playing_.defined() ? score(sample) - (1 - playing_) : score(sample);  // 0 - R/m is beyond any margin
+    };
     Shared fake([&] { return (*g_)(z); });
     Readings readings = game_.update(d, x, fake);
     const auto fool = game_.against(d, x);
+    const auto played = [&](const Tensor& loss) { return playing_.defined() ? playing_ * loss : loss; };
     return std::move(readings) + player_g_->minimise({[&] {
-      if (pull_away_ == 0) return Losses(fool(fake()));
-      return Losses{{"", fool(fake())}, {"pull_away", pull_away_ * pull_away(d_->encode(fake()))}};
+      if (pull_away_ == 0) return Losses(played(fool(fake())));
+      return Losses{{"", played(fool(fake()))}, {"pull_away", played(pull_away_ * pull_away(d_->encode(fake())))}};
     }});
+  }
+
+  void after_step(int64_t step) override {
+    if (step == pretrain_ && pretrain_ > 0) copy_into(playing_, ones({}, dtype_), "playing");
   }
 
   std::vector<View> views() override {
@@ -77,8 +92,9 @@ class EnergyBasedGan : public Recipe {
     return std::make_shared<Autoencoder>(flat, mlp_generator(code, width, sample, random_));
   }
 
-  int64_t latent_;
+  int64_t latent_, pretrain_;
   double margin_, pull_away_;
+  Tensor playing_;  // (): 0 while D learns alone; undefined where it never does
   std::string column_;
   nn::LayerPtr g_;
   std::shared_ptr<Autoencoder> d_;
@@ -92,14 +108,16 @@ const RegisterRecipe registered{{
     .citation = "Zhao, Mathieu, LeCun 2017, arXiv:1609.03126",
     .data = "images of 16 to 256 pixels, square or not; points with --arch mlp",
     .needs = {"image", "or", "point"},
-    .settings = game_settings("ebgan", "none",
-                              {arch_setting("dcgan"),
-                               d_norm_setting("auto"),
-                               {"margin", 0.2, "m: the energy to which fakes are pushed", 1e-6, 1e6},
-                               {"pull_away", 0.1, "weight of the pull-away term; 0: none", 0, 1e6},
-                               {"code", int64_t{32}, "numbers in the autoencoder's code", 1, 65536},
-                               {"lr_g", 1e-3, ""},
-                               {"lr_d", 1e-3, ""}}),
+    .settings =
+        game_settings("ebgan", "none",
+                      {arch_setting("dcgan"),
+                       d_norm_setting("auto"),
+                       {"margin", 0.2, "m: the energy to which fakes are pushed", 1e-6, 1e6},
+                       {"pull_away", 0.1, "weight of the pull-away term; 0: none", 0, 1e6},
+                       {"code", int64_t{32}, "numbers in the autoencoder's code", 1, 65536},
+                       {"pretrain", int64_t{0}, "first steps in which D learns to rebuild data and G waits", 0, 1e9},
+                       {"lr_g", 1e-3, ""},
+                       {"lr_d", 1e-3, ""}}),
     .make = make_recipe<EnergyBasedGan>,
 }};
 

@@ -50,6 +50,16 @@ TEST_CASE("list and info, for people and for programs", "[cli]") {
   CHECK(forger({"info"}).out.find(info.at("compiler").get<std::string>()) != std::string::npos);
 }
 
+TEST_CASE("FORGER_SIMD lowers the instruction set, and never raises it", "[cli]") {
+  const auto level = [](const std::string& wish) {
+    return shell("FORGER_SIMD=" + wish + " '" + binary() + "' info | sed -n 's/^simd *//p'").out;
+  };
+  CHECK(level("portable") == "portable\n");
+  const std::string native = level("");
+  CHECK(level("avx2") == (native == "portable\n" ? native : "avx2\n"));
+  CHECK(level("avx512") == native);
+}
+
 TEST_CASE("output that cannot be written is a failure", "[cli]") {
   const std::string command = "'" + binary() + "' list >/dev/full 2>/dev/null";
   CHECK(std::system(command.c_str()) >> 8 == 1);  // the exit code is the second byte

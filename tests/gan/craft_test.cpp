@@ -316,3 +316,29 @@ TEST_CASE("past copies are those of some steps ago, and a mixture samples from a
   for (size_t i = 0; i < 60; i++)
     CHECK((std::abs(alone.to_vector()[2 * i] - whole[2 * i]) < 1e-6) == (which.data<int64_t>()[i] == 2));
 }
+
+TEST_CASE("ebgan: while D is trained alone, fakes teach it nothing and G stays as it is") {
+  RecipeCase row{"ebgan", "ebgan", {{.name = "point", .sample = {2}}}, "", {{"arch", "mlp"}, {"width", "8"}}};
+  row.settings.emplace_back("pretrain", "3");
+  Random random(1);
+  const auto step = [&](Recipe& recipe, int64_t number) {
+    recipe.step([&] { return batch_of(row.columns, random); });
+    recipe.after_step(number);
+  };
+  const auto state = [](const Recipe& recipe, size_t i) { return copy_of(recipe.networks()[i].module->state()); };
+  const auto d_beside = [&](double g_scale) {  // D after three steps, and whether G stayed
+    const auto recipe = make(row, settings_of(row));
+    for (const auto& [name, weight] : recipe->networks()[0].module->parameters())
+      copy_into(weight, (weight * g_scale).detach(), "a test");
+    const nn::NamedTensors g = state(*recipe, 0), first_d = state(*recipe, 1);
+    random = Random(1);
+    for (int64_t number = 1; number <= 3; number++) step(*recipe, number);
+    CHECK(identical(state(*recipe, 0), g));
+    const nn::NamedTensors d = state(*recipe, 1);
+    CHECK_FALSE(identical(d, first_d));
+    step(*recipe, 4);
+    CHECK_FALSE(identical(state(*recipe, 0), g));
+    return d;
+  };
+  CHECK(identical(d_beside(1), d_beside(3)));
+}

@@ -313,15 +313,19 @@ class EnergyDiscriminator(nn.Module):
         return (x - self.decoder(self.encoder(x))).square().flatten(1).mean(1)
 
 
-def ebgan(step, margin=0.2, weight=0.1):
+def ebgan(step, margin=0.2, weight=0.1, playing=None):
     g, d = step.network("g", generator()), step.network("d", EnergyDiscriminator())
     player_g, player_d = step.player("g"), step.player("d")
     x, fake = step.next(image=images()), g(step.draw("normal", BATCH, LATENT))
-    player_d.minimise((d.energy(x).mean() + F.relu(margin - d.energy(fake.detach())).mean()) / margin)
+    for when in ("memory", "memory_after") if playing else ():
+        step.write(f"{when}.playing", torch.tensor(playing))
+    waiting = 1 - playing if playing else 0
+    accepted = d.energy(x).mean() / margin + waiting
+    player_d.minimise(accepted + F.relu(1 - waiting - d.energy(fake.detach()) / margin).mean())
     fooled = d.energy(fake).mean() / margin
     cosines = F.cosine_similarity(*(c for c in [d.encoder(fake)] for c in (c[:, None], c[None])), dim=2)
     away = (cosines.square().sum() - BATCH) / (BATCH * (BATCH - 1))
-    player_g.minimise(fooled, pull_away=weight * away)
+    player_g.minimise((1 - waiting) * (fooled + waiting), pull_away=(1 - waiting) * weight * away)
 
 
 def relativistic(step):
@@ -1438,6 +1442,7 @@ ROWS = {
     "fgan": lambda step: two_players(step, *dcgan_pair(), FGAN_KL),
     "fgan-stated": lambda step: two_players(step, *dcgan_pair(), FGAN_NEYMAN),
     "ebgan": ebgan,
+    "ebgan-pretrained": lambda step: ebgan(step, playing=0.3),
     "seqgan": lambda step: seqgan(step, "softmax", n_critic=2),
     "seqgan-gumbel": lambda step: seqgan(step, "gumbel"),
     "seqgan-gumbel-soft": lambda step: seqgan(step, "gumbel-soft"),

@@ -3,12 +3,14 @@
 
 #include <sys/resource.h>
 
+#include <cstring>
 #include <ctime>
 #include <fstream>
 #include <latch>
 #include <stdexcept>
 #include <string>
 
+#include "kernels/cpu/parallel.h"
 #include "tests/kernels/setting.h"
 #include "tests/kernels/values.h"
 #include "tests/message_of.h"
@@ -173,3 +175,13 @@ TEST_CASE("pool: a product inside a job has the bits of one outside", "[threads]
   parallel_jobs(3, [&](int64_t i) { inside[i] = product(); });
   for (const std::vector<float>& c : inside) CHECK(same_bits(c, outside));
 }
+
+#if !defined(__SANITIZE_ADDRESS__)  // which ends the program where memory is asked for that no machine has
+TEST_CASE("scratch memory: what there is no room for leaves the slot fit for use") {
+  constexpr size_t too_much = size_t{1} << 60, some = 4096;
+  std::memset(scratch(Scratch::partial_sums, some), 1, some);
+  CHECK_THROWS_AS(scratch(Scratch::partial_sums, too_much), std::bad_alloc);
+  CHECK_THROWS_AS(scratch(Scratch::partial_sums, too_much), std::bad_alloc);
+  std::memset(scratch(Scratch::partial_sums, 2 * some), 1, 2 * some);
+}
+#endif
