@@ -24,7 +24,10 @@ RunFolder run_around(const std::string& checkpoint) {
 
 // The settings of the machine that trained, turned into those of this one.
 void move_here(Settings& settings, const Place& place, std::vector<std::string>& notes) {
-  if (!place.data.empty()) settings.set("data", Value(place.data));
+  if (!place.data.empty()) {
+    settings.set("data", Value(place.data));
+    settings.set("data_path", Value(absolute_spec(place.data)));
+  }
   if (!place.device.empty()) settings.set("device", Value(place.device));
   const std::string device = settings.text("device");
   const std::string missing = kernels::unavailable(device_named(device));

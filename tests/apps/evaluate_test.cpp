@@ -245,6 +245,8 @@ TEST_CASE("evaluate, fid, stats and neighbours refuse in one line", "[evaluate]"
   CHECK(contains(one_error({"evaluate", run, "--metrics", "fid"}, 2), "--inception FILE"));
   CHECK(contains(one_error({"evaluate", scratch / "absent"}, 2), "holds no run"));
   CHECK(contains(one_error({"evaluate", run, "--count", "1"}, 2), "--count"));
+  // Where the data is said to be, it is looked for nowhere else, though it still lies where it lay.
+  CHECK(contains(one_error({"evaluate", run, "--data", scratch / "moved"}, 2), "moved"));
   CHECK(contains(one_error({"evaluate", run, "--count", "5"}, 2), "at least 10 samples"));
   CHECK(contains(one_error({"evaluate", newest_checkpoint(run), "--sanity"}, 2), "is a checkpoint"));
   CHECK(contains(one_error({"fid", data, data, "--convention", "tensor"}, 2), "pytorch"));
@@ -335,7 +337,7 @@ TEST_CASE("fid: sets are what they hold, not where they lie or what they are cal
   const Result shadowed =
       program::shell("cd '" + scratch / "here" + "' && \"$FORGER\" fid ring8 ring8 --judge '" + data + "'");
   CHECK(shadowed.code == 2);
-  CHECK(contains(shadowed.err, "points"));
+  CHECK(contains(shadowed.err, "holds no images"));
   // Too few pictures are found out before the judge learns anything.
   fs::create_directories(scratch / "one");
   fs::copy_file(scratch / "data/test/left/0.png", scratch / "one/0.png");
