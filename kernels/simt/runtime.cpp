@@ -501,6 +501,7 @@ void touch(const void* address, size_t bytes, Access access) {
 
 void* allocate(size_t bytes) { return machine().allocate(bytes); }
 void release(void* memory) { machine().release(memory); }
+void trim(void* memory, size_t bytes) { machine().trim(memory, bytes); }
 void set_memory(size_t bytes) { machine().set_memory(bytes); }
 void close_to_host(bool on) { machine().close_to_host(on); }
 OpenMemory::OpenMemory() { machine().open(); }

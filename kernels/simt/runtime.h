@@ -84,6 +84,8 @@ void touch(const void* address, size_t bytes, Access access);
 // Global memory. Fresh memory is filled with NaN. Null when there is none left.
 void* allocate(size_t bytes);
 void release(void* memory);
+// From now on an allocation has so many bytes, at most those that it once had: what lies beyond is out of bounds.
+void trim(void* memory, size_t bytes);
 // 64 GiB at first. What lies beyond already stays.
 void set_memory(size_t bytes);
 

@@ -20,6 +20,7 @@ class Machine {
   // ---- global memory ----
   void* allocate(size_t bytes);
   void release(void* memory);
+  void trim(void* memory, size_t bytes);
   void set_memory(size_t bytes);
   void close_to_host(bool on);
   void open();

@@ -70,6 +70,14 @@ void Machine::release(void* memory) {
   for (Range& range : recent_) range = {};
 }
 
+void Machine::trim(void* memory, size_t bytes) {
+  const auto found = allocations_.find(reinterpret_cast<uintptr_t>(memory));
+  if (found == allocations_.end() || bytes + granule >= rooms_.at(found->first))
+    throw DeviceError("simt: memory trimmed that was not allocated, or is smaller");
+  found->second = bytes;
+  for (Range& range : recent_) range = {};
+}
+
 void Machine::set_memory(size_t bytes) { limit_ = arena_ + std::min(bytes, arena_bytes); }
 
 void Machine::protect(int access) const {

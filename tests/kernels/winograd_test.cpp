@@ -37,6 +37,8 @@ const ConvShape shapes[] = {
     square(40, 8, 16, 48, 4, 2, 1),                   // and a last panel half full
     square(2, 9, 16, 32, 4, 2, 1),                    // a leftover pixel
     square(2, 12, 16, 16, 4, 2, 0),                   // no padding
+    square(2, 13, 16, 16, 4, 2, 0),                   // a row and a column of the image under no window
+    square(1, 21, 16, 16, 7, 3, 0),                   // and two
     square(2, 11, 16, 16, 4, 2, 3),                   // much padding
     square(2, 13, 16, 32, 3, 2, 1),                   // phases with fewer taps
     square(2, 10, 16, 16, 2, 1, 0),                   // 2x2
