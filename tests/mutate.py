@@ -121,8 +121,14 @@ def changed(name, found, replacement):
     return replacement
 
 
+@functools.cache
+def text_of(file):
+    """A file of the tree as it was when it was first looked at: who works on meanwhile does not disturb a run."""
+    return (HERE / file).read_text()
+
+
 def mutants_of(file):
-    for number, line in compiled_lines((HERE / file).read_text().splitlines()):
+    for number, line in compiled_lines(text_of(file).splitlines()):
         code = code_of(line)
         if UNTOUCHED.search(code):
             continue
@@ -146,7 +152,7 @@ def files_of(names):
 
 
 def key_of(mutant):
-    text = json.dumps([(HERE / mutant["file"]).read_text(), mutant["line"], mutant["new"]])
+    text = json.dumps([text_of(mutant["file"]), mutant["line"], mutant["new"]])
     return hashlib.sha256(text.encode()).hexdigest()[:16]
 
 
@@ -216,33 +222,39 @@ def write(path, text):
         path.write_text(text)
 
 
-def copy_tree(mutants):
-    """The tree with these faults, by number, each in a line of its own."""
-    texts = {}
-    for number, mutant in mutants.items():
-        lines = texts.setdefault(mutant["file"], (HERE / mutant["file"]).read_text().split("\n"))
-        lines[mutant["line"]] = switched(mutant, number)
+def copy_tree(but):
+    """All files of the tree but these, and the switch."""
     tracked = subprocess.run(["git", "ls-files"], cwd=HERE, check=True, capture_output=True, text=True).stdout.split("\n")
     for name in filter(None, tracked):
         source, target = HERE / name, COPY / name
-        if name in texts:
-            write(target, "\n".join(texts[name]))
-        elif source.is_file() and not (target.exists() and target.read_bytes() == source.read_bytes()):
+        if name not in but and source.is_file() and not (target.exists() and target.read_bytes() == source.read_bytes()):
             target.parent.mkdir(parents=True, exist_ok=True)
             shutil.copyfile(source, target)
     write(COPY / "fault.h", SWITCH)
     write(COPY / "kernels" / "fault.cpp", SWITCH_SOURCE)
 
 
+def plant(mutants, files):
+    """These files with these faults, by number, each in a line of its own."""
+    texts = {file: text_of(file).split("\n") for file in files}
+    for number, mutant in mutants.items():
+        texts[mutant["file"]][mutant["line"]] = switched(mutant, number)
+    for file, lines in texts.items():
+        write(COPY / file, "\n".join(lines))
+
+
 def build(mutants):
     """Builds the copy, little optimised: with assertions, and in half the time. Takes out of `mutants` those that do
     not build, and returns them."""
     broken = []
+    files = {mutant["file"] for mutant in mutants.values()}
+    copy_tree(but=files)
+    plant(mutants, files)
     if not (BUILD / "build.ninja").exists():
         subprocess.run(["cmake", "-G", "Ninja", "-S", COPY, "-B", BUILD, "-DCMAKE_BUILD_TYPE=RelWithDebInfo", "-DFORGER_CUDA=OFF",
                         f"-DCMAKE_CXX_FLAGS=-w -include {COPY}/fault.h"], check=True, capture_output=True)
     while True:
-        copy_tree(mutants)
+        plant(mutants, files)
         done = subprocess.run(["ninja", "-C", BUILD, "-k", "0", *PROGRAMS], capture_output=True, text=True)
         if done.returncode == 0:
             return broken

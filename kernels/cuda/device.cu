@@ -92,7 +92,7 @@ void* scratch(size_t bytes) {
   }
 #ifndef __CUDACC__
   // Recorded with the kernels that it is for: each finds what it asked for, and a fault where it wants more.
-  stream()->submit([=] { simt::trim(buffer, bytes); });
+  stream()->submit([memory = buffer, bytes] { simt::trim(memory, bytes); });
   if (poisoning()) check_cuda(cudaMemsetAsync(buffer, 0xff, bytes, stream()), "poisoning intermediate results");
 #endif
   return buffer;

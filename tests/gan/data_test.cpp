@@ -447,7 +447,7 @@ TEST_CASE("data: specs that are nothing") {
       error_of<UsageError>([] { open_data("fashion-mnits", 32); }) ==
       "data 'fashion-mnits' is neither a folder nor a data set; there are: blur, captions, cifar10, denoise, domains, "
       "edges, emoji, emoji-pairs, fashion-mnist, few-labels, folder, folder-gray, frames, glyphs, grid25, idx, moons, "
-      "negative, noisy, only, pairs, ring8, rotate, small, sound, speech, swap, swiss-roll, tint, unpaired");
+      "negative, noisy, only, pairs, ring8, rotate, small, sound, speech, swap, swiss-roll, tint, unpaired, words");
   CHECK_THROWS_AS(open_data("", 32), UsageError);
   CHECK_THROWS_AS(open_data("/no/such/folder", 32), UsageError);
   CHECK_THROWS_AS(open_data("ring8", -1), UsageError);
