@@ -24,10 +24,7 @@ RunFolder run_around(const std::string& checkpoint) {
 
 // The settings of the machine that trained, turned into those of this one.
 void move_here(Settings& settings, const Place& place, std::vector<std::string>& notes) {
-  if (!place.data.empty()) {
-    settings.set("data", Value(place.data));
-    settings.set("data_path", Value(absolute_spec(place.data)));
-  }
+  if (!place.data.empty()) move_data(settings, place.data);
   if (!place.device.empty()) settings.set("device", Value(place.device));
   const std::string device = settings.text("device");
   const std::string missing = kernels::unavailable(device_named(device));
@@ -109,6 +106,11 @@ bool would_join_data(const std::string& path, const Settings& settings) {
     }
   }
   return false;
+}
+
+void move_data(Settings& settings, const std::string& spec) {
+  settings.set("data", Value(spec));
+  settings.set("data_path", Value(absolute_spec(spec)));
 }
 
 DataSetPtr data_of(const Settings& settings, Subset subset) {

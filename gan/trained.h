@@ -35,6 +35,8 @@ bool is_trained(const std::string& path);
 // The data that a run was trained on: where its settings say, else where it lay when the run began. DataError when
 // neither is there, or has changed since.
 DataSetPtr data_of(const Settings& settings, Subset subset = Subset::train);
+// From now on the data is there and nowhere else.
+void move_data(Settings& settings, const std::string& spec);
 
 // Whether a path is `folder` or lies in it; links followed.
 bool lies_in(const std::filesystem::path& path, const std::filesystem::path& folder);

@@ -407,10 +407,7 @@ Trainer Trainer::resume(RunClaim claim, const Changes& changes, Observer observe
   if (changes.steps > 0) settings.set("steps", Value(changes.steps));
   if (!changes.device.empty()) change("device", Value(changes.device), std::string(settings.text("device")));
   if (changes.threads > 0) change("threads", Value(changes.threads), settings.integer("threads"));
-  if (!changes.data.empty()) {
-    settings.set("data", Value(changes.data));
-    settings.set("data_path", Value(absolute_spec(changes.data)));
-  }
+  if (!changes.data.empty()) move_data(settings, changes.data);
   const std::string device = settings.text("device"), missing = kernels::unavailable(device_named(device));
   check<UsageError>(missing.empty(), "the run computes on ", device, ", which is not to be had here (", missing,
                     "); --device cpu goes on here");

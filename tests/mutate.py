@@ -249,12 +249,11 @@ def build(mutants):
     broken = []
     files = {mutant["file"] for mutant in mutants.values()}
     copy_tree(but=files)
-    plant(mutants, files)
-    if not (BUILD / "build.ninja").exists():
-        subprocess.run(["cmake", "-G", "Ninja", "-S", COPY, "-B", BUILD, "-DCMAKE_BUILD_TYPE=RelWithDebInfo", "-DFORGER_CUDA=OFF",
-                        f"-DCMAKE_CXX_FLAGS=-w -include {COPY}/fault.h"], check=True, capture_output=True)
     while True:
         plant(mutants, files)
+        if not (BUILD / "build.ninja").exists():
+            subprocess.run(["cmake", "-G", "Ninja", "-S", COPY, "-B", BUILD, "-DCMAKE_BUILD_TYPE=RelWithDebInfo", "-DFORGER_CUDA=OFF",
+                            f"-DCMAKE_CXX_FLAGS=-w -include {COPY}/fault.h"], check=True, capture_output=True)
         done = subprocess.run(["ninja", "-C", BUILD, "-k", "0", *PROGRAMS], capture_output=True, text=True)
         if done.returncode == 0:
             return broken
@@ -359,10 +358,12 @@ def units_of(file, times, noticed):
     def promise(test):
         return (noticed[Path(file).parent, test[1]] + 0.02) / (times.get(test, 0) + 0.3)
 
-    units = []
-    for program, cores in {(program, cores): None for program, _, cores in covering(file)}:
+    units, together = [], collections.defaultdict(list)
+    for test in sorted(covering(file), key=promise, reverse=True):
+        together[test[0], test[2]].append(test)
+    for tests in together.values():
         unit, taken = [], 0.0
-        for test in sorted((t for t in covering(file) if t[0] == program and t[2] == cores), key=promise, reverse=True):
+        for test in tests:
             unit.append(test)
             taken += times.get(test, 0)
             if taken > UNIT_SECONDS:
