@@ -30,6 +30,7 @@ Command show_command(CLI::App& root);         // show.cpp
 Command translate_command(CLI::App& root);    // translate.cpp
 Command roll_command(CLI::App& root);         // roll.cpp
 Command interpolate_command(CLI::App& root);  // interpolate.cpp
+Command report_command(CLI::App& root);       // report.cpp
 Command edit_command(CLI::App& root);         // edit.cpp
 Command evaluate_command(CLI::App& root);     // evaluate.cpp
 Command fid_command(CLI::App& root);          // fid.cpp
@@ -39,6 +40,8 @@ Command arena_command(CLI::App& root);        // arena.cpp
 Command theory_command(CLI::App& root);       // theory.cpp
 Command list_command(CLI::App& root);         // list.cpp
 Command info_command(CLI::App& root);         // info.cpp
+Command completion_command(CLI::App& root);   // shell.cpp
+Command man_command(CLI::App& root);          // shell.cpp
 
 // From now on SIGINT, SIGTERM and SIGHUP ask a run to stop, and a second one ends the process at once, with 130;
 // SIGUSR1 asks for a checkpoint. A signal that was ignored when the program began (nohup) stays so.

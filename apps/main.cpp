@@ -76,8 +76,9 @@ int run(int argc, char** argv) {
   const std::vector<Command> commands{train_command(root),     sample_command(root),     show_command(root),
                                       translate_command(root), roll_command(root),       interpolate_command(root),
                                       edit_command(root),      evaluate_command(root),   fid_command(root),
-                                      stats_command(root),     neighbours_command(root), arena_command(root),
-                                      theory_command(root),    list_command(root),       info_command(root)};
+                                      report_command(root),    stats_command(root),      neighbours_command(root),
+                                      arena_command(root),     theory_command(root),     list_command(root),
+                                      info_command(root),      completion_command(root), man_command(root)};
   read_strictly(root);
   try {
     root.parse(argc, argv);

@@ -5,7 +5,7 @@
 #include "apps/common.h"
 #include "core/file.h"
 #include "core/ops.h"
-#include "gan/animation.h"
+#include "gan/film.h"
 #include "gan/rollout.h"
 
 namespace forger::apps {
@@ -43,7 +43,7 @@ std::vector<gan::Image> drawn(const Tensor& past, const Tensor& made, const Tens
 }
 
 int roll(const RollOptions& options) {
-  check<UsageError>(options.out.ends_with(".gif"), "--out '", options.out, "': moving pictures are written as GIF");
+  gan::check_film_name("--out", options.out);
   gan::Trained trained = load(options.use);
   check_not_data("--out", options.out, trained.settings);
   const gan::Columns columns = gan::read_columns(trained.settings.text("columns"));
@@ -69,8 +69,8 @@ int roll(const RollOptions& options) {
   }
   const int64_t shown = std::min(options.shown, count);
   const auto top = [&](const Tensor& films) { return slice(films, 0, 0, shown); };
-  constexpr int hundredths = 20;
-  write_file(options.out, gan::encode_gif(drawn(top(past), top(made), top(truth), channels), hundredths));
+  constexpr double per_second = 5;
+  write_file(options.out, gan::encode_film(options.out, drawn(top(past), top(made), top(truth), channels), per_second));
   std::cout << options.out << ": " << shown << (shown == 1 ? " film" : " films") << ", the truth on the left\n";
   return exit_done;
 }
@@ -93,7 +93,9 @@ Command roll_command(CLI::App& root) {
   app->add_option("--shown", options->shown, "So many of them are drawn")
       ->capture_default_str()
       ->check(CLI::Range(1, 100));
-  app->add_option("--out", options->out, "The moving picture, a GIF")->option_text("FILE")->capture_default_str();
+  app->add_option("--out", options->out, "The film: .gif, .png (animated) or, by ffmpeg, .mp4")
+      ->option_text("FILE")
+      ->capture_default_str();
   app->footer(
       "Example:\n"
       "  forger train pix2pix --data frames:fashion-mnist --out runs/frames\n"

@@ -32,7 +32,7 @@ std::string compact(double value) {
 
 namespace {
 
-constexpr size_t most_points = 600, colours = 6;
+constexpr size_t most_points = 600, colours = most_runs;
 
 struct Stretch {  // of neighbouring steps
   double step, low, high, mean;
@@ -187,26 +187,58 @@ std::string chart(const std::string& title, const std::vector<Curve>& curves, co
   return html.str();
 }
 
+// Of a column of a run; without stretches where nothing in it is finite.
+Curve curve_of(const std::string& name, const std::vector<double>& steps, const std::vector<double>& values) {
+  Curve curve{name, down_sample(steps, values), {}};
+  curve.means = smoothed(curve.stretches);
+  return curve;
+}
+
+bool is_scalar(const std::string& column) { return column != "step" && column != "seconds"; }
+
+// Titles with their curves, in the order in which they came.
+class Families {
+ public:
+  void add(const std::string& title, Curve curve) {
+    if (curve.stretches.empty()) return;
+    auto found = std::find_if(families_.begin(), families_.end(), [&](const auto& f) { return f.first == title; });
+    if (found == families_.end()) found = families_.insert(families_.end(), {title, {}});
+    found->second.push_back(std::move(curve));
+  }
+  std::string charts(const Range& steps, size_t first_id) const {
+    std::string html;
+    for (const auto& [title, curves] : families_) html += chart(title, curves, steps, first_id++);
+    return html;
+  }
+
+ private:
+  std::vector<std::pair<std::string, std::vector<Curve>>> families_;
+};
+
 }  // namespace
 
 std::string charts(const MetricsTable& metrics, size_t first_id) {
   const std::vector<double>* steps = metrics.find("step");
   if (!steps || steps->empty()) return "<p class='none'>No steps yet.</p>";
-  std::vector<std::pair<std::string, std::vector<Curve>>> families;
+  Families families;
   for (size_t i = 0; i < metrics.names.size(); i++) {
-    if (metrics.names[i] == "step" || metrics.names[i] == "seconds") continue;
-    Curve curve{metrics.names[i], down_sample(*steps, metrics.columns[i]), {}};
-    if (curve.stretches.empty()) continue;
-    curve.means = smoothed(curve.stretches);
-    const std::string title = family(curve.name);
-    auto found = std::find_if(families.begin(), families.end(), [&](const auto& f) { return f.first == title; });
-    if (found == families.end()) found = families.insert(families.end(), {title, {}});
-    found->second.push_back(std::move(curve));
+    const std::string& name = metrics.names[i];
+    if (is_scalar(name)) families.add(family(name), curve_of(name, *steps, metrics.columns[i]));
   }
-  std::string html;
-  for (size_t i = 0; i < families.size(); i++)
-    html += chart(families[i].first, families[i].second, {steps->front(), steps->back()}, first_id + i);
-  return html;
+  return families.charts({steps->front(), steps->back()}, first_id);
+}
+
+std::string charts_of_runs(const std::vector<std::pair<std::string, MetricsTable>>& runs, size_t first_id) {
+  Families families;
+  Range range{std::numeric_limits<double>::infinity(), 0};
+  for (const auto& [run, metrics] : runs) {
+    const std::vector<double>* steps = metrics.find("step");
+    if (!steps || steps->empty()) continue;
+    range = {std::min(range.low, steps->front()), std::max(range.high, steps->back())};
+    for (size_t i = 0; i < metrics.names.size(); i++)
+      if (is_scalar(metrics.names[i])) families.add(metrics.names[i], curve_of(run, *steps, metrics.columns[i]));
+  }
+  return families.charts(range, first_id);
 }
 
 }  // namespace forger::gan

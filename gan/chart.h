@@ -16,6 +16,10 @@ namespace forger::gan {
 // HTML. `first_id` keeps the identifiers of several calls on one page apart.
 std::string charts(const MetricsTable& metrics, size_t first_id = 0);
 
+// One chart for each scalar, a curve for each of several runs, by name.
+std::string charts_of_runs(const std::vector<std::pair<std::string, MetricsTable>>& runs, size_t first_id = 0);
+constexpr size_t most_runs = 6;  // that have a colour of their own
+
 std::string escape_html(const std::string& text);
 std::string compact(double value);  // four significant digits: 0.6931, 1234, 2.5e-05
 

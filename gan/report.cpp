@@ -1,7 +1,7 @@
 // The report's page: previews through time, one chart per family of scalars, timing, settings.
 //
 //   metrics.csv, tests.csv, scores.csv --gan/chart.h--> curves
-//   evaluation.json, modes.png, sanity.svg, steganography.svg: where the run was evaluated
+//   evaluation.json, modes.png, sanity.svg, steganography.svg: where the run was evaluated; walk.png, where one was made
 //   samples/step-*.png --at most 12, first and last among them--> base64; of words, .txt, as they are
 #include "gan/report.h"
 
@@ -12,6 +12,7 @@
 #include <filesystem>
 #include <map>
 #include <optional>
+#include <set>
 #include <sstream>
 
 #include "core/error.h"
@@ -100,6 +101,14 @@ std::string previews(const std::string& run_folder) {
               "' aria-label='preview'></label></div><div class='strip'>", strip.str(), "</div>");
 }
 
+// A walk through the latent space, which moves.
+std::string walk(const RunFolder& folder) {
+  const std::string film = png_uri(folder.walk());
+  if (film.empty()) return "";
+  return "<h3>Walks through the latent space</h3><img class='modes' alt='samples that change into each other' src='" +
+         film + "'>";
+}
+
 // ---- tables ----
 
 std::string table(const Table& rows) {
@@ -127,19 +136,27 @@ Table best_and_final(const MetricsTable& scores) {
   return rows;
 }
 
-// What `forger evaluate` found: a line per metric, what there is to remark on it, and its pictures.
+// What `forger evaluate` found: a line per metric, and what there is to remark on it. DataError for a damaged file.
+Table evaluated(const RunFolder& folder, int64_t* step = nullptr) {
+  Table rows;
+  const auto found = read_evaluation(folder.evaluation());
+  if (!found) return rows;
+  for (const Score& score : found->scores)
+    rows.emplace_back(to_utf8(score.key()),
+                      to_utf8(line_of(score) + (score.remark.empty() ? "" : "; " + score.remark)));
+  for (const auto& [name, value] : found->tests) rows.emplace_back(to_utf8(name), compact(value));
+  for (const std::string& network : found->seen_by) rows.emplace_back("seen by", to_utf8(network));
+  if (step) *step = found->step;
+  return rows;
+}
+
+// The same and its pictures.
 std::string evaluation(const RunFolder& folder) {
   std::string html;
   try {
-    if (const auto found = read_evaluation(folder.evaluation())) {
-      Table rows;
-      for (const Score& score : found->scores)
-        rows.emplace_back(to_utf8(score.key()),
-                          to_utf8(line_of(score) + (score.remark.empty() ? "" : "; " + score.remark)));
-      for (const auto& [name, value] : found->tests) rows.emplace_back(to_utf8(name), compact(value));
-      for (const std::string& network : found->seen_by) rows.emplace_back("seen by", to_utf8(network));
-      html = text("<p class='none'>After step ", found->step, ", by forger evaluate:</p>", table(rows));
-    }
+    int64_t step = 0;
+    const Table rows = evaluated(folder, &step);
+    if (!rows.empty()) html = text("<p class='none'>After step ", step, ", by forger evaluate:</p>", table(rows));
   } catch (const DataError& error) {
     html = "<p class='none'>" + escape_html(to_utf8(error.what())) + "</p>";
   }
@@ -200,13 +217,84 @@ std::string page(const std::string& run_folder) {
   const std::string recipe = find(config, "recipe"), data = find(config, "data");
   std::ostringstream body;
   body << "<p class='lead'>" << escape_html(recipe) << (data.empty() ? "" : " on ") << escape_html(data) << "</p>"
-       << "<h2>Samples</h2>" << previews(run_folder) << "<h2>Curves</h2><div class='charts'>" << charts(metrics)
-       << "</div>" << scores(folder) << "<div class='tables'><div><h2>Timing</h2>" << table(timing(metrics, config))
-       << "</div><div><h2>Settings</h2>" << table(config) << "</div></div>";
+       << "<h2>Samples</h2>" << previews(run_folder) << walk(folder) << "<h2>Curves</h2><div class='charts'>"
+       << charts(metrics) << "</div>" << scores(folder) << "<div class='tables'><div><h2>Timing</h2>"
+       << table(timing(metrics, config)) << "</div><div><h2>Settings</h2>" << table(config) << "</div></div>";
   return html_page(name, body.str(), "", report_script);
 }
 
+// ---- several runs ----
+
+struct Run {
+  std::string name, path;
+  Table config;
+};
+
+std::vector<Run> runs_of(const std::vector<std::string>& folders) {
+  std::vector<Run> runs;
+  std::set<std::string> names;
+  for (const std::string& folder : folders) {
+    const std::string name = to_utf8(fs::absolute(folder).lexically_normal().filename().string());
+    runs.push_back({name, folder, parse_config(file_or_nothing(RunFolder(folder).config()))});
+    names.insert(name);
+  }
+  if (names.size() < runs.size())
+    for (Run& run : runs) run.name = to_utf8(run.path);
+  return runs;
+}
+
+// A row per key, a column per run.
+std::string side_by_side(const std::vector<Run>& runs, const std::vector<Table>& tables, bool differing) {
+  std::vector<std::string> keys;
+  for (const Table& one : tables)
+    for (const auto& row : one)
+      if (std::find(keys.begin(), keys.end(), row.first) == keys.end()) keys.push_back(row.first);
+  std::ostringstream html;
+  html << "<table><tr><th></th>";
+  for (const Run& run : runs) html << "<th>" << escape_html(run.name) << "</th>";
+  html << "</tr>";
+  for (const std::string& key : keys) {
+    std::ostringstream cells;
+    for (const Table& one : tables) cells << "<td>" << escape_html(find(one, key)) << "</td>";
+    const bool alike = std::all_of(tables.begin(), tables.end(),
+                                   [&](const Table& one) { return find(one, key) == find(tables.front(), key); });
+    if (!alike || !differing) html << "<tr><th>" << escape_html(key) << "</th>" << cells.str() << "</tr>";
+  }
+  return html.str() + "</table>";
+}
+
 }  // namespace
+
+std::string comparison_page(const std::vector<std::string>& run_folders) {
+  const std::vector<Run> runs = runs_of(run_folders);
+  std::ostringstream strip;
+  std::vector<Table> settings, scores;
+  std::vector<std::pair<std::string, MetricsTable>> curves, score_curves;
+  for (const Run& run : runs) {
+    const RunFolder folder(run.path);
+    const std::vector<std::string> previews = preview_files(run.path);
+    strip << "<figure>" << (previews.empty() ? "" : element_of(previews.back(), "samples of " + escape_html(run.name)))
+          << "<figcaption>" << escape_html(run.name)
+          << (previews.empty() ? "" : ", step " + step_of_preview(previews.back())) << "</figcaption></figure>";
+    settings.push_back(run.config);
+    score_curves.emplace_back(run.name, read_metrics(folder.scores()));
+    scores.push_back(best_and_final(score_curves.back().second));
+    for (auto& row : evaluated(folder)) scores.back().push_back(std::move(row));
+    curves.emplace_back(run.name, read_metrics(folder.metrics()));
+    for (auto& row : timing(curves.back().second, run.config)) scores.back().push_back(std::move(row));
+  }
+  constexpr size_t first_id = 1000;
+  std::string names;
+  for (const Run& run : runs) names += (names.empty() ? "" : ", ") + run.name;
+  return html_page(names,
+                   "<h2>Samples</h2><div class='strip runs'>" + strip.str() + "</div><h2>Scores</h2>" +
+                       side_by_side(runs, scores, /*differing=*/false) + "<div class='charts'>" +
+                       charts_of_runs(score_curves, first_id) + "</div><h2>Settings that differ</h2>" +
+                       side_by_side(runs, settings, /*differing=*/true) + "<h2>Curves</h2><div class='charts'>" +
+                       charts_of_runs(curves) + "</div>",
+                   ".runs{grid-template-columns:repeat(auto-fit,minmax(min(100%,240px),1fr))}th{width:auto}",
+                   report_script);
+}
 
 std::vector<std::string> preview_files(const std::string& run_folder) {
   std::vector<std::string> files;

@@ -74,6 +74,7 @@ std::string RunFolder::sample(int64_t step, const char* ending) const {
   return path_ / "samples" / step_name(step, ending);
 }
 std::string RunFolder::checkpoint(int64_t step) const { return path_ / "checkpoints" / step_name(step, suffix); }
+std::string RunFolder::events(int64_t step) const { return path_ / ("events.out.tfevents." + step_name(step, "")); }
 bool RunFolder::holds_run() const { return is_run_config(config()); }
 
 bool RunFolder::holds_files() const {
@@ -133,8 +134,8 @@ const std::string& RunFolder::own(const std::string& file) const {
 std::optional<std::string> RunFolder::foreign_file() const {
   std::set<std::string> mine;
   for (const std::string& name : owned()) mine.insert((path_ / name).string());
-  for (const std::string& file : {config(), metrics(), scores(), tests(), evaluation(), modes(), sanity(),
-                                  steganography(), steganography_values(), report(), log(), files()}) {
+  for (const std::string& file : {config(), metrics(), scores(), tests(), evaluation(), walk(), modes(), sanity(),
+                                  steganography(), steganography_values(), events(0), report(), log(), files()}) {
     const bool ours = mine.contains(file) || (file == files() && !mine.empty());
     if (is_there(file) && !ours) return file;
   }

@@ -25,10 +25,12 @@ class RunFolder {
   std::string scores() const { return path_ / "scores.csv"; }
   std::string tests() const { return path_ / "tests.csv"; }
   std::string evaluation() const { return path_ / "evaluation.json"; }  // what `forger evaluate` found
+  std::string walk() const { return path_ / "walk.png"; }               // by `forger report`
   std::string modes() const { return path_ / "modes.png"; }
   std::string sanity() const { return path_ / "sanity.svg"; }
   std::string steganography() const { return path_ / "steganography.svg"; }
   std::string steganography_values() const { return path_ / "steganography.csv"; }
+  std::string events(int64_t step) const;  // from that one on: events.out.tfevents.step-000500
   std::string report() const { return path_ / "report.html"; }
   std::string log() const { return path_ / "log.txt"; }
   std::string files() const { return path_ / "files.txt"; }

@@ -241,7 +241,8 @@ Settings common_settings() {
                   {"keep_checkpoints", int64_t{3}, "how many checkpoints to keep; 0: all", 0, 1e9},
                   {"preview_every", int64_t{250}, "steps between sample grids; 0: only at the end", 0, 1e9},
                   {"previews", int64_t{64}, "samples in a grid", 1, 4096},
-                  {"read_every", int64_t{1}, "steps between looks at the losses: a row of metrics.csv", 1, 1e9}});
+                  {"read_every", int64_t{1}, "steps between looks at the losses: a row of metrics.csv", 1, 1e9},
+                  {"log", "none", "curves and pictures in files for others, too: none, tensorboard"}});
   return settings;
 }
 

@@ -9,6 +9,7 @@
 #include "core/device.h"
 #include "core/utf8.h"
 #include "gan/data/picture_folder.h"
+#include "gan/event_file.h"
 #include "gan/metrics_file.h"
 #include "gan/previews.h"
 #include "gan/report.h"
@@ -42,6 +43,7 @@ class Speedometer {
 }  // namespace
 
 struct Trainer::Impl {
+  using Row = std::vector<std::pair<std::string, double>>;
   Settings settings;
   RunClaim claim;
   RunFolder folder;
@@ -49,11 +51,13 @@ struct Trainer::Impl {
   DataSetPtr data, held_out_;
   State state;
   int64_t steps;
+  bool tensorboard;
   nn::Schedule schedule;
   Counters counters{};
   std::unique_ptr<Loader> loader;
   std::unique_ptr<Stepper> stepper;
   std::unique_ptr<MetricsFile> metrics, scores, tests;
+  std::unique_ptr<EventFile> events;
   Evaluate evaluate;
   std::map<std::string, double> best;  // so far, by score
   std::ofstream log;
@@ -71,6 +75,7 @@ struct Trainer::Impl {
         data(std::move(d)),
         state(settings, data->columns()),
         steps(settings.integer("steps")),
+        tensorboard(settings.choice("log", {"none", "tensorboard"}) == "tensorboard"),
         schedule(nn::find_schedule(settings.text("schedule"))) {
     for (const auto& player : state.recipe().players()) base_rates.push_back(player->optimizer().lr);
     // Read here, before a run folder is made: an unreadable picture among the first is refused in time.
@@ -101,6 +106,10 @@ struct Trainer::Impl {
     stepper = std::make_unique<Stepper>(state.recipe(), *loader, settings.flag("graph"));
     metrics = std::make_unique<MetricsFile>(folder.own(folder.metrics()), static_cast<int64_t>(counters.step));
     seconds_before = metrics->seconds();
+    if (tensorboard) {
+      const auto step = static_cast<int64_t>(counters.step);
+      events = std::make_unique<EventFile>(folder.own(folder.events(step)), step);
+    }
     log.open(folder.own(folder.log()), std::ios::app);
     for (const std::string& line : notes) note(line);
     for (const std::string& line : doubts(settings)) warn(line);
@@ -172,20 +181,21 @@ struct Trainer::Impl {
     const auto step = static_cast<int64_t>(counters.step);
     const std::string file = folder.sample(step, made.words.empty() ? ".png" : ".txt");
     made.words.empty() ? write_png(folder.own(file), made.picture) : write_file(folder.own(file), made.words);
+    if (events && made.words.empty()) events->append(step, "samples", made.picture);
     note(text("step ", step, ": samples ", file));
     if (const auto warning = watch.look_at_samples(made.first, previews->reals())) failing(*warning);
   }
 
   void test(double seconds) {
     const WithAverages averages(state);
-    std::vector<std::pair<std::string, double>> row;
+    Row row;
     std::string line;
     for (const auto& [name, value] : test_scalars(state.recipe(), held_out(), settings.integer("test_count"))) {
       row.emplace_back(name, value);
       line += text(line.empty() ? "" : ", ", name, ' ', value);
     }
     const auto step = static_cast<int64_t>(counters.step);
-    tests->append(step, seconds, row);
+    append(*tests, step, seconds, row);
     note(text("step ", step, ": ", line));
   }
 
@@ -199,7 +209,7 @@ struct Trainer::Impl {
       warn(text("step ", step, ": not scored: ", error.what()));
     }
     if (found.empty()) return;
-    std::vector<std::pair<std::string, double>> row;
+    Row row;
     for (const TrainingScore& score : found) {
       const auto [before, first] = best.try_emplace(score.name, score.value);
       const bool better =
@@ -210,7 +220,12 @@ struct Trainer::Impl {
       note(text("step ", step, ": ", score.name, ' ', score.value, better && !first ? ", the best so far" : ""));
       if (better && &score == &found.front()) save_as(folder.best_checkpoint());
     }
-    scores->append(step, seconds, row);
+    append(*scores, step, seconds, row);
+  }
+
+  void append(MetricsFile& file, int64_t step, double seconds, const Row& row) const {
+    file.append(step, seconds, row);
+    if (events) events->append(step, row);
   }
 
   bool due(const char* key) const {
@@ -294,9 +309,9 @@ struct Trainer::Impl {
   }
 
   void append_metrics(const Progress& progress) {
-    std::vector<std::pair<std::string, double>> values;
+    Row values;
     for (const auto& [name, value] : progress.scalars) values.emplace_back(name, value);
-    metrics->append(progress.step, progress.seconds, values);
+    append(*metrics, progress.step, progress.seconds, values);
   }
 };
 

@@ -7,6 +7,7 @@
 #include "gan/networks/plain.h"
 #include "gan/networks/resnet.h"
 #include "gan/networks/sndcgan.h"
+#include "gan/networks/style.h"
 #include "gan/penalties.h"
 
 namespace forger::gan {
@@ -52,6 +53,7 @@ const std::vector<Arch>& architectures() {
       of_images<plain_generator, plain_discriminator>("plain", DNorm::batch),
       of_images<resnet_generator, resnet_discriminator>("resnet", DNorm::spectral),
       of_images<sndcgan_generator, sndcgan_discriminator>("sndcgan", DNorm::spectral),
+      of_images<style_generator, style_discriminator>("style", DNorm::none),
   };
   return known;
 }

@@ -1,4 +1,5 @@
 // What the CPU backend knows about its machine: threads, vector width, memory.
+#include <sanitizer/asan_interface.h>
 #include <sys/mman.h>
 
 #include <atomic>
@@ -70,6 +71,12 @@ struct ThreadScratch {
   }
 };
 
+// Under AddressSanitizer scratch memory ends where this request does, not where the longest one did.
+void end_scratch(void* memory, size_t bytes, size_t longest) {
+  ASAN_UNPOISON_MEMORY_REGION(memory, bytes);
+  ASAN_POISON_MEMORY_REGION(static_cast<char*>(memory) + bytes, longest - bytes);
+}
+
 class CpuRuntime : public DeviceRuntime {
  public:
   std::string missing() const override { return ""; }
@@ -137,6 +144,7 @@ void* scratch(Scratch slot, size_t bytes) {
     mine.memory[i] = aligned_memory(bytes);
     mine.bytes[i] = bytes;
   }
+  end_scratch(mine.memory[i], bytes, mine.bytes[i]);
   poison(mine.memory[i], bytes);
   return mine.memory[i];
 }

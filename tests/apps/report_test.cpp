@@ -4,10 +4,10 @@
 #include <cmath>
 
 #include "core/error.h"
+#include "gan/chart.h"
 #include "gan/evaluation_file.h"
 #include "gan/image.h"
-#include "tests/apps/program.h"
-#include "tests/catch.h"
+#include "tests/apps/checks.h"
 
 using namespace forger;
 using namespace program;
@@ -144,4 +144,59 @@ TEST_CASE("nothing in a run folder can become markup", "[report]") {
 
 TEST_CASE("a report that cannot be written is a DataError", "[report]") {
   CHECK_THROWS_AS(gan::write_report("/nonexistent/run"), DataError);
+}
+
+TEST_CASE("a page on several runs: what differs, and a curve for each", "[report]") {
+  const Scratch scratch;
+  const std::string a = scratch / "a", b = scratch / "<b>";
+  for (const std::string& run : {a, b}) {
+    fs::create_directories(run + "/samples");
+    write_metrics(run, run == a ? 100 : 300);
+  }
+  write_file(a + "/config.toml", "recipe = \"dcgan\"\nbatch = 64\nlr_g = 0.001\n");
+  write_file(b + "/config.toml", "recipe = \"lsgan\"\nbatch = 64\nlr_g = 0.0002\npast = 7\n");
+  gan::write_png(a + "/samples/step-000100.png", {2, 2, 1, {0, 0, 0, 0}});
+  write_file(a + "/scores.csv", "step,seconds,fcd,fcd_best\n50,1,80,80\n100,2,90,80\n");
+  const std::string html = gan::comparison_page({a, b});
+  CHECK(count(html, "<polyline") == 2 * 3 + 2);  // three scalars of each, two scores of one
+  CHECK(count(html, "<figure class='chart'>") == 3 + 2);
+  CHECK(count(html, "</i>a <b>") == 5);
+  CHECK(count(html, "</i>&lt;b&gt; <b>") == 3);
+  CHECK(html.find("<tr><th>lr_g</th><td>0.001</td><td>0.0002</td></tr>") != std::string::npos);
+  CHECK(html.find("<tr><th>past</th><td></td><td>7</td></tr>") != std::string::npos);
+  CHECK(html.find("<th>batch</th>") == std::string::npos);  // alike
+  CHECK(html.find("<tr><th>fcd</th><td>best 80 at step 50, final 90 at step 100</td><td></td></tr>") !=
+        std::string::npos);
+  CHECK(html.find("a, step 100</figcaption>") != std::string::npos);
+  CHECK(html.find("<b>,") == std::string::npos);
+
+  fs::create_directories(scratch / "other");  // of the same last word: named by their paths
+  fs::copy(a, scratch / "other/a", fs::copy_options::recursive);
+  CHECK(count(gan::comparison_page({a, scratch / "other/a"}), "</i>" + a + " <b>") == 5);
+}
+
+TEST_CASE("forger report: walks on a run's page, a page on two runs, a training as a film", "[report]") {
+  const Scratch scratch;
+  const std::string data = tiny_data(scratch);
+  const std::string run = trained(scratch, "dcgan", data), other = trained(scratch, "lsgan", data);
+  CHECK(count(read_file(run + "/report.html"), "Walks through the latent space") == 0);
+  const Result one = program::forger({"report", run});
+  INFO(one.err);
+  REQUIRE(one.code == 0);
+  CHECK(one.out == run + "/report.html\n");
+  CHECK(count(read_file(run + "/report.html"), "Walks through the latent space") == 1);
+  CHECK(read_file(run + "/walk.png").find("acTL") != std::string::npos);
+  CHECK(read_file(run + "/files.txt").find("\nwalk.png\n") != std::string::npos);
+
+  const std::string page = scratch / "both.html", film = scratch / "training.gif";
+  CHECK(program::forger({"report", run, other, "--out", page}).out == page + "\n");
+  CHECK(read_file(page).find("<title>dcgan, lsgan</title>") != std::string::npos);
+  CHECK(program::forger({"report", run, "--film", film}).out ==
+        text(film, ": ", names_in(run + "/samples").size(), " frames\n"));
+  CHECK(read_file(film).starts_with("GIF89a"));
+
+  check_refused({"report", scratch / "none"}, "holds no run");
+  check_refused({"report", run, other, "--film", film}, "--film is of one run");
+  check_refused({"report", run, "--film", scratch / "film.avi"}, "films are .gif");
+  check_refused({"report", run, run, run, run, run, run, run}, text("up to ", gan::most_runs, " runs, not 7"));
 }

@@ -31,7 +31,9 @@ TEST_CASE("roll: ten frames beside the truth, as a moving picture and in numbers
   CHECK(forger(other).code == 0);
   CHECK(read_file(out) != film);  // dropout is its noise
 
-  check_refused({"roll", run, "--out", scratch / "roll.png"}, "are written as GIF");
+  CHECK(forger({"roll", run, "--out", scratch / "roll.png"}).code == 0);
+  CHECK(read_file(scratch / "roll.png").find("acTL") != std::string::npos);
+  check_refused({"roll", run, "--out", scratch / "roll.avi"}, "films are .gif, .png (animated) and .mp4");
   check_refused({"roll", run, "--first", "64", "--out", out}, "holds out 64 rows");
   check_refused({"roll", run, "--first", "9223372036854775807", "--out", out}, "holds out 64 rows");
   check_refused({"roll", run, "--view", "sample", "--out", out}, "there are: translate");

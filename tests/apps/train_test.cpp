@@ -292,6 +292,23 @@ TEST_CASE("on a terminal progress is one line that fits its width", "[train]") {
   CHECK(drawn >= 2);
 }
 
+TEST_CASE("--log tensorboard: events beside the run's own files, a new file for each time it goes on", "[train]") {
+  const Scratch scratch;
+  const std::string run = scratch / "run", data = tiny_data(scratch);
+  check_ok(forger(tiny_training("dcgan", data, run, {"--log", "tensorboard", "--steps", "4"})));
+  const std::string events = read_file(run + "/events.out.tfevents.step-000000");
+  for (const char* word : {"brain.Event:2", "loss_d", "grad_norm_g", "samples", "\x89PNG"})
+    CHECK(events.find(word) != std::string::npos);
+  check_ok(forger({"train", "--resume", run, "--steps", "6"}));
+  CHECK(read_file(run + "/events.out.tfevents.step-000000") == events);
+  CHECK(read_file(run + "/events.out.tfevents.step-000004").find("loss_d") != std::string::npos);
+  check_ok(forger(tiny_training("dcgan", data, run, {"--force", "--steps", "1"})));  // they were the run's own
+  CHECK(read_file(run + "/events.out.tfevents.step-000004").empty());
+  const Result refused = forger(tiny_training("dcgan", data, scratch / "other", {"--log", "wandb"}));
+  CHECK(refused.code == 2);
+  CHECK(refused.err.find("tensorboard") != std::string::npos);
+}
+
 TEST_CASE("samples and walks are a function of the seed", "[sample]") {
   const Scratch scratch;
   const std::string run = scratch / "run";
@@ -316,6 +333,11 @@ TEST_CASE("samples and walks are a function of the seed", "[sample]") {
   check_ok(forger({"interpolate", run, "--rows", "3", "--columns", "4", "--frames", scratch / "frames"}));
   CHECK(names_in(scratch / "frames").size() == 12);
   CHECK(names_in(scratch / "frames").front() == "frame-000000.png");
+  const std::string film = scratch / "walk.gif";
+  CHECK(forger({"interpolate", run, "--rows", "3", "--columns", "4", "--walks", "5", "--film", film}).out ==
+        film + ": 12 frames\n");
+  CHECK(read_file(film).starts_with("GIF89a"));
+  CHECK(forger({"interpolate", run, "--film", scratch / "walk.jpg"}).code == 2);
   // Neighbouring frames differ, and the walk closes on itself without standing still.
   CHECK((read_file(scratch / "frames/frame-000000.png") != read_file(scratch / "frames/frame-000001.png")));
   CHECK((read_file(scratch / "frames/frame-000000.png") != read_file(scratch / "frames/frame-000011.png")));

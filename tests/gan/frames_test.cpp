@@ -3,7 +3,6 @@
 #include <set>
 
 #include "core/ops.h"
-#include "gan/animation.h"
 #include "gan/data/images.h"
 #include "gan/fidelity.h"
 #include "gan/picture_file.h"
@@ -177,23 +176,4 @@ TEST_CASE("fidelity: what was given may have more channels than the truth") {
   const Scalars found = look_at(fidelity(truth, given, truth));
   CHECK(found[0].value == 0);
   CHECK(found[1].value == Approx(0.25));
-}
-
-TEST_CASE("animation: frames as GIF, grey as it is, colours rounded") {
-  Image grey{3, 5, 1, {}}, other = grey;
-  for (int i = 0; i < 15; i++) grey.pixels.push_back(static_cast<uint8_t>(17 * i));
-  other.pixels.assign(15, 7);
-  const std::string bytes = encode_gif({grey, other, other}, 300);
-  const Image back = decode_image(bytes, 1, "the film");  // its first frame
-  CHECK(back.height == 3);
-  CHECK(back.pixels == grey.pixels);
-  CHECK(bytes.find("NETSCAPE2.0") != bytes.npos);
-  const std::string control{'\x21', '\xf9', 4, 0, 44, 1, 0, 0};
-  CHECK(bytes.find(control) != bytes.npos);
-  CHECK(bytes.find(control, bytes.rfind(control)) == bytes.rfind(control));
-
-  const Image colour{1, 2, 3, {255, 0, 128, 10, 255, 0}};
-  CHECK(decode_image(encode_gif({colour}, 10), 3, "the film").pixels == std::vector<uint8_t>{255, 0, 153, 0, 255, 0});
-  CHECK_THROWS_AS(encode_gif({grey, colour}, 10), Error);
-  CHECK_THROWS_AS(encode_gif({}, 10), Error);
 }

@@ -5,6 +5,9 @@
 //   drawn    draw.K.normal and draw.K.uniform, from the first block of the seed's random numbers
 //   after    reading.NAME; NET.gradient.I, of the player's last update; NET.buffer_after.I, memory_after.NAME
 //   tested   test.NAME: Recipe::test on the first batch, before the step
+//   run      run.NAME: a reading of that step and of those that follow, on the same batches
+#include <map>
+#include <optional>
 #include <set>
 #include <string>
 
@@ -117,7 +120,35 @@ void check_draws(Golden& golden, Recipe& recipe, double bound) {
   CHECK(recipe.random().block == twin.block);  // it drew these, and no more
 }
 
-void check_step(const RecipeCase& row, const std::string& device, DType dtype, double bound) {
+// The readings of a step and of those that follow, relative to the largest of their kind. Rounding grows on the way:
+// Adam takes a gradient that is nothing but rounding for a full step.
+class Run {
+ public:
+  void add(const Readings& readings) {
+    for (const auto& [name, value] : readings) values_[name].push_back(value.item());
+  }
+  void check(Golden& golden, double bound) const {
+    for (const auto& [name, values] : values_) {
+      INFO("run." << name);
+      const std::vector<double> wanted = golden["run." + name].to_vector();
+      REQUIRE(values.size() == wanted.size());
+      Worst error;
+      double largest = 0;
+      for (size_t i = 0; i < values.size(); i++) {
+        error.add(std::abs(values[i] - wanted[i]));
+        largest = std::max(largest, std::abs(wanted[i]));
+      }
+      CHECK(error <= bound * largest);
+    }
+  }
+
+ private:
+  std::map<std::string, std::vector<double>> values_;
+};
+
+// `run_bound`: of all steps of the file; none where the first one is enough.
+void check_steps(const RecipeCase& row, const std::string& device, DType dtype, double bound,
+                 std::optional<double> run_bound) {
   INFO(row.name << " on " << device << " in " << name_of(dtype));
   Golden golden(row.name);
   Settings settings = settings_of(row);
@@ -137,7 +168,12 @@ void check_step(const RecipeCase& row, const std::string& device, DType dtype, d
   check_readings(golden, "test.", recipe->measure(batch(0)), bound);
   recipe->random().block = 0;
   int taken = 0;
-  check_readings(golden, "reading.", recipe->step([&] { return recipe->here(batch(taken++)); }), bound);
+  const auto step = [&] {
+    taken = 0;
+    return recipe->step([&] { return recipe->here(batch(taken++)); });
+  };
+  const Readings readings = step();
+  check_readings(golden, "reading.", readings, bound);
   check_draws(golden, *recipe, bound);
   for (const auto& network : recipe->networks()) {
     check_gradients(golden, *recipe, network, bound);
@@ -149,20 +185,26 @@ void check_step(const RecipeCase& row, const std::string& device, DType dtype, d
   }
   for (const auto& [name, tensor] : recipe->memories())
     check_close(name, tensor, golden["memory_after." + name], bound);
+  const auto steps = golden.under("run.").front().tensor.numel();
   golden.check_all_used();
+  if (!run_bound) return;
+  Run run;
+  run.add(readings);
+  for (int64_t k = 1; k < steps; k++) run.add(step());
+  run.check(golden, *run_bound);
 }
 
 }  // namespace
 
-TEST_CASE("golden: a step of every recipe is PyTorch's") {
+TEST_CASE("golden: a step of every recipe is PyTorch's, and the readings of the first 20") {
   for_each_recipe([](const RecipeCase& row) {
-    check_step(row, "cpu", DType::f32, 1e-4);
-    check_step(row, "cpu", DType::f64, 1e-10);
+    check_steps(row, "cpu", DType::f32, 1e-4, {});
+    check_steps(row, "cpu", DType::f64, 1e-10, 1e-4);
   });
 }
 
 TEST_CASE("golden: a step of every recipe by the CUDA kernels is PyTorch's", "[simt]") {
   for_each_recipe([](const RecipeCase& row) {
-    if (row.simt) check_step(row, "simt", DType::f64, 1e-10);
+    if (row.simt) check_steps(row, "simt", DType::f64, 1e-10, {});
   });
 }

@@ -1,9 +1,11 @@
 #!/usr/bin/env python3
-"""Writes recipes/*.safetensors: what PyTorch computes, in float64, in one step of each row of tests/recipe_cases.h.
+"""Writes recipes/*.safetensors: what PyTorch computes, in float64, in one step of each row of tests/recipe_cases.h, and
+the readings of the first 20.
 
     python3 make_golden.py [ROW...]            needs the packages torch, numpy and safetensors
 
-Each function below is a recipe, written as its paper's algorithm; a file has its weights, batches and random draws
+Each function below is a step of a recipe, written as its paper's algorithm (what it makes is made in the first step
+only: a network, a player and a batch of the same name are there in the next); a file has its weights, batches and random draws
 before the step, its readings and gradients after it (tests/gan/golden_test.cpp explains the names). Only the files are
 needed to run the tests.
 """
@@ -13,7 +15,7 @@ import warnings
 
 import torch
 import torch.nn.functional as F
-from recorder import BATCH, CLASSES, LATENT, WIDTH, Philox, Replay, Step, evaluated, nhwc
+from recorder import BATCH, CLASSES, LATENT, WIDTH, Philox, Step, evaluated, nhwc
 from torch import nn
 from torch.distributions import Normal, kl_divergence
 from torch.nn.utils import spectral_norm
@@ -116,7 +118,7 @@ HINGE = lambda s: F.relu(1 - s).mean(), lambda s: F.relu(1 + s).mean(), lambda s
 
 def two_players(step, g, d, real, objective=NON_SATURATING, replay=None):
     d_real, d_fake, g_fake = objective
-    step.network("g", g), step.network("d", d)
+    g, d = step.network("g", g), step.network("d", d)
     player_g, player_d = step.player("g"), step.player("d")
     x = step.next(**real)
     z = step.draw("normal", BATCH, LATENT)
@@ -146,7 +148,7 @@ def gan(step):
 
 def gan_points(step):
     g, d = mlp([LATENT, 8, 8, 2], nn.ReLU()), nn.Sequential(mlp([2, 8, 8, 1], leaky()), nn.Flatten(0))
-    two_players(step, g, d, {"point": torch.randn(BATCH, 2)}, replay=Replay(step, "d", (2,)))
+    two_players(step, g, d, {"point": torch.randn(BATCH, 2)}, replay=step.replay("d", (2,)))
 
 
 def sngan(step):
@@ -168,6 +170,106 @@ def sngan(step):
 
 def sngan_resnet(step):
     two_players(step, resnet_generator(), resnet_discriminator(spectral_norm), {"image": images()}, HINGE)
+
+
+def styled(x):
+    return F.leaky_relu(x, 0.2) * math.sqrt(2)
+
+
+def by_fan_in(weight):
+    return weight / math.sqrt(weight[0].numel())
+
+
+class EqualisedConv(nn.Conv2d):
+    def forward(self, x):
+        return self._conv_forward(x, by_fan_in(self.weight), self.bias)
+
+
+class EqualisedLinear(nn.Linear):
+    def forward(self, x):
+        return F.linear(x, by_fan_in(self.weight), self.bias)
+
+
+class StyledConv(nn.Module):
+    def __init__(self, into, out, window, demodulated=True):
+        super().__init__()
+        self.weight, self.bias = nn.Parameter(torch.empty(out, into, window, window)), nn.Parameter(torch.empty(out))
+        self.style, self.demodulated = EqualisedLinear(LATENT, into), demodulated
+
+    def forward(self, x, w):
+        """A convolution of its own for each sample: the paper's way, as groups."""
+        weights = by_fan_in(self.weight)[None] * self.style(w)[:, None, :, None, None]
+        if self.demodulated:
+            weights = weights / torch.sqrt(weights.square().sum((2, 3, 4), keepdim=True) + 1e-8)
+        n, out, into, window, _ = weights.shape
+        y = F.conv2d(x.reshape(1, n * into, *x.shape[2:]), weights.reshape(n * out, into, window, window),
+                     padding=window // 2, groups=n)
+        return y.reshape(n, out, *x.shape[2:]) + self.bias[:, None, None]
+
+
+class StyleGenerator(nn.Module):
+    """For 16 pixels."""
+
+    def __init__(self):
+        super().__init__()
+        self.weight = nn.Parameter(torch.empty(1, 4 * WIDTH, 4, 4))
+        self.mapping = nn.ModuleList(EqualisedLinear(LATENT, LATENT) for _ in range(4))
+        self.scales = nn.ModuleList()
+        for into, out in ((None, 4), (4, 2), (2, 1)):
+            first = [StyledConv(into * WIDTH, out * WIDTH, 3)] if into else []
+            self.scales.append(nn.ModuleList([*first, StyledConv(out * WIDTH, out * WIDTH, 3),
+                                              StyledConv(out * WIDTH, 1, 1, demodulated=False)]))
+
+    def forward(self, z):
+        w = z / torch.sqrt(z.square().mean(1, keepdim=True) + 1e-8)
+        for layer in self.mapping:
+            w = styled(layer(w))
+        doubled = lambda x: F.interpolate(x, scale_factor=2, mode="bilinear", align_corners=False)
+        x, picture = self.weight.expand(len(z), -1, -1, -1), 0
+        for *first, second, to_picture in self.scales:
+            if first:
+                x, picture = styled(first[0](doubled(x), w)), doubled(picture)
+            x = styled(second(x, w))
+            picture = picture + to_picture(x, w)
+        return torch.tanh(picture)
+
+
+class StyleResidual(nn.Module):
+    def __init__(self, into, out):
+        super().__init__()
+        self.first, self.second = EqualisedConv(into, into, 3, padding=1), EqualisedConv(into, out, 3, padding=1)
+        self.shortcut = EqualisedConv(into, out, 1, bias=False)
+
+    def forward(self, x):
+        body = F.avg_pool2d(styled(self.second(styled(self.first(x)))), 2)
+        return (body + self.shortcut(F.avg_pool2d(x, 2))) / math.sqrt(2)
+
+
+class StyleDiscriminator(nn.Module):
+    """For 16 pixels, and batches of a prime number: their groups have one sample, which deviates by sqrt(1e-8)."""
+
+    def __init__(self):
+        super().__init__()
+        maps = 4 * WIDTH
+        self.read = EqualisedConv(1, WIDTH, 1)
+        self.blocks = nn.Sequential(StyleResidual(WIDTH, 2 * WIDTH), StyleResidual(2 * WIDTH, maps))
+        self.last = EqualisedConv(maps + 1, maps, 3, padding=1)
+        self.wide, self.score = EqualisedLinear(16 * maps, maps), EqualisedLinear(maps, 1)
+
+    def forward(self, x):
+        y = self.blocks(styled(self.read(x)))
+        y = styled(self.last(torch.cat([y, torch.full((len(y), 1, 4, 4), 1e-4)], 1)))
+        return self.score(styled(self.wide(nhwc(y).flatten(1)))).flatten()
+
+
+def stylegan(step, gamma=0.1):
+    d_real, d_fake, g_fake = NON_SATURATING
+    g, d = step.network("g", StyleGenerator()), step.network("d", StyleDiscriminator())
+    player_g, player_d = step.player("g"), step.player("d")
+    x, fake = step.next(image=images()), g(step.draw("normal", BATCH, LATENT))
+    player_d.minimise(d_real(d(x)) + d_fake(d(fake.detach())),
+                      penalty=gamma / 2 * slopes(d, x).square().sum(1).mean())
+    player_g.minimise(g_fake(d(fake)))
 
 
 def wgan_gp(step, g, d, n_critic=2, weight=10):
@@ -232,7 +334,7 @@ def penalised(step, term, of_fakes=False, weight=10):
     g, d = generator(), discriminator(batch_norm=False)
     for p in d.parameters():
         p.data *= 2.8  # slopes on both sides of 1
-    step.network("g", g), step.network("d", d)
+    g, d = step.network("g", g), step.network("d", d)
     player_g, player_d = step.player("g"), step.player("d")
     x, fake = step.next(image=images()), g(step.draw("normal", BATCH, LATENT))
     at = fake
@@ -330,7 +432,7 @@ def ebgan(step, margin=0.2, weight=0.1, playing=None):
 
 def relativistic(step):
     g, d, real = dcgan_pair()
-    step.network("g", g), step.network("d", d)
+    g, d = step.network("g", g), step.network("d", d)
     player_g, player_d = step.player("g"), step.player("d")
     x, fake = step.next(**real), g(step.draw("normal", BATCH, LATENT))
     d_real, d_fake, _ = NON_SATURATING
@@ -622,7 +724,7 @@ def cyclegan(step, translator, replay, cycle_weight=10, identity_weight=5, noise
     ab, ba = step.network("ab", translator()), step.network("ba", translator())
     d_a, d_b = step.network("a", patch_discriminator(1, 16)), step.network("b", patch_discriminator(1, 16))
     translators, player_a, player_b = step.player("g", "ab", "ba"), step.player("a"), step.player("b")
-    show_a, show_b = (Replay(step, name, (1, 16, 16)).shown if replay else lambda fake: fake for name in ("a", "b"))
+    show_a, show_b = (step.replay(name, (1, 16, 16)).shown if replay else lambda fake: fake for name in ("a", "b"))
     a, b, a_truth, b_truth = step.next(**{name: images() for name in ("a.image", "b.image", "a.truth", "b.truth")})
     with evaluated(ab, ba):
         for way, there, back, given, truth in (("a-to-b.", ab, ba, a, a_truth), ("b-to-a.", ba, ab, b, b_truth)):
@@ -686,8 +788,7 @@ def domains_and_truths(step, *made):
     columns = {name: images() for name in ("a.image", "b.image", "a.truth", "b.truth")}
     for name, pictures, order in zip(("a.image", "b.image"), made, ([3, 0, 4, 1, 2], [3, 4, 0, 1, 2])):
         columns[name] = (pictures[order] + 0.01 * columns[name]).detach()
-    step.next(**columns, **labels)
-    return {**columns, **labels}
+    return step.rows(**columns, **labels)
 
 
 def moved_on(x):
@@ -845,7 +946,7 @@ def triple_gan(step, alpha=0.5, alpha_made=0.4, confidence=0.3):
     c = step.network("c", layer_normed_encoder(1, outputs=CLASSES))
     player_c, a, half = step.player("c"), images(), BATCH // 2
     label = (c(a).argmax(1) + torch.tensor([0, 0, 1, 0, 2])) % CLASSES  # three of five are named so
-    _, _, b = step.next(**{"a.image": a, "a.label": label, "b.image": images()})
+    a, label, b = step.next(**{"a.image": a, "a.label": label, "b.image": images()})
     share = lambda x: (c(x).argmax(1) == label).double().mean()
     accuracy = share(a)
     step.test(accuracy=accuracy)
@@ -877,9 +978,8 @@ def dtn(step, alpha=15, beta=15):
     classes = step.network("classes", nn.Linear(LATENT, CLASSES))
     d = step.network("d", discriminator(channels=3, outputs=3))
     player_f, player_d, player_g = step.player("f", "f", "classes"), step.player("d"), step.player("g")
-    known = {"a.image": images(), "b.image": images(3), "a.truth": images(3),
-             "a.label": torch.tensor([2, 0, 1, 1, 2]), "b.label": torch.tensor([0, 1, 2, 1, 2])}
-    step.next(**known)
+    known = step.rows(**{"a.image": images(), "b.image": images(3), "a.truth": images(3),
+                         "a.label": torch.tensor([2, 0, 1, 1, 2]), "b.label": torch.tensor([0, 1, 2, 1, 2])})
     a, b, label = known["a.image"], known["b.image"], known["a.label"]
     coded = lambda x: f(x.expand(-1, 3, -1, -1))
     named = lambda x: (classes(coded(x)).argmax(1) == label).double().mean()
@@ -1038,7 +1138,7 @@ def combogan(step, domains, blocks, judge, replay, identity_weight=0, cycle_weig
         d[name] = step.network(name, judge())
     translators = step.player("g", *(f"{half}_{name}" for name in domains for half in "eg"))
     players = {name: step.player(name) for name in domains}
-    show = {name: Replay(step, name, (1, 16, 16)).shown if replay else lambda fake: fake for name in domains}
+    show = {name: step.replay(name, (1, 16, 16)).shown if replay else lambda fake: fake for name in domains}
     columns = {f"{name}.image": images() for name in domains}
     truths = {f"{a}.truth" if len(domains) == 2 else f"truth.{a}": images() for a in domains}
     both = dict(zip({**columns, **truths}, step.next(**columns, **truths)))
@@ -1420,12 +1520,14 @@ def stackgan(step):
     player_g.minimise(0, small=fooled(d1.score(small, e(t))), large=fooled(d2.score(large, given)), kl=kl)
 
 
+STEPS = 20
 ROWS = {
     "dcgan": dcgan,
     "wgan-gp": lambda step: wgan_gp(step, generator, lambda: discriminator(batch_norm=False)),
     "wgan-gp-resnet": lambda step: wgan_gp(step, resnet_generator, resnet_discriminator),
     "sngan": sngan,
     "sngan-resnet": sngan_resnet,
+    "stylegan": stylegan,
     "gan": gan,
     "gan-points": gan_points,
     "dcgan-relativistic": relativistic,
@@ -1490,5 +1592,5 @@ if __name__ == "__main__":
     for row in sys.argv[1:] or ROWS:
         torch.manual_seed(2)
         recorded = Step()
-        ROWS[row](recorded)
+        recorded.take(ROWS[row], STEPS)
         recorded.save(row)

@@ -99,19 +99,39 @@ class Player:
 
 
 class Step:
-    """What is written down of a row's step."""
+    """What is written down of a row's step; of the steps that follow, on the same batches, the readings alone."""
 
     def __init__(self):
-        self.out, self.networks, self.random, self.count = {}, {}, Philox(0), {}
+        self.out, self.random, self.count, self.following = {}, Philox(0), {}, False
+        self.networks, self.players, self.replays, self.batches = {}, {}, {}, []
+        self.latest, self.run = {}, {}
+
+    def take(self, recipe, steps):
+        for k in range(steps):
+            self.count, self.latest, self.following = {}, {}, k > 0
+            recipe(self)
+            for name, value in self.latest.items():
+                self.run.setdefault(name, []).append(value)
+            if k == 0:
+                for name, net in self.networks.items():
+                    for i, b in enumerate(buffers(net)):
+                        self.write(f"{name}.buffer_after.{i}", b)
 
     def write(self, name, tensor):
-        self.out[name] = nhwc(tensor.detach().clone()).contiguous()
+        if not self.following:
+            self.out[name] = nhwc(tensor.detach().clone()).contiguous()
 
-    def next(self, **columns):
+    def rows(self, **columns):
         k = self.count["batch"] = self.count.get("batch", -1) + 1
         for name, tensor in columns.items():
             self.write(f"batch.{k}.{name}", tensor)
-        return columns.values() if len(columns) > 1 else next(iter(columns.values()))
+        if not self.following:
+            self.batches.append(columns)
+        return self.batches[k]
+
+    def next(self, **columns):
+        values = self.rows(**columns).values()
+        return values if len(values) > 1 else next(iter(values))
 
     def draw(self, kind, *shape):
         k = self.count["draw"] = self.count.get("draw", -1) + 1
@@ -120,6 +140,8 @@ class Step:
         return numbers
 
     def network(self, name, net):
+        if name in self.networks:
+            return self.networks[name]
         randomise(net)
         self.networks[name] = net
         for i, p in enumerate(parameters(net)):
@@ -129,20 +151,26 @@ class Step:
         return net
 
     def player(self, name, *networks, **options):
-        return Player(self, name, networks or (name,), **options)
+        if name not in self.players:
+            self.players[name] = Player(self, name, networks or (name,), **options)
+        return self.players[name]
+
+    def replay(self, name, sample):
+        if name not in self.replays:
+            self.replays[name] = Replay(self, name, sample)
+        return self.replays[name]
 
     def readings(self, **named):
         for name, value in named.items():
             self.write(f"reading.{name}", value)
+            self.latest[name] = value.detach().clone()
 
     def test(self, **named):
         for name, value in named.items():
             self.write(f"test.{name}", value)
 
     def save(self, row):
-        for name, net in self.networks.items():
-            for i, b in enumerate(buffers(net)):
-                self.write(f"{name}.buffer_after.{i}", b)
+        self.out |= {f"run.{name}": torch.stack(values) for name, values in self.run.items()}
         os.makedirs(f"{HERE}/recipes", exist_ok=True)
         path = f"{HERE}/recipes/{row}.safetensors"
         save_file(self.out, path)

@@ -1,6 +1,7 @@
 // The pool of threads: every job once, whoever runs it; nobody forgotten, nobody burning time.
 #include "kernels/cpu/thread_pool.h"
 
+#include <sanitizer/asan_interface.h>
 #include <sys/resource.h>
 
 #include <cstring>
@@ -176,7 +177,18 @@ TEST_CASE("pool: a product inside a job has the bits of one outside", "[threads]
   for (const std::vector<float>& c : inside) CHECK(same_bits(c, outside));
 }
 
-#if !defined(__SANITIZE_ADDRESS__)  // which ends the program where memory is asked for that no machine has
+#if defined(__SANITIZE_ADDRESS__)
+TEST_CASE("scratch memory: ends where the last request ends") {
+  constexpr size_t longer = 4096, shorter = 100;
+  char* memory = static_cast<char*>(scratch(Scratch::partial_sums, longer));
+  CHECK_FALSE(__asan_address_is_poisoned(memory + longer - 1));
+  memory = static_cast<char*>(scratch(Scratch::partial_sums, shorter));
+  CHECK_FALSE(__asan_address_is_poisoned(memory + shorter - 1));
+  CHECK(__asan_address_is_poisoned(memory + shorter));
+  memory = static_cast<char*>(scratch(Scratch::partial_sums, longer));
+  CHECK_FALSE(__asan_address_is_poisoned(memory + longer - 1));
+}
+#else  // which ends the program where memory is asked for that no machine has
 TEST_CASE("scratch memory: what there is no room for leaves the slot fit for use") {
   constexpr size_t too_much = size_t{1} << 60, some = 4096;
   std::memset(scratch(Scratch::partial_sums, some), 1, some);
