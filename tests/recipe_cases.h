@@ -55,7 +55,7 @@ inline const std::vector<RecipeCase>& recipe_cases() {
       {"wgan-gp-resnet", "wgan-gp", grey, "IMAGES", {{"n_critic", "2"}, {"arch", "resnet"}}, false},
       {"sngan", "sngan", grey, "IMAGES"},
       {"sngan-resnet", "sngan", grey, "IMAGES", {{"arch", "resnet"}}, false},
-      {"stylegan", "stylegan", grey, "IMAGES", {{"width", "2"}}, false},
+      {"stylegan", "stylegan", grey, "IMAGES"},
       {"gan", "gan", grey, "IMAGES", {{"width", "8"}}},
       {"gan-points", "gan", {point}, "ring8", {{"width", "8"}, {"replay", "10"}}},
       {"dcgan-relativistic", "dcgan", grey, "IMAGES", {{"loss", "ra-gan"}}, false},
