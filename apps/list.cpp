@@ -19,6 +19,7 @@ void print_text() {
     print_entry(recipe.name, recipe.title);
     print_entry("", recipe.citation);
     print_entry("", "takes " + recipe.data + ": " + gan::data_for(recipe));
+    if (recipe.minutes > 0) print_entry("", text("as it is: about ", recipe.minutes, " minutes on two cores"));
     for (const gan::Preset& preset : recipe.presets) print_entry("", "--preset " + preset.name + ": " + preset.help);
   }
   std::cout << "\nData (--data):\n";
@@ -40,6 +41,7 @@ void print_json() {
                               {"citation", recipe.citation},
                               {"data", recipe.data},
                               {"needs", recipe.needs},
+                              {"minutes", recipe.minutes},
                               {"presets", presets}});
   }
   for (const gan::DataSource& source : gan::data_sources())

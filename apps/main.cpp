@@ -1,12 +1,15 @@
 // forger: the command line. Parses, runs one command, and turns whatever goes wrong into one line and an exit code.
 #include <sys/resource.h>
 
+#include <chrono>
 #include <filesystem>
 #include <iostream>
 #include <new>
+#include <thread>
 
 #include "apps/arguments.h"
 #include "apps/common.h"
+#include "core/ranks.h"
 #include "core/utf8.h"
 
 namespace forger::apps {
@@ -45,7 +48,11 @@ std::string one_line(const std::string& error) {
 }
 
 int report(const std::string& message, int code) {
+  // Of several processes that train together all fail alike, or one fails alone: the first one is the one to speak, if
+  // it has something to say, and none is waited for.
+  if (!Ranks::leads()) std::this_thread::sleep_for(std::chrono::seconds(2));
   std::cerr << "forger: " << one_line(message) << std::endl;
+  if (Ranks::count() > 1) Ranks::end_all(code);
   return code;
 }
 

@@ -11,7 +11,10 @@
 
 #include "apps/common.h"
 #include "apps/terminal.h"
+#include "core/file.h"
+#include "core/ranks.h"
 #include "gan/report.h"
+#include "gan/run_folder.h"
 #include "gan/state.h"
 #include "metrics/system.h"
 
@@ -152,11 +155,35 @@ gan::Evaluate evaluator(gan::Recipe& recipe, const gan::Settings& settings, cons
   };
 }
 
-gan::Trainer trainer_for(const TrainOptions& options, const gan::Observer& observer) {
+// The trainer of a process that follows the first one: the same steps, in a folder of its own that nobody looks into.
+gan::Trainer follower(const TrainOptions& options, const std::string& folder) {
+  if (options.resume.empty()) {
+    gan::Settings settings = chosen_settings(options);
+    for (const char* key : {"preview_every", "checkpoint_every", "evaluate_every", "test_every"})
+      settings.set(key, int64_t{0});
+    settings.set("log", "none");
+    Ranks::meet();
+    return gan::Trainer::start(settings, gan::RunClaim::of(folder), /*force=*/true, {});
+  }
+  // As the first process finds the run, which it will change once all have met.
+  namespace fs = std::filesystem;
+  const gan::RunFolder run(options.resume);
+  fs::create_directories(folder);
+  for (const std::string& file : {run.config(), run.metrics(), run.files()})
+    if (fs::exists(file)) fs::copy(file, folder);
+  fs::copy(run.path() / "checkpoints", folder + "/checkpoints", fs::copy_options::recursive);
+  Ranks::meet();
+  return gan::Trainer::resume(gan::RunClaim::of_run(folder), changes_on_resume(options), {});
+}
+
+// `own`: a folder for what this process keeps to itself, where it is not the first of several.
+gan::Trainer trainer_for(const TrainOptions& options, const gan::Observer& observer, const std::string& own) {
+  if (!Ranks::leads()) return follower(options, own);
   const gan::MakeEvaluate make_evaluate = [work = observer.on_work](gan::Recipe& recipe, const gan::Settings& settings,
                                                                     const gan::DataSetPtr& data) {
     return evaluator(recipe, settings, data, work);
   };
+  Ranks::meet();
   if (!options.resume.empty()) {
     const gan::Changes changes = changes_on_resume(options);
     return gan::Trainer::resume(gan::RunClaim::of_run(options.resume), changes, observer, make_evaluate);
@@ -169,6 +196,8 @@ gan::Trainer trainer_for(const TrainOptions& options, const gan::Observer& obser
 
 int train(const TrainOptions& options) {
   gan::Requests& requests = watch_signals();
+  Ranks::join();
+  const TemporaryFolder own("forger-rank");
   Terminal terminal;
   Outcome outcome;
   gan::Observer observer = terminal.observer();
@@ -180,11 +209,12 @@ int train(const TrainOptions& options) {
     if (requests.stop) throw Interrupted();
     terminal.work(what, done, total);
   };
-  gan::Trainer trainer = trainer_for(options, observer);
+  gan::Trainer trainer = trainer_for(options, observer, own.file("run"));
   outcome.folder = trainer.folder();
   outcome.complete = trainer.run(requests);
   outcome.last.step = trainer.step();
   terminal.finish();
+  if (!Ranks::leads()) return outcome.complete ? exit_done : exit_interrupted;
 
   options.json ? print_json(outcome) : print_text(outcome);
   if (outcome.complete) return exit_done;

@@ -97,14 +97,19 @@ std::vector<Tensor> run_backward(Node& node, const Tensor& gy, uint64_t needed, 
 // The engine. `targets` are keys whose gradient is wanted; the result maps each reached one to it.
 std::unordered_map<const void*, Tensor> propagate(std::span<const Tensor> outputs, std::span<const Tensor> seeds,
                                                   const std::vector<std::shared_ptr<Node>>& nodes,
-                                                  const std::unordered_set<const void*>& targets, GradOptions options) {
+                                                  const std::unordered_set<const void*>& targets,
+                                                  const GradOptions& options,
+                                                  const std::function<void(const void*, const Tensor&)>& ready = {}) {
   // Oldest first: a node matters if one of its inputs is a target or comes from a node that matters.
   std::unordered_map<const void*, uint64_t> needed;  // bit i: the gradient of input i is wanted
+  std::unordered_map<const void*, int64_t> awaited;  // of a target: parts of its gradient that are still to come
   for (auto it = nodes.rbegin(); it != nodes.rend(); ++it) {
     uint64_t bits = 0;
     for (size_t i = 0; i < (*it)->inputs.size(); i++) {
       const auto& input = (*it)->inputs[i];
-      if (input && (targets.count(key_of(*input)) || needed.count(key_of(*input)))) bits |= uint64_t{1} << i;
+      if (!input || !(targets.count(key_of(*input)) || needed.count(key_of(*input)))) continue;
+      bits |= uint64_t{1} << i;
+      if (ready && targets.count(key_of(*input))) awaited[key_of(*input)]++;
     }
     if (bits) needed[it->get()] = bits;
   }
@@ -129,7 +134,11 @@ std::unordered_map<const void*, Tensor> propagate(std::span<const Tensor> output
     std::vector<Tensor> grads = run_backward(*node, gy, bits->second, !options.create_graph && !options.retain_graph);
     gy = Tensor();
     for (size_t i = 0; i < grads.size(); i++) {
-      if (bits->second >> i & 1 && grads[i].defined()) send(key_of(*node->inputs[i]), std::move(grads[i]));
+      if (!(bits->second >> i & 1)) continue;
+      const void* const to = key_of(*node->inputs[i]);
+      if (grads[i].defined()) send(to, std::move(grads[i]));
+      const auto left = awaited.find(to);
+      if (left != awaited.end() && --left->second == 0 && pending.count(to)) ready(to, pending[to]);
     }
   }
   return pending;
@@ -211,11 +220,23 @@ std::vector<Tensor> grad(std::span<const Tensor> outputs, std::span<const Tensor
     check<AutogradError>(x.requires_grad(), "grad() was asked for the gradient of a tensor that does not require one");
     targets.insert(key_of(*x.variable()));
   }
-  auto gradients = propagate(outputs, start, reachable(outputs), targets, options);
+  std::unordered_map<const void*, size_t> waiting;  // inputs that have not been said to be ready
+  std::function<void(const void*, const Tensor&)> on_ready;
+  if (options.ready) {
+    for (size_t i = 0; i < inputs.size(); i++) waiting[key_of(*inputs[i].variable())] = i;
+    on_ready = [&](const void* key, const Tensor& gradient) {
+      const auto found = waiting.find(key);
+      if (found == waiting.end()) return;
+      options.ready(found->second, gradient);
+      waiting.erase(found);
+    };
+  }
+  auto gradients = propagate(outputs, start, reachable(outputs), targets, options, on_ready);
   std::vector<Tensor> result;
   for (const Tensor& x : inputs) {
     const auto found = gradients.find(key_of(*x.variable()));
     result.push_back(found == gradients.end() ? full_like(x, 0) : found->second);
+    if (on_ready) on_ready(key_of(*x.variable()), result.back());
   }
   if (options.create_graph) return result;
   gradients.clear();

@@ -67,6 +67,9 @@ Tensor record(const char* op, Tensor output, std::span<const Tensor> inputs, Bac
 struct GradOptions {
   bool create_graph = false;  // record the gradient computation itself, so that its result can be differentiated again
   bool retain_graph = false;  // keep the graph for another pass (implied by create_graph)
+  // Called with each input's gradient as soon as nothing will be added to it, while others are still computed; its
+  // memory may be shared. Each input once.
+  std::function<void(size_t input, const Tensor& gradient)> ready = {};
 };
 
 // Gradients of sum_i <outputs[i], seeds[i]> with respect to each input (leaf or intermediate). Seeds default to ones.

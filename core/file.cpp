@@ -283,4 +283,13 @@ FileLock::~FileLock() {
   ::close(fd_);
 }
 
+TemporaryFolder::TemporaryFolder(const std::string& name)
+    : path_((std::filesystem::temp_directory_path() / (name + "-XXXXXX")).string()) {
+  check<DataError>(mkdtemp(path_.data()) != nullptr, "cannot make a folder '", path_, "': ", std::strerror(errno));
+}
+TemporaryFolder::~TemporaryFolder() {
+  std::error_code ignored;
+  std::filesystem::remove_all(path_, ignored);
+}
+
 }  // namespace forger

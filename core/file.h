@@ -49,6 +49,20 @@ bool is_replaceable(const std::string& path);
 // names.
 std::optional<std::string> destination_of_temporary(std::string_view name);
 
+// A folder among the system's temporary ones that goes, with all in it, when its owner does. DataError when none can be
+// made.
+class TemporaryFolder {
+ public:
+  explicit TemporaryFolder(const std::string& name);
+  ~TemporaryFolder();
+  TemporaryFolder(const TemporaryFolder&) = delete;
+  const std::string& path() const { return path_; }
+  std::string file(const std::string& name) const { return path_ + "/" + name; }
+
+ private:
+  std::string path_;
+};
+
 // A lock on a file of its own, which the kernel lets go when the process ends, however it ends. The file is made when
 // it is not there, says who holds it ("process 1234 on host"), and is removed with the lock.
 class FileLock {

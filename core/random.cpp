@@ -3,6 +3,7 @@
 #include <numeric>
 
 #include "core/dispatch.h"
+#include "core/ops.h"
 #include "kernels/cpu/philox.h"
 
 namespace forger {
@@ -16,26 +17,36 @@ uint32_t low(uint64_t x) { return static_cast<uint32_t>(x); }
 uint32_t high(uint64_t x) { return static_cast<uint32_t>(x >> 32); }
 }  // namespace
 
-Tensor Random::uniform(const Shape& shape, double lowest, double highest, DType dtype, Device device) {
-  Tensor result(shape, dtype, device);
-  dispatch(result, [&]<class K>() {
-    using T = typename K::Scalar;
-    K::random_uniform(seed_, stream_, block, result.numel(), static_cast<T>(lowest), static_cast<T>(highest),
-                      result.data<T>());
-  });
+// fill(tensor) writes all of it.
+template <class F>
+Tensor Random::draw(const Shape& shape, DType dtype, Device device, const F& fill) {
+  Shape whole = shape;
+  const bool shared = parts_ > 1 && shape.rank() > 0;
+  if (shared) whole.set(0, drawn_for(shape[0]));
+  Tensor result(whole, dtype, device);
+  fill(result);
   block += blocks(result.numel());
-  return result;
+  return shared ? slice(result, 0, first_kept(shape[0]), first_kept(shape[0]) + shape[0]) : result;
+}
+
+Tensor Random::uniform(const Shape& shape, double lowest, double highest, DType dtype, Device device) {
+  return draw(shape, dtype, device, [&](const Tensor& result) {
+    dispatch(result, [&]<class K>() {
+      using T = typename K::Scalar;
+      K::random_uniform(seed_, stream_, block, result.numel(), static_cast<T>(lowest), static_cast<T>(highest),
+                        result.data<T>());
+    });
+  });
 }
 
 Tensor Random::normal(const Shape& shape, double mean, double stddev, DType dtype, Device device) {
-  Tensor result(shape, dtype, device);
-  dispatch(result, [&]<class K>() {
-    using T = typename K::Scalar;
-    K::random_normal(seed_, stream_, block, result.numel(), static_cast<T>(mean), static_cast<T>(stddev),
-                     result.data<T>());
+  return draw(shape, dtype, device, [&](const Tensor& result) {
+    dispatch(result, [&]<class K>() {
+      using T = typename K::Scalar;
+      K::random_normal(seed_, stream_, block, result.numel(), static_cast<T>(mean), static_cast<T>(stddev),
+                       result.data<T>());
+    });
   });
-  block += blocks(result.numel());
-  return result;
 }
 
 uint64_t Random::below(uint64_t bound) {

@@ -28,8 +28,18 @@ class Random {
   static uint64_t blocks(int64_t n) { return static_cast<uint64_t>(n + 3) / 4; }  // that n numbers use
   uint64_t block = 0;  // the counter: blocks of four words used so far
 
+  // From now on uniform() and normal() of a shape (n, ...) draw for n times `count` rows and keep n of them, the
+  // `part`-th: a process of several has its part of what one alone would have drawn. As many rows of other numbers are
+  // to be drawn, and which to keep:
+  void keep_part(int64_t part, int64_t count) { part_ = part, parts_ = count; }
+  int64_t drawn_for(int64_t n) const { return n * parts_; }
+  int64_t first_kept(int64_t n) const { return n * part_; }
+
  private:
+  template <class F>
+  Tensor draw(const Shape& shape, DType dtype, Device device, const F& fill);
   uint64_t seed_, stream_;
+  int64_t part_ = 0, parts_ = 1;
 };
 
 }  // namespace forger

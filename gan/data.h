@@ -134,20 +134,22 @@ std::vector<std::string> paths_in(const std::string& spec);  // as they stand in
 // ahead. The last rows of an epoch that do not fill a batch are followed by the first ones of the next.
 class Loader {
  public:
-  // prefetch: batches read ahead, at least 1. UsageError when batch is more than a domain has.
-  Loader(DataSetPtr data, int64_t batch, uint64_t seed, uint64_t drawn = 0, int prefetch = 4);
+  // prefetch: batches read ahead, at least 1. Of each batch a process of several reads the `part`-th of `parts` equal
+  // pieces. UsageError when batch is more than a domain has.
+  Loader(DataSetPtr data, int64_t batch, uint64_t seed, uint64_t drawn = 0, int prefetch = 4, int64_t part = 0,
+         int64_t parts = 1);
   ~Loader();
   Loader(const Loader&) = delete;
   Loader& operator=(const Loader&) = delete;
   Batch next();                              // rethrows an error of the reading thread, now and on every later call
-  uint64_t drawn() const { return drawn_; }  // rows handed out, read-ahead not counted
+  uint64_t drawn() const { return drawn_; }  // rows handed out, by all processes; read-ahead not counted
   const DataSet& data() const { return *data_; }
 
  private:
   struct Ready;
   void read_ahead(uint64_t position);
   DataSetPtr data_;
-  int64_t batch_;
+  int64_t batch_, part_, parts_;
   uint64_t seed_, drawn_;
   size_t prefetch_;
   std::vector<std::unique_ptr<Ready>> queue_;

@@ -84,23 +84,6 @@ void for_chunks(const std::string& png, const F& f) {
 
 // ---- MP4 ----
 
-// A folder that goes with its owner.
-class TemporaryFolder {
- public:
-  TemporaryFolder() : path_((fs::temp_directory_path() / "forger-film-XXXXXX").string()) {
-    check<DataError>(mkdtemp(path_.data()) != nullptr, "cannot make a folder in ", fs::temp_directory_path().string());
-  }
-  ~TemporaryFolder() {
-    std::error_code ignored;
-    fs::remove_all(path_, ignored);
-  }
-  TemporaryFolder(const TemporaryFolder&) = delete;
-  std::string file(const std::string& name) const { return path_ + "/" + name; }
-
- private:
-  std::string path_;
-};
-
 // Runs a program of the PATH and waits; what it says goes into the file `said`. -1 where there is none of that name.
 int run_program(std::vector<std::string> words, const std::string& said) {
   std::vector<char*> arguments;
@@ -205,7 +188,7 @@ std::string encode_apng(const std::vector<Image>& frames, double per_second) {
 // ffmpeg reads the frames as an animated PNG, and the film back is a file like any other: the program needs no pipe that
 // could break.
 std::string encode_mp4(const std::vector<Image>& frames, double per_second) {
-  const TemporaryFolder folder;
+  const TemporaryFolder folder("forger-film");
   const std::string from = folder.file("frames.png"), to = folder.file("film.mp4"), said = folder.file("said");
   write_file(from, encode_apng(frames, per_second));
   const int code = run_program({"ffmpeg", "-y", "-v", "error", "-f", "apng", "-i", from, "-vf",

@@ -5,13 +5,22 @@
 #include <vector>
 
 #include "core/autograd.h"
+#include "core/ranks.h"
 
 namespace forger::gan {
 namespace {
 
-// Adds the gradient of `loss` to `sums`, in the order of the parameters.
-void add_gradients(const Tensor& loss, const std::vector<Tensor>& parameters, std::vector<Tensor>& sums) {
-  std::vector<Tensor> gradients = grad(std::span(&loss, 1), parameters);
+// Adds the gradient of `loss` to `sums`, in the order of the parameters. `averaging` takes the sums as they come.
+void add_gradients(const Tensor& loss, const std::vector<Tensor>& parameters, std::vector<Tensor>& sums,
+                   Averaging* averaging = nullptr) {
+  GradOptions options;
+  if (averaging != nullptr) {
+    options.ready = [&](size_t i, const Tensor& gradient) {
+      const NoGrad no_grad;
+      averaging->add(i, sums.empty() ? gradient : add(sums[i], gradient));
+    };
+  }
+  std::vector<Tensor> gradients = grad(std::span(&loss, 1), parameters, options);
   if (sums.empty()) {
     sums = std::move(gradients);
     return;
@@ -48,7 +57,9 @@ const Tensor& Shared::operator()() {
 
 Update minimise(nn::Optimizer& optimizer, const Terms& terms, double max_norm) {
   const std::vector<Tensor> parameters = nn::tensors_of(optimizer.parameters());
+  const bool alone = Ranks::count() == 1;
   std::vector<Tensor> sums;
+  Averaging averaging;
   Update update;
   for (const auto& term : terms) {
     const Losses losses = term();
@@ -56,7 +67,13 @@ Update minimise(nn::Optimizer& optimizer, const Terms& terms, double max_norm) {
     for (const auto& [name, part] : losses.parts)
       if (!name.empty()) update.named.push_back({name, part.detach()});
     update.loss = update.loss.defined() ? add(update.loss, value.detach()) : value.detach();
-    add_gradients(value, parameters, sums);
+    add_gradients(value, parameters, sums, !alone && &term == &terms.back() ? &averaging : nullptr);
+  }
+  if (!alone) {
+    averaging.finish(sums);
+    const NoGrad no_grad;
+    update.loss = rank_mean(update.loss);
+    for (Reading& part : update.named) part.value = rank_mean(part.value);
   }
   update.grad_norm = nn::global_norm_tensor(sums);
   if (!unchecked && (!std::isfinite(update.loss.item()) || !std::isfinite(update.grad_norm.item()))) {

@@ -4,6 +4,7 @@
 
 #include "core/autograd.h"
 #include "core/device.h"
+#include "core/ranks.h"
 #include "gan/data.h"
 #include "gan/named.h"
 #include "gan/networks/shapes.h"
@@ -86,9 +87,9 @@ std::shared_ptr<Player> Recipe::player(const std::string& name, const std::vecto
 }
 
 Tensor Recipe::numbers(int64_t n, int64_t count, Random& random) {
-  std::vector<int64_t> drawn(static_cast<size_t>(n));
+  std::vector<int64_t> drawn(static_cast<size_t>(random.drawn_for(n)));
   for (int64_t& number : drawn) number = static_cast<int64_t>(random.below(static_cast<uint64_t>(count)));
-  return from_indices(drawn);
+  return from_indices(std::span(drawn).subspan(static_cast<size_t>(random.first_kept(n)), static_cast<size_t>(n)));
 }
 
 Tensor Recipe::memory(const std::string& name, const Tensor& value) {
@@ -109,6 +110,8 @@ Craft Recipe::craft(const std::string& name, const Settings& settings, const Sha
   if (rounds > 0) {
     std::vector<int64_t> pool{rounds, batch};
     pool.insert(pool.end(), sample.begin(), sample.end());
+    check<UsageError>(Ranks::count() == 1, "--replay: past fakes are kept by one process alone, not by ",
+                      Ranks::count());
     craft.replay = {memory(name + "_replay", zeros(Shape(pool))), memory(name + "_replay_rounds", zeros({}))};
   }
   const auto strength = Augment::first_strength(settings);

@@ -163,6 +163,7 @@ struct RecipeEntry {
   std::vector<std::string> needs;  // the columns that it learns from; with several sets of them, separated by "or"
   std::vector<Setting> settings;   // its own, and its defaults for common ones
   std::vector<Preset> presets = {};
+  double minutes = 0;  // of a run with these settings, on two cores with AVX2; 0: not said
   // UsageError when the recipe cannot take rows of these columns.
   std::function<std::unique_ptr<Recipe>(const Settings& settings, const Columns& columns)> make;
 };

@@ -236,6 +236,7 @@ Settings common_settings() {
          {"conv", "automatic", "convolutions on the CPU: direct, winograd (fewer products), or the faster one"},
          {"graph", false, "record a step once and replay it as a CUDA graph"},
          {"threads", int64_t{0}, "processor cores to use; 0: all", 0, 1024},
+         {"sync_bn", false, "under mpirun: batch norm over the batches of all processes, not of each"},
          {"fused", true, "fused kernels for normalisation and activation"}});
   group("files", {{"checkpoint_every", int64_t{500}, "steps between checkpoints; 0: only at the end", 0, 1e9},
                   {"keep_checkpoints", int64_t{3}, "how many checkpoints to keep; 0: all", 0, 1e9},

@@ -7,6 +7,7 @@
 #include <optional>
 
 #include "core/device.h"
+#include "core/ranks.h"
 #include "core/utf8.h"
 #include "gan/data/picture_folder.h"
 #include "gan/event_file.h"
@@ -39,6 +40,15 @@ class Speedometer {
   static constexpr double window = 5;  // seconds
   std::deque<std::pair<double, double>> marks_;
 };
+
+// What this process sees of a run that several train: its part of each batch.
+Settings of_this_rank(Settings settings) {
+  const int64_t batch = settings.integer("batch"), count = Ranks::count();
+  check<UsageError>(batch % count == 0, "--batch ", batch, " cannot be dealt out to ", count, " processes evenly");
+  check<UsageError>(count == 1 || !settings.flag("graph"), "--graph records what one process does, not ", count);
+  settings.set("batch", Value(batch / count));
+  return settings;
+}
 
 }  // namespace
 
@@ -73,10 +83,12 @@ struct Trainer::Impl {
         folder(claim.folder()),
         observer(std::move(o)),
         data(std::move(d)),
-        state(settings, data->columns()),
+        state(of_this_rank(settings), data->columns()),
         steps(settings.integer("steps")),
         tensorboard(settings.choice("log", {"none", "tensorboard"}) == "tensorboard"),
         schedule(nn::find_schedule(settings.text("schedule"))) {
+    state.recipe().random().keep_part(Ranks::rank(), Ranks::count());
+    nn::set_batch_norm_over_ranks(settings.flag("sync_bn") && Ranks::count() > 1);
     for (const auto& player : state.recipe().players()) base_rates.push_back(player->optimizer().lr);
     // Read here, before a run folder is made: an unreadable picture among the first is refused in time.
     previews.emplace(state.recipe(), settings, *data, [this]() -> const DataSet& { return held_out(); });
@@ -102,7 +114,7 @@ struct Trainer::Impl {
     folder.remove_temporaries();
     write_config();
     loader = std::make_unique<Loader>(data, settings.integer("batch"), static_cast<uint64_t>(settings.integer("seed")),
-                                      counters.drawn);
+                                      counters.drawn, /*prefetch=*/4, Ranks::rank(), Ranks::count());
     stepper = std::make_unique<Stepper>(state.recipe(), *loader, settings.flag("graph"));
     metrics = std::make_unique<MetricsFile>(folder.own(folder.metrics()), static_cast<int64_t>(counters.step));
     seconds_before = metrics->seconds();
@@ -247,7 +259,7 @@ struct Trainer::Impl {
       if (evaluate && missing(scores, "evaluate_every")) evaluation(seconds_before);
       Progress progress;
       while (!complete()) {
-        if (asked.stop) throw Interrupted();
+        if (Ranks::any(asked.stop)) throw Interrupted();  // all of them after the same step
         if (asked.checkpoint.exchange(false)) checkpoint();
         step(progress, speed, start);
       }
@@ -266,7 +278,8 @@ struct Trainer::Impl {
     const bool read = last || (counters.step + 1) % static_cast<uint64_t>(settings.integer("read_every")) == 0;
     state.recipe().set_steps_done(static_cast<int64_t>(counters.step));
     try {
-      const Readings readings = stepper->step(read);
+      Readings readings = stepper->step(read);
+      for (Reading& reading : readings) reading.value = rank_mean(reading.value);
       if (read) progress.scalars = finite(look_at(readings));
     } catch (const NonFiniteError& error) {
       throw NonFiniteError(text("stopped in step ", counters.step + 1, ": ", error.what(),

@@ -1,5 +1,8 @@
 #include "nn/norms.h"
 
+#include "core/autograd.h"
+#include "core/ranks.h"
+
 namespace forger::nn {
 
 NormLayer::NormLayer(const Shape& shape, DType dtype)
@@ -14,14 +17,47 @@ BatchNorm::BatchNorm(int64_t channels, NormOptions options, double momentum, DTy
 
 namespace {
 
+bool over_ranks = false;
+
+// The batch is that of all ranks, as many rows of each.
+Tensor batch_norm_over_ranks(const Tensor& x, const Tensor& gamma, const Tensor& beta, const NormOptions& options,
+                             const RunningStats& running) {
+  Axes rows;
+  for (int axis = 0; axis + 1 < x.rank(); axis++) rows.push_back(axis);
+  const Tensor mean = rank_mean(forger::mean(x, rows)), centred = x - mean,
+               variance = rank_mean(forger::mean(square(centred), rows));
+  {
+    const NoGrad no_grad;
+    const auto count = static_cast<double>(Ranks::count() * x.numel() / x.size(-1));
+    const auto move = [&](const Tensor& kept, const Tensor& seen) {
+      copy_into(kept, kept * (1 - running.momentum) + seen * running.momentum, "batch_norm");
+    };
+    move(running.mean, mean.detach());
+    move(running.variance, variance.detach() * (count / (count - 1)));
+  }
+  const Tensor y = centred / sqrt(variance + options.eps) * gamma + beta;
+  switch (options.activation) {
+    case kernels::Activation::none:
+      break;
+    case kernels::Activation::relu:
+      return forger::relu(y);
+    case kernels::Activation::leaky_relu:
+      return forger::leaky_relu(y, options.slope);
+  }
+  return y;
+}
+
 // By the batch's statistics while training, by those that it kept afterwards.
 Tensor batch_normed(const Tensor& x, const Tensor& gamma, const Tensor& beta, const NormOptions& options,
                     const RunningStats& running, bool training) {
+  if (training && over_ranks) return batch_norm_over_ranks(x, gamma, beta, options, running);
   if (training) return batch_norm(x, gamma, beta, options, &running);
   return batch_norm_inference(x, gamma, beta, running.mean, running.variance, options);
 }
 
 }  // namespace
+
+void set_batch_norm_over_ranks(bool on) { over_ranks = on; }
 
 Tensor BatchNorm::forward(const Tensor& x) {
   return batch_normed(x, weight, bias, options_, {running_mean, running_var, momentum_}, training());

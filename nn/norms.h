@@ -12,6 +12,10 @@ class NormLayer : public Layer {
   NormLayer(const Shape& shape, DType dtype);
 };
 
+// From now on batch norms of this process normalise by the statistics of all ranks' batches together (core/ranks.h;
+// --sync-bn): what a single process would compute, in plain ops.
+void set_batch_norm_over_ranks(bool on);
+
 class BatchNorm : public NormLayer {  // (..., C), with the activation that follows fused in
  public:
   explicit BatchNorm(int64_t channels, NormOptions options = {}, double momentum = 0.1, DType dtype = DType::f32);

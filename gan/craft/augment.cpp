@@ -8,6 +8,7 @@
 #include "core/autograd.h"
 #include "core/error.h"
 #include "core/ops.h"
+#include "core/ranks.h"
 
 namespace forger::gan {
 namespace {
@@ -148,8 +149,8 @@ Lens Augment::draw(const Tensor& like, Random& random) const {
 void Augment::adapt(const Tensor& scores_of_real, double undecided) {
   if (!adapts()) return;
   const NoGrad no_grad;
-  const double step = static_cast<double>(scores_of_real.size(0)) / ramp_;
-  const Tensor knows = mean(sign(scores_of_real - undecided));
+  const double step = static_cast<double>(Ranks::count() * scores_of_real.size(0)) / ramp_;
+  const Tensor knows = rank_mean(mean(sign(scores_of_real - undecided)));
   copy_into(strength_, clamp(strength_ + step * sign(knows - target_), 0, strongest), "augment");
 }
 

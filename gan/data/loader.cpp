@@ -103,13 +103,20 @@ struct Loader::Ready {
   std::exception_ptr error;
 };
 
-Loader::Loader(DataSetPtr data, int64_t batch, uint64_t seed, uint64_t drawn, int prefetch)
-    : data_(std::move(data)), batch_(batch), seed_(seed), drawn_(drawn), prefetch_(static_cast<size_t>(prefetch)) {
+Loader::Loader(DataSetPtr data, int64_t batch, uint64_t seed, uint64_t drawn, int prefetch, int64_t part, int64_t parts)
+    : data_(std::move(data)),
+      batch_(batch),
+      part_(part),
+      parts_(parts),
+      seed_(seed),
+      drawn_(drawn),
+      prefetch_(static_cast<size_t>(prefetch)) {
   for (const Domain& domain : domains_of(data_)) {
     check<UsageError>(batch >= 1 && batch <= domain.data->count(), "--batch ", batch,
                       " needs at least as many samples, ", domain.data->name(), " has ", domain.data->count());
   }
   check<UsageError>(prefetch >= 1, "the loader reads at least one batch ahead, not ", prefetch);
+  check<UsageError>(batch % parts == 0, "--batch ", batch, " cannot be dealt out to ", parts, " processes evenly");
   thread_ = std::thread([this, drawn] { read_ahead(drawn); });
 }
 
@@ -123,6 +130,7 @@ Loader::~Loader() {
 }
 
 void Loader::read_ahead(uint64_t position) {
+  const int64_t mine = batch_ / parts_;
   std::vector<Source> sources;
   for (const Domain& domain : domains_of(data_)) {
     const uint64_t stream = first_stream * (sources.size() + 1);
@@ -136,7 +144,7 @@ void Loader::read_ahead(uint64_t position) {
     }
     auto ready = std::make_unique<Ready>();
     try {
-      for (Source& source : sources) source.read(batch_, position, ready->batch);
+      for (Source& source : sources) source.read(mine, position + static_cast<uint64_t>(part_ * mine), ready->batch);
     } catch (...) {
       ready->error = std::current_exception();
     }

@@ -19,7 +19,9 @@ const RegisterRecipe registered{{
     .settings = unconditional_settings(
         "non-saturating", "none", "mlp",
         {{"width", int64_t{256}, "units of a hidden layer; channels beside the image of other networks"},
-         {"latent", int64_t{32}, "dimensions of the noise"}}),
+         {"latent", int64_t{32}, "dimensions of the noise"},
+         {"lr_g", 1e-3, ""},
+         {"lr_d", 1e-3, ""}}),
     .presets = {lucic_preset("5e-5", "0", "1")},
     .make = make_unconditional,
 }};

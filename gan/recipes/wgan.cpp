@@ -17,10 +17,14 @@ const RegisterRecipe registered{{
     .needs = {"image", "or", "point"},
     .settings = unconditional_settings("wasserstein", "clip", "dcgan",
                                        {{"optimizer", "rmsprop", ""},
-                                        {"n_critic", int64_t{5}, "critic updates per generator update"},
-                                        {"lr_g", 5e-5, ""},
-                                        {"lr_d", 5e-5, "learning rate of the critic"}}),
-    .presets = {lucic_preset("5e-5", "0.5", "5")},
+                                        {"n_critic", int64_t{2}, "critic updates per generator update; the paper's: 5"},
+                                        {"width", int64_t{32}, ""},
+                                        {"lr_g", 5e-4, ""},
+                                        {"lr_d", 5e-4, "learning rate of the critic; the paper's: 5e-5"}}),
+    .presets = {{.name = "paper",
+                 .help = "rates and critic updates of Algorithm 1, for long runs",
+                 .values = {{"n_critic", "5"}, {"width", "64"}, {"lr_g", "5e-5"}, {"lr_d", "5e-5"}}},
+                lucic_preset("5e-5", "0.5", "5")},
     .make = make_unconditional,
 }};
 
