@@ -37,6 +37,8 @@ Command fid_command(CLI::App& root);          // fid.cpp
 Command stats_command(CLI::App& root);        // fid.cpp
 Command neighbours_command(CLI::App& root);   // neighbours.cpp
 Command arena_command(CLI::App& root);        // arena.cpp
+Command export_command(CLI::App& root);       // exchange.cpp
+Command import_command(CLI::App& root);       // exchange.cpp
 Command theory_command(CLI::App& root);       // theory.cpp
 Command list_command(CLI::App& root);         // list.cpp
 Command info_command(CLI::App& root);         // info.cpp

@@ -80,12 +80,12 @@ int run(int argc, char** argv) {
   root.set_version_flag("--version", std::string("forger ") + FORGER_VERSION);
   root.get_formatter()->column_width(28);
   root.require_subcommand(0, 1);  // a later word that is a command's name is an argument: forger show RUN translate
-  const std::vector<Command> commands{train_command(root),     sample_command(root),     show_command(root),
-                                      translate_command(root), roll_command(root),       interpolate_command(root),
-                                      edit_command(root),      evaluate_command(root),   fid_command(root),
-                                      report_command(root),    stats_command(root),      neighbours_command(root),
-                                      arena_command(root),     theory_command(root),     list_command(root),
-                                      info_command(root),      completion_command(root), man_command(root)};
+  const std::vector<Command> commands{
+      train_command(root), sample_command(root),      show_command(root),       translate_command(root),
+      roll_command(root),  interpolate_command(root), edit_command(root),       evaluate_command(root),
+      fid_command(root),   report_command(root),      stats_command(root),      neighbours_command(root),
+      arena_command(root), export_command(root),      import_command(root),     theory_command(root),
+      list_command(root),  info_command(root),        completion_command(root), man_command(root)};
   read_strictly(root);
   try {
     root.parse(argc, argv);

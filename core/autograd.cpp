@@ -9,6 +9,7 @@
 #include "core/dispatch.h"
 #include "core/ops.h"
 #include "core/profile.h"
+#include "core/trace.h"
 
 namespace forger {
 namespace {
@@ -181,6 +182,7 @@ Tensor record(const char* op, Tensor output, std::span<const Tensor> inputs, Bac
   if (Profile* const profile = Profile::active()) {
     profile->lap(op, bytes_of({&output, 1}) + bytes_of(inputs));
   }
+  if (Trace* const trace = Trace::active()) trace->note(op, output, inputs);
   if (watching) {
     check<NonFiniteError>(finite(output), "the result of [", op, "] is not finite",
                           *current_op ? ", in the gradient of [" : "", current_op, *current_op ? "]" : "");

@@ -6,6 +6,7 @@
 
 #include "core/autograd.h"
 #include "core/dispatch.h"
+#include "core/trace.h"
 
 namespace forger {
 
@@ -154,7 +155,7 @@ void copy_elements(const Tensor& src, const Tensor& dst) {
 Tensor clone(const Tensor& x) {
   Tensor result(x.shape(), x.dtype(), x.device());
   copy_elements(x, result);
-  return result;
+  return noted("clone", result, {x});
 }
 
 Tensor to(const Tensor& x, Device device) {

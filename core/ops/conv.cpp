@@ -17,6 +17,7 @@
 // under no window gets a zero gradient.
 #include "core/ops/common.h"
 #include "core/profile.h"
+#include "core/trace.h"
 
 namespace forger {
 namespace {
@@ -29,7 +30,13 @@ Tensor conv(const ConvShape& s, const Tensor& image, const Tensor& weight);
 Tensor conv_transpose(const ConvShape& s, const Tensor& map, const Tensor& weight);
 Tensor weight_grad(const ConvShape& s, const Tensor& image, const Tensor& map);
 
-void announce(const ConvShape& s, const Tensor& operand, bool transposed = false) {
+void announce(const ConvShape& s, const Tensor& operand, bool transposed = false, Activation activation = {},
+              double slope = 0) {
+  if (Trace* const trace = Trace::active()) {
+    trace->announce({{"stride", Trace::numbers(s.stride_h)},
+                     {"padding", Trace::numbers(s.pad_h, s.pad_w)},
+                     {"activation", Trace::numbers(activation, slope)}});
+  }
   Profile* const profile = Profile::active();
   if (!profile) return;
   double multiply_adds = 0;
@@ -147,7 +154,7 @@ Tensor conv2d(const Tensor& x, const Tensor& weight, const Tensor& bias, const C
     K::conv2d_bias(s, x.data<T>(), weight.data<T>(), biased ? bias.data<T>() : nullptr, options.activation,
                    static_cast<T>(options.slope), map.data<T>());
   });
-  announce(s, x);
+  announce(s, x, false, options.activation, options.slope);
   const Tensor inputs[] = {x, weight, bias};
   const double slope = options.activation == Activation::relu ? 0 : options.slope;
   return record(

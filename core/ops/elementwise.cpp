@@ -15,6 +15,7 @@
 #include <cmath>
 
 #include "core/ops/common.h"
+#include "core/trace.h"
 
 namespace forger {
 namespace {
@@ -110,12 +111,15 @@ Tensor minimum(const Tensor& a, const Tensor& b) {
   return choose("minimum", Binary::minimum, a, b, [](const Tensor& x, const Tensor& y) { return winner(y, x); });
 }
 
-Tensor greater(const Tensor& a, const Tensor& b) { return zip("greater", Binary::greater, a, b); }
-Tensor equal(const Tensor& a, const Tensor& b) { return zip("equal", Binary::equal, a, b); }
+Tensor greater(const Tensor& a, const Tensor& b) {
+  return noted("greater", zip("greater", Binary::greater, a, b), {a, b});
+}
+Tensor equal(const Tensor& a, const Tensor& b) { return noted("equal", zip("equal", Binary::equal, a, b), {a, b}); }
 
 // ---- one operand ----
 
 Tensor affine(const Tensor& x, double scale, double shift) {
+  if (Trace* const trace = Trace::active()) trace->announce({{"scale", {scale}}, {"shift", {shift}}});
   return record("affine", map("affine", Unary::affine, x, scale, shift), {x},
                 [scale](const Incoming& in) { return Gradients{scale == 1 ? in.gy : affine(in.gy, scale, 0)}; });
 }
@@ -157,10 +161,11 @@ Tensor abs(const Tensor& x) {
                 [x_ = Saved(x)](const Incoming& in) { return Gradients{mul(in.gy, sign(*x_))}; });
 }
 
-Tensor sign(const Tensor& x) { return map("sign", Unary::sign, x); }
+Tensor sign(const Tensor& x) { return noted("sign", map("sign", Unary::sign, x), {x}); }
 
 // The exponent 0 ends the chain of derivatives of x^2, x^3, ...: its own is 0, so that 0*x^-1 makes no NaN at x = 0.
 Tensor pow(const Tensor& x, double exponent) {
+  if (Trace* const trace = Trace::active()) trace->announce({{"exponent", {exponent}}});
   if (exponent == 0) {
     check_operand("pow", x);
     return record("pow", full_like(x, 1), {x}, [](const Incoming& in) { return Gradients{full_like(in.gy, 0)}; });
@@ -172,6 +177,7 @@ Tensor pow(const Tensor& x, double exponent) {
 
 Tensor clamp(const Tensor& x, double low, double high) {
   check<ShapeError>(low <= high, "[clamp] low ", low, " is above high ", high);
+  if (Trace* const trace = Trace::active()) trace->announce({{"low", {low}}, {"high", {high}}});
   return record("clamp", map("clamp", Unary::clamp, x, low, high), {x}, [low, high, x_ = Saved(x)](const Incoming& in) {
     return Gradients{mul(in.gy, map("clamp", Unary::inside, *x_, low, high))};
   });
@@ -258,12 +264,14 @@ Tensor relu(const Tensor& x) {
 
 Tensor leaky_relu(const Tensor& x, double slope) {
   check<ShapeError>(slope >= 0, "[leaky_relu] slope cannot be negative, got ", slope);
+  if (Trace* const trace = Trace::active()) trace->announce({{"slope", {slope}}});
   return record(
       "leaky_relu", map("leaky_relu", Unary::leaky_relu, x, slope), {x},
       [slope](const Incoming& in) { return Gradients{leaky_relu_grad(in.gy, in.y, slope)}; }, true);
 }
 
 Tensor elu(const Tensor& x, double alpha) {
+  if (Trace* const trace = Trace::active()) trace->announce({{"alpha", {alpha}}});
   return record("elu", map("elu", Unary::elu, x, alpha), {x},
                 [alpha, x_ = Saved(x)](const Incoming& in) { return Gradients{elu_grad(in.gy, *x_, alpha)}; });
 }

@@ -11,6 +11,7 @@
 // so is the weight's gradient, with no sum afterwards.
 #include "core/ops/common.h"
 #include "core/profile.h"
+#include "core/trace.h"
 
 namespace forger {
 namespace {
@@ -62,6 +63,8 @@ Tensor matmul(const Tensor& a, const Tensor& b, bool trans_a, bool trans_b) {
     const double flops = 2.0 * static_cast<double>(batch * m) * static_cast<double>(n * k);
     profile->announce({.flops = flops, .true_flops = flops}, text(m, 'x', n, 'x', k));
   }
+  if (Trace* const trace = Trace::active())
+    trace->announce({{"trans_a", Trace::numbers(trans_a)}, {"trans_b", Trace::numbers(trans_b)}});
   return record("matmul", c, {a, b},
                 [trans_a, trans_b, sa = a.shape(), sb = b.shape(), a_ = save_if(b.requires_grad(), a),
                  b_ = save_if(a.requires_grad(), b)](const Incoming& in) {

@@ -18,6 +18,7 @@
 
 #include "core/ops/common.h"
 #include "core/profile.h"
+#include "core/trace.h"
 
 namespace forger {
 namespace {
@@ -45,6 +46,11 @@ void check_per_channel(const char* op, const Tensor& x, const char* name, const 
   check_operands(op, x, parameter);
   check<ShapeError>(parameter.shape() == Shape{x.size(-1)}, "[", op, "] ", name, " must have one value for each of ",
                     x.size(-1), " channels (x: ", x.shape(), ", ", name, ": ", parameter.shape(), ")");
+}
+
+void announce(const NormOptions& options) {
+  if (Trace* const trace = Trace::active())
+    trace->announce({{"eps", {options.eps}}, {"activation", Trace::numbers(options.activation, options.slope)}});
 }
 
 // ---- kernel calls, unrecorded ----
@@ -159,6 +165,7 @@ struct Grouped {
       if (in.needs(0)) g[0] = self.input_gradient(*x_, in.gy, *gamma_, *beta_);
       return g;
     };
+    announce(options);
     return record(op, apply(s, x, stats, gamma, beta, options), {x, gamma, beta}, gradient);
   }
 };
@@ -221,6 +228,7 @@ Tensor batch_norm_inference(const Tensor& x, const Tensor& gamma, const Tensor& 
 
   const auto forward = [&] {
     const Tensor rstd = reciprocal(sqrt(affine(variance, 1, options.eps)));
+    announce(options);
     return apply(s, x, {mean, rstd}, gamma, beta, options);
   };
   const auto reference = [s, options](std::span<const Tensor> in) {
@@ -270,6 +278,7 @@ Tensor layer_norm(const Tensor& x, const Tensor& gamma, const Tensor& beta, doub
       K::layer_norm(rows, cols, x.data<T>(), gamma.data<T>(), beta.data<T>(), static_cast<T>(eps), y.data<T>(),
                     stats.mean.data<T>(), stats.rstd.data<T>());
     });
+    announce({.eps = eps});
     return y;
   };
   const auto gradient = [rows, cols, stats, x_ = Saved(x), gamma_ = Saved(gamma)](const Incoming& in) {

@@ -7,6 +7,7 @@
 // pixel_shuffle moves channels to pixels (Shi et al. 2016, "Real-time single image and video super-resolution using an
 // efficient sub-pixel convolutional neural network"): y[n, h*f + i, w*f + j, c] = x[n, h, w, (c*f + i)*f + j].
 #include "core/ops/common.h"
+#include "core/trace.h"
 
 namespace forger {
 namespace {
@@ -43,6 +44,14 @@ PoolShape pool_shape(const char* op, const Tensor& x, const Pool2dOptions& optio
           .pad_w = padding};
 }
 
+void announce(const PoolShape& s) {
+  Trace* const trace = Trace::active();
+  if (trace)
+    trace->announce({{"kernel", Trace::numbers(s.kh)},
+                     {"stride", Trace::numbers(s.stride_h)},
+                     {"padding", Trace::numbers(s.pad_h)}});
+}
+
 Tensor avg_pool_grad(const PoolShape& s, const Tensor& gy);
 
 Tensor avg_pool(const PoolShape& s, const Tensor& x) {
@@ -51,6 +60,7 @@ Tensor avg_pool(const PoolShape& s, const Tensor& x) {
     using T = typename K::Scalar;
     K::avg_pool2d(s, x.data<T>(), y.data<T>());
   });
+  announce(s);
   return record("avg_pool2d", y, {x}, [s](const Incoming& in) { return Gradients{avg_pool_grad(s, in.gy)}; });
 }
 
@@ -78,6 +88,7 @@ Tensor resize(const ResizeShape& s, const Tensor& x) {
     using T = typename K::Scalar;
     K::resize(s.mode, s.n, s.h, s.w, s.c, s.oh, s.ow, x.data<T>(), y.data<T>());
   });
+  if (Trace* const trace = Trace::active()) trace->announce({{"bilinear", Trace::numbers(s.mode == Resize::bilinear)}});
   return record("upsample", y, {x}, [s](const Incoming& in) { return Gradients{resize_grad(s, in.gy)}; });
 }
 
@@ -111,6 +122,7 @@ Tensor max_pool2d(const Tensor& x, Pool2dOptions options) {
     K::max_pool2d_index(s, x.data<T>(), index.data<int64_t>());
     K::gather(windows, 1, x.data<T>(), index.data<int64_t>(), y.data<T>());
   });
+  announce(s);
   return record("max_pool2d", y, {x}, [from = x.shape(), index_ = Saved(index)](const Incoming& in) {
     const Tensor& places = *index_;
     return Gradients{reshape(scatter_add(reshape(in.gy, places.shape()), places, from.numel()), from)};

@@ -12,6 +12,7 @@
 #include <array>
 
 #include "core/ops/common.h"
+#include "core/trace.h"
 
 namespace forger {
 namespace {
@@ -73,6 +74,15 @@ Tensor reduce(Reduce op, const Tensor& x, const Reduction& r) {
   return y;
 }
 
+void announce(const Reduction& r, const Tensor& x) {
+  Trace* const trace = Trace::active();
+  if (!trace) return;
+  std::vector<double> axes;
+  for (int i = 0; i < x.rank(); i++)
+    if (r.reduced[static_cast<size_t>(i)]) axes.push_back(i);
+  trace->announce({{"axes", axes}});  // whether they are kept as 1, the output's shape tells
+}
+
 void check_not_empty(const char* op, const Tensor& x, const Reduction& r) {
   check<ShapeError>(r.count > 0, "[", op, "] of no elements (x: ", x.shape(), ")");
 }
@@ -80,6 +90,7 @@ void check_not_empty(const char* op, const Tensor& x, const Reduction& r) {
 Tensor extremum(const char* name, Reduce op, const Tensor& x, const Axes& axes, bool keepdim) {
   const Reduction r = plan(name, x, axes, keepdim);
   check_not_empty(name, x, r);
+  announce(r, x);
   return record(
       name, reduce(op, x, r), {x},
       [x_ = Saved(x), axes, kept = r.kept](const Incoming& in) {
@@ -93,6 +104,7 @@ Tensor extremum(const char* name, Reduce op, const Tensor& x, const Axes& axes, 
 
 Tensor sum(const Tensor& x, const Axes& axes, bool keepdim) {
   const Reduction r = plan("sum", x, axes, keepdim);
+  announce(r, x);
   return record("sum", reduce(Reduce::sum, x, r), {x}, [shape = x.shape(), kept = r.kept](const Incoming& in) {
     return Gradients{broadcast_to(reshape(in.gy, kept), shape)};
   });
@@ -117,7 +129,7 @@ Tensor norm(const Tensor& x, const Axes& axes, double eps, bool keepdim) {
   const Reduction r = plan("norm", x, axes, keepdim);
   const auto forward = [&] {
     const NoGrad no_grad;
-    return sqrt(affine(reduce(Reduce::sum, square(x), r), 1, eps));
+    return sqrt(affine(sum(square(x), axes, keepdim), 1, eps));
   };
   return record(
       "norm", forward(), {x},
@@ -138,7 +150,7 @@ Tensor argmax(const Tensor& x) {
   Tensor index(Shape(std::span(x.shape().begin(), x.shape().end() - 1)), DType::i64, x.device());
   dispatch(
       x, [&]<class K>() { K::argmax(index.numel(), x.size(-1), x.data<typename K::Scalar>(), index.data<int64_t>()); });
-  return index;
+  return noted("argmax", index, {x});
 }
 
 Tensor sum_to(const Tensor& x, const Shape& shape) {

@@ -10,6 +10,7 @@
 #include <array>
 
 #include "core/ops/common.h"
+#include "core/trace.h"
 
 namespace forger {
 namespace {
@@ -113,6 +114,7 @@ Tensor permute(const Tensor& x, const Axes& order) {
     using T = typename K::Scalar;
     K::strided_copy(s, x.data<T>(), y.data<T>());
   });
+  if (Trace* const trace = Trace::active()) trace->announce({{"order", {order.begin(), order.end()}}});
   return record("permute", y, {x}, [inverse](const Incoming& in) { return Gradients{permute(in.gy, inverse)}; });
 }
 
@@ -150,6 +152,7 @@ Tensor concat(std::span<const Tensor> parts, int axis) {
     begin += part.size(at);
     sizes.push_back(part.size(at));
   }
+  if (Trace* const trace = Trace::active()) trace->announce({{"axis", Trace::numbers(at)}});
   return record("concat", y, parts, [sizes, at](const Incoming& in) {
     Gradients g(sizes.size());
     int64_t from = 0;
@@ -188,6 +191,10 @@ Tensor slice(const Tensor& x, int axis, int64_t begin, int64_t end) {
   if (begin == 0 && end == size) return x;
   Tensor y = fresh(x, resized(x.shape(), at, end - begin));
   copy_range(x, begin, y, 0, end - begin, at);
+  if (Trace* const trace = Trace::active()) {
+    const double from = static_cast<double>(begin), to_end = std::numeric_limits<double>::infinity();
+    trace->announce({{"axis", Trace::numbers(at)}, {"range", {from, end == size ? to_end : static_cast<double>(end)}}});
+  }
   return record("slice", y, {x}, [at, begin, after = size - end](const Incoming& in) {
     return Gradients{pad(in.gy, at, begin, after)};
   });
@@ -201,6 +208,8 @@ Tensor pad(const Tensor& x, int axis, int64_t before, int64_t after) {
   const int64_t size = x.size(at);
   const Tensor y = zeros(resized(x.shape(), at, before + size + after), x.dtype(), x.device());
   copy_range(x, 0, y, before, size, at);
+  if (Trace* const trace = Trace::active())
+    trace->announce({{"axis", Trace::numbers(at)}, {"by", Trace::numbers(before, after)}});
   return record("pad", y, {x},
                 [at, before, size](const Incoming& in) { return Gradients{slice(in.gy, at, before, before + size)}; });
 }
@@ -215,6 +224,7 @@ Tensor gather(const Tensor& table, const Tensor& index) {
     using T = typename K::Scalar;
     K::gather(index.numel(), inner_of(table.shape(), 0), table.data<T>(), index.data<int64_t>(), rows.data<T>());
   });
+  if (Trace* const trace = Trace::active()) trace->announce({}, {index});
   return record("gather", rows, {table}, [entries, index_ = Saved(index)](const Incoming& in) {
     return Gradients{scatter_add(in.gy, *index_, entries)};
   });

@@ -1,5 +1,7 @@
 #include "gan/networks/classes.h"
 
+#include "core/trace.h"
+
 namespace forger::gan {
 
 Tensor class_loss(const Tensor& logits, const Tensor& c) { return neg(mean(sum(c * log_softmax(logits), {1}))); }
@@ -17,7 +19,9 @@ Tensor as_stripes(const Tensor& logits, const Tensor& like) {
   const int64_t n = like.size(0), height = like.size(1), width = like.size(2), classes = logits.size(1);
   std::vector<int64_t> class_at;  // of each column of the picture
   for (int64_t x = 0; x < width; x++) class_at.push_back(x * classes / width);
-  const Tensor levels = gather(transpose(2 * softmax(logits) - 1), to(from_indices(class_at), logits.device()));
+  const Tensor scores = softmax(logits);
+  if (Trace* const trace = Trace::active()) trace->expose("scores", scores);
+  const Tensor levels = gather(transpose(2 * scores - 1), to(from_indices(class_at), logits.device()));
   return broadcast_to(reshape(transpose(levels), {n, 1, width, 1}), {n, height, width, 1});
 }
 
