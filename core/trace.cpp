@@ -15,8 +15,14 @@ void Trace::announce(Attributes with, std::vector<Tensor> more) {
 }
 
 void Trace::note(const char* op, const Tensor& output, std::span<const Tensor> inputs) {
-  ops_.push_back({op, std::exchange(with_, {}), {inputs.begin(), inputs.end()}, output});
-  for (Tensor& input : std::exchange(more_, {})) ops_.back().inputs.push_back(std::move(input));
+  Op noted{op, std::exchange(with_, {}), {inputs.begin(), inputs.end()}, output};
+  for (Tensor& input : std::exchange(more_, {})) noted.inputs.push_back(std::move(input));
+  if (hidden_ == 0) ops_.push_back(std::move(noted));
+}
+
+Tensor Trace::Whole::noted(const char* op, const Tensor& output, const Tensor& input, Attributes with) const {
+  if (trace_ && trace_->hidden_ == 1) trace_->ops_.push_back({op, std::move(with), {input}, output});
+  return output;
 }
 
 }  // namespace forger

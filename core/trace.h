@@ -42,11 +42,28 @@ class Trace {
   // A value that is worth a name, though it is no result: class scores that are drawn as a picture.
   void expose(const std::string& name, const Tensor& value) { exposed_.push_back({name, value}); }
 
+  // Scope: the ops within it are noted as one, which has a name elsewhere.
+  class Whole {
+   public:
+    Whole() : trace_(active_) { hide(1); }
+    ~Whole() { hide(-1); }
+    Whole(const Whole&) = delete;
+    // Ends it with what came out.
+    Tensor noted(const char* op, const Tensor& output, const Tensor& input, Attributes with) const;
+
+   private:
+    void hide(int by) const {
+      if (trace_) trace_->hidden_ += by;
+    }
+    Trace* trace_;
+  };
+
   const std::vector<Op>& ops() const { return ops_; }
   const std::vector<Named>& exposed() const { return exposed_; }
 
  private:
   static thread_local Trace* active_;
+  int hidden_ = 0;  // scopes of what is noted as a whole
   Attributes with_;
   std::vector<Tensor> more_;
   std::vector<Op> ops_;

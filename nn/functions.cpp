@@ -1,5 +1,7 @@
 #include "nn/functions.h"
 
+#include "core/trace.h"
+
 namespace forger::nn {
 
 namespace {
@@ -74,7 +76,10 @@ Tensor reflected(const Tensor& x, int axis, int64_t reach) {
 }  // namespace
 
 LayerPtr reflect(int64_t reach) {
-  return fn([reach](const Tensor& x) { return reflected(reflected(x, 1, reach), 2, reach); });
+  return fn([reach](const Tensor& x) {
+    const Trace::Whole whole;
+    return whole.noted("reflect", reflected(reflected(x, 1, reach), 2, reach), x, {{"by", Trace::numbers(reach)}});
+  });
 }
 
 Dropout::Dropout(double probability, Random& random) : probability_(probability), random_(random) {

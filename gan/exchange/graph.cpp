@@ -220,9 +220,14 @@ Graph without_unused(const Graph& graph) {
 }
 
 std::string identifier(const std::string& name) {
+  static const std::set<std::string> words{
+      "and",     "as",   "assert", "class",  "continue", "def",    "del",   "elif", "else",   "except",
+      "finally", "for",  "from",   "global", "if",       "import", "in",    "is",   "lambda", "not",
+      "or",      "pass", "raise",  "return", "self",     "try",    "while", "with", "yield"};
   std::string result = name;
   for (char& c : result)
     if (!std::isalnum(static_cast<unsigned char>(c)) || static_cast<unsigned char>(c) > 127) c = '_';
+  if (words.contains(result)) return result + "_";
   return result.empty() || std::isdigit(static_cast<unsigned char>(result[0])) ? "_" + result : result;
 }
 

@@ -52,7 +52,7 @@ Graph graph_of(Recipe& recipe, const View& view, const Columns& columns);
 // Only what the outputs need.
 Graph without_unused(const Graph& graph);
 
-// A name for programs: letters, digits and underscores, no digit first.
+// A name for programs: letters, digits and underscores, no digit first, no word of Python.
 std::string identifier(const std::string& name);
 // The same of every port, each its own; an output with the name of an input is made_image.
 void make_identifiers(Graph& graph);

@@ -204,7 +204,7 @@ class Turner {
       const size_t beside = in[1 - i];
       // One row is enough beside a value that has them all.
       const bool repeats = !rows_.contains(beside) && rank(beside) == made.size() && rank(in[i]) == made.size() &&
-                           follows_rows(sizes(beside)[0]);
+                           !made.empty() && follows_rows(sizes(beside)[0]);
       if (!repeats) in[i] = whole(in[i]);
     }
     for (size_t& value : in) value = operand(value, made.size(), beside_there);
@@ -218,6 +218,7 @@ class Turner {
 
   // Reduced over some axes, of which those that are left may stand in another order then.
   size_t reduced(const std::string& op, size_t x, const std::vector<double>& axes, const Sizes& made) {
+    if (axes.empty()) return x;  // a scalar
     std::vector<double> over;
     for (const double axis : axes) over.push_back(static_cast<double>(axis_there(x, static_cast<int64_t>(axis))));
     std::sort(over.begin(), over.end());
@@ -280,6 +281,7 @@ class Turner {
     if (op == "batch_norm_inference") return normed(node, "batch_norm", in, made);
     if (op == "instance_norm" || op == "layer_norm") return normed(node, op, in, made);
     if (op == "avg_pool2d" || op == "max_pool2d") return emit(op, node.with, {x}, like(x), true);
+    if (op == "reflect") return emit(op, node.with, {x}, like(x), true);
     if (op == "upsample") {
       const int64_t rows = made[1] / sizes(x)[2], columns = made[2] / sizes(x)[3];
       check<UsageError>(made[1] == rows * sizes(x)[2] && made[2] == columns * sizes(x)[3],
@@ -289,8 +291,10 @@ class Turner {
     }
     if (op == "reshape") return reshaped(x, made);
     if (op == "permute") {
-      const std::vector<double>& order = node.with.at("order");
-      return permute(here(x), Order(order.begin(), order.end()), false);
+      const std::vector<double>& axes = node.with.at("order");
+      Order order(axes.begin(), axes.end());
+      for (int& axis : order) axis += axis < 0 ? static_cast<int>(order.size()) : 0;
+      return permute(here(x), order, false);
     }
     if (op == "linear") return emit(op, {}, in, made, false);
     if (op == "matmul") return emit(op, node.with, {here(x), here(in[1])}, made, false);

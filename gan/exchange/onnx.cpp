@@ -157,8 +157,10 @@ class Writer {
     }
     if (!grows) return integers(sizes);
     const std::string rows = text("between_", between_++);
-    const auto input = std::find_if(graph_.inputs.begin(), graph_.inputs.end(),
-                                    [&](const Graph::Port& port) { return graph_.values[port.value].sizes[0] == -1; });
+    const auto input = std::find_if(graph_.inputs.begin(), graph_.inputs.end(), [&](const Graph::Port& port) {
+      const Sizes& own = graph_.values[port.value].sizes;
+      return !own.empty() && own[0] == -1;
+    });
     check<UsageError>(input != graph_.inputs.end(), "no input says how many rows there are");
     onnx::NodeProto& shape = node("Shape", {input->name}, rows);
     set(shape, "start", int64_t{0});
@@ -254,6 +256,9 @@ class Writer {
       set(resize, "mode", bilinear ? "linear" : "nearest");
       set(resize, "coordinate_transformation_mode", bilinear ? "half_pixel" : "asymmetric");
       if (!bilinear) set(resize, "nearest_mode", "floor");
+    } else if (op == "reflect") {
+      const int64_t by = integer("by");
+      set(node("Pad", {in[0], integers({0, 0, by, by, 0, 0, by, by})}, output), "mode", "reflect");
     } else if (op == "batch_norm") {
       set(node("BatchNormalization", in, output), "epsilon", number("eps"));
     } else if (op == "instance_norm") {

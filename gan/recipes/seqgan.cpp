@@ -18,6 +18,7 @@
 #include <cmath>
 
 #include "core/autograd.h"
+#include "core/trace.h"
 #include "gan/networks/arch.h"
 #include "gan/networks/sequences.h"
 #include "gan/recipe.h"
@@ -78,7 +79,12 @@ class SequenceGan : public Recipe {
   std::vector<View> views() override {
     return {{.name = "sample",
              .draw = [this](int64_t n, Random& random) { return drawn(n, random); },
-             .make = [this](const Batch& from) { return Batch().add("tokens", argmax(logits(from))); },
+             .make =
+                 [this](const Batch& from) {
+                   const Tensor l = logits(from);
+                   if (Trace* const trace = Trace::active()) trace->expose("logits", l);
+                   return Batch().add("tokens", argmax(l));
+                 },
              .like = "tokens"}};
   }
 

@@ -4,6 +4,7 @@
 
 #include "core/ops.h"
 #include "gan/exchange/layout.h"
+#include "nn/functions.h"
 
 namespace forger::test {
 
@@ -17,7 +18,8 @@ class GraphRunner {
   std::vector<Tensor> operator()(const std::map<std::string, Tensor>& inputs) {
     for (size_t i = 0; i < values_.size(); i++) values_[i] = graph_.values[i].tensor;
     for (const Graph::Port& port : graph_.inputs) values_[port.value] = inputs.at(port.name);
-    rows_ = inputs.at(graph_.inputs.front().name).size(0);
+    const Tensor& first = inputs.at(graph_.inputs.front().name);
+    rows_ = first.rank() == 0 ? 1 : first.size(0);
     for (const Node& node : graph_.nodes) values_[node.output] = made(node);
     std::vector<Tensor> outputs;
     for (const Graph::Port& port : graph_.outputs) outputs.push_back(values_[port.value]);
@@ -75,10 +77,12 @@ class GraphRunner {
       const Pool2dOptions options{integer("kernel"), integer("stride"), integer("padding")};
       return second(op == "avg_pool2d" ? avg_pool2d(last(x), options) : max_pool2d(last(x), options));
     }
+    if (op == "reflect") return second((*nn::reflect(integer("by")))(last(x)));
     if (op == "upsample") {
-      REQUIRE(number("factor", 0) == number("factor", 1));
-      if (integer("bilinear") == 0) return second(upsample_nearest(last(x), integer("factor")));
-      return second(upsample_bilinear(last(x), x.size(2) * integer("factor"), x.size(3) * integer("factor")));
+      if (integer("bilinear") == 0 && integer("factor", 0) == integer("factor", 1))
+        return second(upsample_nearest(last(x), integer("factor")));
+      REQUIRE(integer("bilinear") == 1);
+      return second(upsample_bilinear(last(x), x.size(2) * integer("factor", 0), x.size(3) * integer("factor", 1)));
     }
     if (op == "softmax" || op == "log_softmax") {
       const auto f = op == "softmax" ? softmax : log_softmax;

@@ -31,47 +31,54 @@ def views_of(folder):
     return views
 
 
+def made_by(model, view, inputs):
+    """The results of a method by name, as its first line has them."""
+    method = getattr(model, view)
+    code = method.__func__.__code__
+    made = method(*[inputs[name] for name in code.co_varnames[1 : code.co_argcount]])
+    names = [part.split(" ")[0] for part in method.__doc__.split(" -> ")[1].split("), ")]
+    return dict(zip(names, made if isinstance(made, tuple) else (made,), strict=True))
+
+
 def check_pytorch(folder, views):
+    """The largest difference, the gradients that there were, and how far apart single precision may be."""
     spec = importlib.util.spec_from_file_location("model", folder / "model.py")
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
-    model = module.Model().eval()
-    worst = 0.0
+    model, exact = module.Model().eval(), module.Model().eval().double()
+    worst, allowed = 0.0, most
     for view, ports in views.items():
-        code = getattr(module.Model, view).__code__
-        names = code.co_varnames[1 : code.co_argcount]
         with torch.no_grad():
-            made = getattr(model, view)(*[ports["in"][name] for name in names])
-        made = made if isinstance(made, tuple) else (made,)
-        order = getattr(model, view).__doc__.split(" -> ")[1]
-        for name, tensor in ports["out"].items():
-            place = [part.split(" ")[0] for part in order.split("), ")].index(name)
-            worst = max(worst, difference(tensor, made[place]))
-    assert worst <= most, f"{folder.name}: PyTorch is {worst} away"
+            made = made_by(model, view, ports["in"])
+            doubles = {name: x.double() if x.is_floating_point() else x for name, x in ports["in"].items()}
+            known = made_by(exact, view, doubles)
+        for name, ours in ports["out"].items():
+            # Behind norms over a few pixels PyTorch is further than that from itself in double precision.
+            allowed = max(allowed, 2 * difference(made[name].to(known[name].dtype), known[name]))
+            worst = max(worst, difference(ours, made[name]))
+    assert worst <= allowed, f"{folder.name}: PyTorch is {worst} away, {allowed} would do"
 
     # It comes back as it went.
     torch.save(model.state_dict(), folder / "back.pt")
     save_file(model.state_dict(), folder / "back.safetensors")
 
-    # Training goes on: every weight that a result depends on moves it.
+    # Training goes on: what is made moves weights.
     model.train()
     trained = 0
-    for view, ports in views.items():
-        code = getattr(module.Model, view).__code__
-        made = getattr(model, view)(*[ports["in"][name] for name in code.co_varnames[1 : code.co_argcount]])
-        made = made[0] if isinstance(made, tuple) else made
+    for view, ports in views.items() if list(model.parameters()) else ():  # none of an op alone
+        made = next(iter(made_by(model, view, ports["in"]).values()))
         if not made.is_floating_point():
-            continue
+            continue  # letters
         model.zero_grad()
         made.square().mean().backward()
         gradients = [p.grad for p in model.parameters() if p.grad is not None]
         assert gradients and all(torch.isfinite(g).all() for g in gradients), f"{folder.name}: no gradient in {view}"
         trained += len(gradients)
         torch.optim.SGD(model.parameters(), lr=1e-3).step()
-    return worst, trained
+    return worst, trained, allowed
 
 
-def check_onnx(folder, views):
+def check_onnx(folder, views, allowed):
     worst = 0.0
     for view, ports in views.items():
         file = folder / f"{view}.onnx"
@@ -79,15 +86,18 @@ def check_onnx(folder, views):
         session = onnxruntime.InferenceSession(str(file), providers=["CPUExecutionProvider"])
         feed = {port.name: ports["in"][port.name].numpy() for port in session.get_inputs()}
         for port, made in zip(session.get_outputs(), session.run(None, feed), strict=True):
-            ours = ports["out"][port.name]
-            worst = max(worst, difference(ours, torch.from_numpy(numpy.array(made))))
-    assert worst <= most, f"{folder.name}: onnxruntime is {worst} away"
+            worst = max(worst, difference(ports["out"][port.name], torch.from_numpy(numpy.array(made))))
+    assert worst <= allowed, f"{folder.name}: onnxruntime is {worst} away, {allowed} would do"
     return worst
 
 
+of_ops = [0.0, 0.0]
 for folder in sorted(path for path in Path(sys.argv[1]).iterdir() if path.is_dir()):
     views = views_of(folder)
-    torch_worst, trained = check_pytorch(folder, views)
-    onnx_worst = check_onnx(folder, views)
-    print(f"{folder.name}: {', '.join(views)}: PyTorch {torch_worst:.1e}, ONNX {onnx_worst:.1e}, {trained} gradients")
-print("all equal")
+    torch_worst, trained, allowed = check_pytorch(folder, views)
+    onnx_worst = check_onnx(folder, views, allowed)
+    if not folder.name.startswith("op-"):
+        print(f"{folder.name}: {', '.join(views)}: PyTorch {torch_worst:.1e}, ONNX {onnx_worst:.1e}, {trained} gradients")
+    else:
+        of_ops = [max(pair) for pair in zip(of_ops, (torch_worst, onnx_worst), strict=True)]
+print(f"all equal; ops: PyTorch {of_ops[0]:.1e}, ONNX {of_ops[1]:.1e}")

@@ -1,0 +1,67 @@
+// forger export and import: files for other programs from the command line, and back.
+#include "tests/apps/checks.h"
+#include "tests/catch.h"
+
+using namespace program;
+
+TEST_CASE("export and import: a run goes to PyTorch and ONNX, and what comes back samples the same", "[exchange]") {
+  const Scratch scratch;
+  const std::string run = trained(scratch, "dcgan", tiny_data(scratch)), out = scratch / "out";
+  const auto done = [](const Words& words) {
+    const Result result = forger(words);
+    INFO(result.err);
+    REQUIRE(result.code == 0);
+    return result;
+  };
+  const Words to_pytorch{"export", run, "--to", "pytorch", "--out", out};
+  CHECK(done(to_pytorch).out == out + "/model.py\n" + out + "/model.safetensors\n");
+  CHECK(done({"export", run, "--to", "onnx", "--out", out}).out == out + "/sample.onnx\n" + out + "/judge.onnx\n");
+  CHECK(read_file(out + "/model.py").starts_with("\"\"\"dcgan after "));
+  CHECK(done({"export", run, "--to", "onnx", "--view", "judge", "--out", scratch / "one"}).out ==
+        scratch / "one/judge.onnx\n");
+
+  // Averaged weights unless those of the last step are asked for.
+  const std::string back = scratch / "back.safetensors";
+  done({"import", run, out + "/model.safetensors", "--from", "pytorch", "--out", back});
+  std::string pictures[3];
+  const Words sampled[] = {{"sample", run}, {"sample", back}, {"sample", run, "--raw"}};
+  for (size_t i = 0; i < 3; i++) {
+    Words words = sampled[i];
+    words.insert(words.end(), {"--count", "4", "--out", scratch / "x.png"});
+    done(words);
+    pictures[i] = read_file(scratch / "x.png");
+  }
+  CHECK((pictures[0] == pictures[1]));
+  CHECK((pictures[0] != pictures[2]));
+  done({"export", run, "--to", "pytorch", "--raw", "--out", scratch / "raw"});
+  CHECK((read_file(scratch / "raw/model.safetensors") != read_file(out + "/model.safetensors")));
+
+  const Result begun = done(tiny_training("dcgan", tiny_data(scratch), scratch / "more", {"--init-from", back}));
+  CHECK(begun.err.find("begins with") != std::string::npos);
+  CHECK(begun.err.find("fresh:") == std::string::npos);
+
+  check_refused(to_pytorch, "'" + out + "/model.py' is there already: name another folder");
+  Words again = to_pytorch;
+  again.push_back("--force");
+  done(again);
+  check_refused({"export", run, "--to", "keras", "--out", out}, "there are: pytorch, onnx");
+  check_refused({"export", run, "--to", "onnx", "--view", "paint", "--out", out}, "there are: sample, judge");
+  check_refused({"import", run, out + "/model.safetensors", "--from", "keras", "--out", scratch / "y"},
+                "there is: pytorch");
+  check_refused({"import", run, out + "/model.safetensors", "--out", back}, "is there already");
+  for (const std::string& file : {out + "/model.py", scratch / "tiny.idx", out + "/none.pt", out + "/sample.onnx"}) {
+    const Result result = forger({"import", run, file, "--out", scratch / "y"});
+    INFO(result.err);
+    CHECK(result.code == 1);
+    CHECK(errors(result).size() == 1);
+  }
+  CHECK_FALSE(std::filesystem::exists(scratch / "y"));
+}
+
+TEST_CASE("export: a run in float64 goes to PyTorch, and not to ONNX", "[exchange]") {
+  const Scratch scratch;
+  const std::string run = trained(scratch, "dcgan", tiny_data(scratch), {"--dtype", "float64"});
+  check_refused({"export", run, "--to", "onnx", "--out", scratch / "out"}, "in float64");
+  CHECK(forger({"export", run, "--to", "pytorch", "--out", scratch / "out"}).code == 0);
+  CHECK(read_file(scratch / "out/model.py").find(".to(torch.float32)") != std::string::npos);
+}
