@@ -14,7 +14,8 @@ inline std::string zipped(const std::vector<std::pair<std::string, std::string>>
     for (int i = 0; i < bytes; i++) out += static_cast<char>(value >> (8 * i) & 255);
   };
   std::string archive, directory;
-  for (const auto& [name, bytes] : entries) {
+  for (const auto& entry : entries) {
+    const std::string &name = entry.first, &bytes = entry.second;
     const uint64_t sum = crc32(0, reinterpret_cast<const Bytef*>(bytes.data()), static_cast<uInt>(bytes.size()));
     const uint64_t begin = archive.size();
     const auto header = [&](std::string& out) {  // what the entry and the directory have in common
