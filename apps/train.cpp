@@ -160,7 +160,7 @@ gan::Trainer follower(const TrainOptions& options, const std::string& folder) {
   if (options.resume.empty()) {
     gan::Settings settings = chosen_settings(options);
     for (const char* key : {"preview_every", "checkpoint_every", "evaluate_every", "test_every"})
-      settings.set(key, int64_t{0});
+      settings.set(key, gan::Value(int64_t{0}));
     settings.set("log", "none");
     Ranks::meet();
     return gan::Trainer::start(settings, gan::RunClaim::of(folder), /*force=*/true, {});

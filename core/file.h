@@ -53,7 +53,7 @@ std::optional<std::string> destination_of_temporary(std::string_view name);
 // made.
 class TemporaryFolder {
  public:
-  explicit TemporaryFolder(const std::string& name);
+  explicit TemporaryFolder(const std::string& name = "forger");
   ~TemporaryFolder();
   TemporaryFolder(const TemporaryFolder&) = delete;
   const std::string& path() const { return path_; }

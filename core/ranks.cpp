@@ -82,7 +82,7 @@ Tensor rank_mean(const Tensor& x) {
 }
 
 struct Averaging::Bucket {
-  DType dtype;
+  DType dtype = DType::f32;
   std::vector<std::byte> values;
   struct Part {
     size_t index, begin, bytes;
@@ -97,7 +97,8 @@ void Averaging::add(size_t index, const Tensor& gradient) {
   const bool fits = !buckets_.empty() && !buckets_.back()->sent && buckets_.back()->dtype == gradient.dtype();
   if (!fits) {
     send();
-    buckets_.push_back(std::make_unique<Bucket>(Bucket{.dtype = gradient.dtype()}));
+    buckets_.push_back(std::make_unique<Bucket>());
+    buckets_.back()->dtype = gradient.dtype();
   }
   Bucket& bucket = *buckets_.back();
   const Tensor here = to(gradient.detach(), Device::cpu);

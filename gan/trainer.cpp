@@ -19,6 +19,7 @@
 #include "gan/test.h"
 #include "gan/trained.h"
 #include "gan/watch.h"
+#include "nn/norms.h"
 
 namespace forger::gan {
 namespace {
@@ -76,6 +77,7 @@ struct Trainer::Impl {
   FailureWatch watch{settings};
   double seconds_before = 0;  // of earlier sessions
   int64_t saved_step = -1;
+  bool averaging_told = false;
 
   Impl(const Settings& s, RunClaim c, Observer o, DataSetPtr d)
       : settings(s),
@@ -293,6 +295,11 @@ struct Trainer::Impl {
     }
     state.update_averages();
     counters.step++;
+    if (Ranks::count() > 1 && !averaging_told) {
+      note(text(Ranks::count(), " processes, each of which hands over ", Ranks::bytes_averaged(),
+                " bytes of gradients a step"));
+      averaging_told = true;
+    }
     state.recipe().after_step(static_cast<int64_t>(counters.step));
     counters.drawn = loader->drawn();
     const double elapsed = std::chrono::duration<double>(Clock::now() - start).count();

@@ -41,7 +41,7 @@ TEST_CASE("file: replaced whole, whatever a killed process left beside it") {
   CHECK(read_file(path) == "second");
   write_file(path, "");
   CHECK(read_file(path).empty());
-  CHECK(folder.entries() == 1);
+  CHECK(entries_of(folder) == 1);
   CHECK(message_of<DataError>([&] { read_file(folder.file("none")); }) ==
         "cannot read " + folder.file("none") + ": No such file or directory");
 }
@@ -67,7 +67,7 @@ TEST_CASE("file: the longest name there can be") {
   const std::string path = folder.file(std::string(255, 'n'));
   write_file(path, "x");
   CHECK(read_file(path) == "x");
-  CHECK(folder.entries() == 1);
+  CHECK(entries_of(folder) == 1);
 }
 
 TEST_CASE("file: a mode stays, and a link stays a link") {
@@ -86,7 +86,7 @@ TEST_CASE("file: a mode stays, and a link stays a link") {
   write_file(dangling, "made");
   CHECK(fs::is_symlink(dangling));
   CHECK(read_file(folder.file("later")) == "made");
-  CHECK(folder.entries() == 4);
+  CHECK(entries_of(folder) == 4);
 }
 
 TEST_CASE("file: devices and pipes are written to, not replaced") {
@@ -131,7 +131,7 @@ TEST_CASE("file: a lock keeps others out until it goes, and is the kernel's to r
     CHECK_FALSE(FileLock::try_lock(path, &holder).has_value());  // flock's locks are of open files, not of processes
     CHECK(holder.starts_with("process " + std::to_string(::getpid()) + " on "));
   }
-  CHECK(folder.entries() == 0);
+  CHECK(entries_of(folder) == 0);
 
   int ready[2];
   REQUIRE(::pipe(ready) == 0);

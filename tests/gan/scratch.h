@@ -11,8 +11,6 @@ namespace forger::test {
 
 class Scratch : public TemporaryFolder {
  public:
-  std::string path() const { return std::filesystem::path(file("")).parent_path().string(); }
-
   // Writes a file, with the folders that lead to it; returns its path.
   std::string write(const std::string& name, const std::string& bytes) const {
     std::filesystem::create_directories(std::filesystem::path(file(name)).parent_path());

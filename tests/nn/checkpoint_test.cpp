@@ -20,15 +20,6 @@ using namespace forger::test;
 
 namespace {
 
-std::string read_file(const std::string& path) {
-  std::ifstream in(path, std::ios::binary);
-  return {std::istreambuf_iterator<char>(in), {}};
-}
-
-void write_file(const std::string& path, const std::string& content) {
-  std::ofstream(path, std::ios::binary) << content;
-}
-
 Checkpoint parse(const std::string& bytes, const std::string& origin = "test.safetensors") {
   return parse_checkpoint(std::as_bytes(std::span(bytes)), origin);
 }
@@ -87,7 +78,7 @@ TEST_CASE("a checkpoint comes back as it was, in its order") {
   CHECK(loaded.metadata.at("recipe") == "dcgan");
   CHECK(contains(loaded.metadata.at("layout"), "NHWC"));
   CHECK(loaded.metadata.size() == 3);
-  CHECK(folder.entries() == 1);  // no temporary left
+  CHECK(entries_of(folder) == 1);  // no temporary left
   CHECK(loaded.tensors[3].tensor.data<int64_t>()[2] == std::numeric_limits<int64_t>::max());
 }
 
@@ -430,7 +421,7 @@ TEST_CASE("what cannot be stored is refused before a file is touched") {
   CHECK(contains(message({{{"a", Tensor()}}, {}}), "\"a\" is undefined"));
   CHECK(contains(message({{{"\xff", ones({1})}}, {}}), "not valid UTF-8"));
   CHECK(contains(message({{}, {{"folder", "caf\xe9"}}}), "not valid UTF-8"));
-  CHECK(folder.entries() == 0);
+  CHECK(entries_of(folder) == 0);
 }
 
 TEST_CASE("folders that cannot be written to are named with the reason") {
@@ -443,7 +434,7 @@ TEST_CASE("folders that cannot be written to are named with the reason") {
   CHECK(contains(message("file/x.safetensors"), "Not a directory"));
   std::filesystem::create_directory(folder.file("taken"));
   CHECK(contains(message("taken"), folder.file("taken") + ": Is a directory"));  // found at the rename
-  CHECK(folder.entries() == 2);                                                  // the temporary is gone
+  CHECK(entries_of(folder) == 2);                                                // the temporary is gone
 }
 
 namespace {
@@ -486,7 +477,7 @@ TEST_CASE("a write that fails half-way keeps the old file and leaves no temporar
   }
   CHECK(message == "cannot write " + path + ": File too large");
   CHECK(read_file(path) == before);
-  CHECK(folder.entries() == 1);
+  CHECK(entries_of(folder) == 1);
   save_checkpoint(path, large);
   CHECK(identical(load_checkpoint(path).tensors, large.tensors));
 }
