@@ -20,8 +20,9 @@ void Trace::note(const char* op, const Tensor& output, std::span<const Tensor> i
   if (hidden_ == 0) ops_.push_back(std::move(noted));
 }
 
-Tensor Trace::Whole::noted(const char* op, const Tensor& output, const Tensor& input, Attributes with) const {
-  if (trace_ && trace_->hidden_ == 1) trace_->ops_.push_back({op, std::move(with), {input}, output});
+Tensor Trace::Whole::noted(const char* op, const Tensor& output, std::initializer_list<Tensor> inputs,
+                           Attributes with) const {
+  if (trace_ && trace_->hidden_ == 1) trace_->ops_.push_back({op, std::move(with), inputs, output});
   return output;
 }
 

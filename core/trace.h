@@ -49,7 +49,7 @@ class Trace {
     ~Whole() { hide(-1); }
     Whole(const Whole&) = delete;
     // Ends it with what came out.
-    Tensor noted(const char* op, const Tensor& output, const Tensor& input, Attributes with) const;
+    Tensor noted(const char* op, const Tensor& output, std::initializer_list<Tensor> inputs, Attributes with) const;
 
    private:
     void hide(int by) const {

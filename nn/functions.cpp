@@ -78,7 +78,7 @@ Tensor reflected(const Tensor& x, int axis, int64_t reach) {
 LayerPtr reflect(int64_t reach) {
   return fn([reach](const Tensor& x) {
     const Trace::Whole whole;
-    return whole.noted("reflect", reflected(reflected(x, 1, reach), 2, reach), x, {{"by", Trace::numbers(reach)}});
+    return whole.noted("reflect", reflected(reflected(x, 1, reach), 2, reach), {x}, {{"by", Trace::numbers(reach)}});
   });
 }
 

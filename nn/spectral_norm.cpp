@@ -14,6 +14,7 @@
 
 #include "core/autograd.h"
 #include "core/dispatch.h"
+#include "core/trace.h"
 
 namespace forger::nn {
 
@@ -53,9 +54,14 @@ Tensor SpectralNorm::divided() const {
 
 Tensor SpectralNorm::forward(const Tensor& x) {
   if (training()) iterate(iterations_);
-  const Tensor sigma = sum(clone(u_) * times(clone(v_)));
-  sigma_ = sigma.detach();
-  return layer_->apply(x, layer_->weight / sigma);
+  const auto divided_weight = [&] {
+    const Trace::Whole whole;
+    const Tensor sigma = sum(clone(u_) * times(clone(v_)));
+    sigma_ = sigma.detach();
+    return whole.noted("spectral_norm", layer_->weight / sigma, {layer_->weight, u_, v_},
+                       {{"out_last", Trace::numbers(out_last_)}});
+  };
+  return layer_->apply(x, divided_weight());
 }
 
 }  // namespace forger::nn

@@ -5,6 +5,7 @@
 #include <numeric>
 #include <set>
 
+#include "core/autograd.h"
 #include "core/ops.h"
 
 namespace forger::gan::exchange {
@@ -275,6 +276,7 @@ class Turner {
     const auto along = [&](size_t value) { return Trace::numbers(axis_there(value, from_.integer(node, "axis"))); };
     const auto like = [&](size_t value) { return there_[value] ? permuted(made, order_of(made.size())) : made; };
     if (same_op.contains(op)) return emit(op, node.with, {x}, sizes(x), there_[x]);
+    if (op == "spectral_norm") return emit(op, node.with, in, sizes(x), there_[x]);
     if (op == "alias" || op == "clone") return x;
     if (op == "cast") return emit(op, {}, {x}, sizes(x), there_[x], from_.values[node.output].dtype);
     if (op == "conv2d" || op == "conv_transpose2d") return convolution(node, in, made);
@@ -352,6 +354,7 @@ Graph channels_first(const Graph& graph) {
 
 std::vector<NamedGraph> exported_views(Recipe& recipe, const Columns& columns, const std::string& only,
                                        std::vector<std::string>& notes) {
+  const NoGrad no_grad;
   std::vector<NamedGraph> all;
   for (const View& view : only.empty() ? recipe.views() : std::vector<View>{view_of(recipe, only)}) {
     try {

@@ -7,6 +7,10 @@
 #include <algorithm>
 #include <map>
 
+#include "core/autograd.h"
+#include "core/ops.h"
+#include "gan/exchange/layout.h"
+
 namespace forger::gan::exchange {
 namespace {
 
@@ -59,10 +63,14 @@ class Writer {
   }
 
   std::string bytes() {
+    std::vector<bool> stays(graph_.values.size(), false);  // not what is divided by a norm before it is written
+    for (const Node& each : graph_.nodes)
+      for (const size_t input : each.inputs) stays[input] = stays[input] || each.op != "spectral_norm";
+    for (const Graph::Port& port : graph_.outputs) stays[port.value] = true;
     for (size_t i = 0; i < graph_.values.size(); i++) {
       const Value& value = graph_.values[i];
       names_.push_back(value.tensor.defined() && !value.name.empty() ? value.name : text("value_", i));
-      if (value.tensor.defined()) initializer(names_.back(), value.tensor);
+      if (value.tensor.defined() && stays[i]) initializer(names_.back(), value.tensor);
     }
     for (const Graph::Port& input : graph_.inputs) {
       names_[input.value] = input.name;
@@ -172,6 +180,17 @@ class Writer {
     return whole;
   }
 
+  // A weight under spectral norm, W / u'Wv: a constant where nothing trains.
+  Tensor normed(const Node& node) const {
+    const NoGrad no_grad;
+    const Tensor weight = graph_.values[node.inputs[0]].tensor, w = channels_last(weight);
+    const Tensor u = graph_.values[node.inputs[1]].tensor, v = graph_.values[node.inputs[2]].tensor;
+    const bool out_last = graph_.integer(node, "out_last") != 0;
+    const Tensor rows = reshape(out_last ? v : u, {1, -1}), columns = reshape(out_last ? u : v, {-1, 1});
+    const Tensor sigma = matmul(matmul(rows, reshape(w, {rows.numel(), columns.numel()})), columns);
+    return weight / reshape(sigma, Shape{});
+  }
+
   void write(const Node& from) {
     const std::string& op = from.op;
     const Value& x = graph_.values[from.inputs[0]];
@@ -259,6 +278,8 @@ class Writer {
     } else if (op == "reflect") {
       const int64_t by = integer("by");
       set(node("Pad", {in[0], integers({0, 0, by, by, 0, 0, by, by})}, output), "mode", "reflect");
+    } else if (op == "spectral_norm") {
+      initializer(output, normed(from));
     } else if (op == "batch_norm") {
       set(node("BatchNormalization", in, output), "epsilon", number("eps"));
     } else if (op == "instance_norm") {

@@ -109,6 +109,7 @@ const std::map<std::string, std::string> expressions{
     {"reflect", "F.pad({0}, ({by}, {by}, {by}, {by}), mode=\"reflect\")"},
     {"upsample", "F.interpolate({0}, scale_factor={factor}{mode})"},
     {"batch_norm", "F.batch_norm({0}, {3}, {4}, {1}, {2}, {training}, eps={eps})"},
+    {"spectral_norm", "spectral_norm({0}, {1}, {2}, self.training{out_last})"},
     {"instance_norm", "F.instance_norm({0}, weight={1}, bias={2}, eps={eps})"},
     {"layer_norm", "F.layer_norm({0}, {0}.shape[1:], {1}, {2}, eps={eps})"},
 };
@@ -212,6 +213,7 @@ class Method {
     if (name == "dtype") return text("torch.", ::forger::name_of(graph_.values[node.output].dtype));
     if (name == "training") return training(node);
     if (name == "keepdim") return values->second[0] != 0 ? ", keepdim=True" : "";
+    if (name == "out_last") return values->second[0] != 0 ? ", transposed=True" : "";
     if (name == "mode") return node.with.at("bilinear")[0] != 0 ? ", mode=\"bilinear\"" : "";
     if (name == "order" || name == "axes") return joined(numbers(values->second));
     if (name == "output_padding")
@@ -307,13 +309,27 @@ from torch import nn
 
 )";
 
+constexpr const char* spectral_norm = R"(
+
+def spectral_norm(weight, u, v, training, transposed=False):
+    """The weight, divided by its largest singular value u'Wv; training takes a step of power iteration before."""
+    w = weight
+    if weight.dim() == 4:  # a row for each channel that comes out
+        w = weight.permute(1, 0, 2, 3) if transposed else weight.permute(0, 2, 3, 1)
+    w = w.reshape(len(u), -1)
+    if training:
+        with torch.no_grad():
+            v.copy_(F.normalize(w.T @ u, dim=0, eps=1e-12))
+            u.copy_(F.normalize(w @ v, dim=0, eps=1e-12))
+    return weight / (u.clone() @ w @ v.clone())
+)";
+
 constexpr const char* beginning = R"(
 
 class Model(nn.Module):
     """Every weight of the run under its name in the checkpoint, and a method for each thing that the run can do.
 
-    Images are (N, C, H, W), from -1 to 1. `forward` is the first method. Layers that have a `u` and a `v` are under
-    spectral norm: their weight is divided by u'Wv, with u and v as training left them.
+    Images are (N, C, H, W), from -1 to 1. `forward` is the first method.
     """
 
     def __init__(self, weights=Path(__file__).with_name("model.safetensors")):
@@ -362,8 +378,9 @@ PytorchModel pytorch_model(const Recipe& recipe, const std::vector<NamedGraph>& 
   model.weights.tensors.insert(model.weights.tensors.end(), constants.all.begin(), constants.all.end());
   model.weights.metadata = {{"format", "pt"}, {"layout", "PyTorch's: images NCHW, convolution weights (O, C, KH, KW)"}};
   model.source = "\"\"\"" + about + "\"\"\"" + heading + "BUFFERS = {" +
-                 (buffers.empty() ? "}\n" : "\n" + buffers + "}\n") + beginning + methods + "\n    forward = " + first +
-                 "\n";
+                 (buffers.empty() ? "}\n" : "\n" + buffers + "}\n") +
+                 (methods.find(" spectral_norm(") == methods.npos ? "" : spectral_norm) + beginning + methods +
+                 "\n    forward = " + first + "\n";
   return model;
 }
 

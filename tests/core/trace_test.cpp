@@ -37,7 +37,7 @@ TEST_CASE("a trace notes a whole in the place of the ops that it is made of") {
   const Tensor x = ones({2, 3});
   const auto doubled_twice = [](const Tensor& t) {
     const Trace::Whole whole;
-    return whole.noted("doubled twice", affine(affine(t, 2, 0), 2, 0), t, {{"by", {2}}});
+    return whole.noted("doubled twice", affine(affine(t, 2, 0), 2, 0), {t}, {{"by", {2}}});
   };
   const Trace trace;
   exp(doubled_twice(x));

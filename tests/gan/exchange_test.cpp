@@ -13,6 +13,8 @@
 #include "gan/exchange/onnx.h"
 #include "gan/exchange/pytorch.h"
 #include "gan/exchange/state_dict.h"
+#include "nn/layers.h"
+#include "nn/spectral_norm.h"
 #include "tests/catch.h"
 #include "tests/gan/graph_runner.h"
 #include "tests/gan/scratch.h"
@@ -305,6 +307,15 @@ std::set<std::string> for_each_op(const F& check_row) {
       reasons.insert(refusal.substr(start.size()));
     }
   }
+  // No recipe has a transposed convolution under spectral norm.
+  Random random(3);
+  const auto layer = std::make_shared<nn::ConvTranspose2d>(3, 2, nn::Extent(4, 3), Conv2dOptions{.stride = 2}, random);
+  nn::SpectralNorm normed(layer, random);
+  normed.eval();
+  OddView recipe([&](const Tensor& z) { return normed(reshape(z, {z.size(0), 2, 1, 3})); });
+  std::vector<std::string> notes;
+  const auto views = exported_views(recipe, {}, "", notes);
+  check_row("transposed under spectral norm", recipe, views, example_of(recipe, {}, views.front()));
   return reasons;
 }
 

@@ -72,6 +72,11 @@ class GraphRunner {
     if (op == "batch_norm")
       return second(batch_norm_inference(last(x), in(1), in(2), in(3), in(4), {.eps = number("eps")}));
     if (op == "instance_norm") return second(instance_norm(last(x), in(1), in(2), {.eps = number("eps")}));
+    if (op == "spectral_norm") {
+      const bool out_last = integer("out_last") != 0;
+      const Tensor u = in(1), v = in(2), rows = out_last ? v : u, columns = out_last ? u : v;
+      return x / sum(reshape(last(x), {rows.numel(), columns.numel()}) * reshape(rows, {-1, 1}) * columns);
+    }
     if (op == "layer_norm") return layer_norm(x, in(1), in(2), number("eps"));
     if (op == "avg_pool2d" || op == "max_pool2d") {
       const Pool2dOptions options{integer("kernel"), integer("stride"), integer("padding")};

@@ -20,8 +20,7 @@ BUFFERS = {
 class Model(nn.Module):
     """Every weight of the run under its name in the checkpoint, and a method for each thing that the run can do.
 
-    Images are (N, C, H, W), from -1 to 1. `forward` is the first method. Layers that have a `u` and a `v` are under
-    spectral norm: their weight is divided by u'Wv, with u and v as training left them.
+    Images are (N, C, H, W), from -1 to 1. `forward` is the first method.
     """
 
     def __init__(self, weights=Path(__file__).with_name("model.safetensors")):
