@@ -216,12 +216,9 @@ class Writer {
     } else if (op == "square") {
       node("Mul", {in[0], in[0]}, output);
     } else if (op == "affine") {
-      const double scale = number("scale"), shift = number("shift");
-      const std::string scaled = shift == 0   ? output
-                                 : scale == 1 ? in[0]
-                                              : between("Mul", {in[0], scalar(scale, x.dtype)});
-      if (shift == 0) node("Mul", {in[0], scalar(scale, x.dtype)}, output);
-      if (shift != 0) node("Add", {scaled, scalar(shift, x.dtype)}, output);
+      const bool scales = number("scale") != 1;
+      const std::string scaled = scales ? between("Mul", {in[0], scalar(number("scale"), x.dtype)}) : in[0];
+      node("Add", {scaled, scalar(number("shift"), x.dtype)}, output);
     } else if (op == "pow") {
       node("Pow", {in[0], scalar(number("exponent"), x.dtype)}, output);
     } else if (op == "clamp") {
