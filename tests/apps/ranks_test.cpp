@@ -57,7 +57,7 @@ TEST_CASE("ranks: several processes have the losses of one", "[ranks]") {
   for (size_t k = 0; k < games.size(); k++) {
     const auto& [recipe, more] = games[k];
     const std::string alone = scratch / ("alone" + std::to_string(k));
-    REQUIRE(forger(training(scratch, recipe, alone, more)).code == 0);
+    REQUIRE(program::forger(training(scratch, recipe, alone, more)).code == 0);
     for (const int count : {2, 4}) {
       INFO(recipe << ' ' << k << ", " << count << " processes");
       const std::string run = scratch / ("run" + std::to_string(10 * k + static_cast<size_t>(count)));
