@@ -11,7 +11,7 @@ using namespace program;
 namespace {
 
 constexpr const char* mpirun =
-    "OMPI_ALLOW_RUN_AS_ROOT=1 OMPI_ALLOW_RUN_AS_ROOT_CONFIRM=1 mpirun --oversubscribe --bind-to none -n ";
+    "OMPI_ALLOW_RUN_AS_ROOT=1 OMPI_ALLOW_RUN_AS_ROOT_CONFIRM=1 timeout 120 mpirun --oversubscribe --bind-to none -n ";
 
 Result together(int count, const Words& words) {
   std::string line = mpirun + std::to_string(count) + " \"$FORGER\"";
@@ -53,7 +53,8 @@ TEST_CASE("ranks: several processes have the losses of one", "[ranks]") {
   if (!can_run()) return;
   const Scratch scratch;
   const std::vector<std::pair<std::string, Words>> games{
-      {"wgan-gp", {"--n-critic", "1"}}, {"dcgan", {"--sync-bn"}}, {"dcgan", {"--sync-bn", "--augment", "ada", "--label-noise", "0.2"}}};
+      {"wgan-gp", {"--n-critic", "1", "--sync-bn"}},
+      {"dcgan", {"--sync-bn", "--augment", "ada", "--label-noise", "0.2"}}};
   for (size_t k = 0; k < games.size(); k++) {
     const auto& [recipe, more] = games[k];
     const std::string alone = scratch / ("alone" + std::to_string(k));
@@ -67,7 +68,8 @@ TEST_CASE("ranks: several processes have the losses of one", "[ranks]") {
       check_alike(alone, run, 1e-5);
 
       size_t bytes = 0;
-      for (const auto& network : forger::gan::load_trained(run, {}, false).recipe->networks())
+      const forger::gan::Trained trained = forger::gan::load_trained(run, {}, false);
+      for (const auto& network : trained.recipe->networks())
         for (const auto& [name, tensor] : network.module->parameters())
           bytes += static_cast<size_t>(tensor.numel()) * sizeof(double);
       CHECK(read_file(run + "/log.txt")
@@ -94,13 +96,12 @@ TEST_CASE("ranks: a run that goes on is the one that was not stopped; a process 
   std::string line = std::string("cd '") + scratch.path().string() + "'; " + mpirun +
                      "2 sh -c 'echo $$ >pid.$OMPI_COMM_WORLD_RANK; exec \"$@\"' sh \"$FORGER\"";
   for (const std::string& word : words) line += " '" + word + "'";
-  const Result died = shell("(" + line + ") & until [ -e '" + killed +
-                            "/checkpoints/step-000010.safetensors' ]; do sleep 0.1; done; kill -9 $(cat '" +
+  const Result died = shell("(" + line + ") & until [ \"$(cat '" + killed +
+                            "/metrics.csv' 2>/dev/null | wc -l)\" -gt 20 ]; do sleep 0.1; done; kill -9 $(cat '" +
                             (scratch / "pid.1") + "'); wait $!");
   CHECK(died.code != 0);
-  const Result after = together(2, {"train", "--resume", killed, "--steps", "40"});
-  INFO(after.err);
-  CHECK((after.code == 0 || after.err.find("it can only be made longer") != std::string::npos));
+  const Result after = together(2, {"train", "--resume", killed, "--steps", "1"});
+  CHECK(after.err.find("it can only be made longer") != std::string::npos);  // there is a checkpoint to go on from
 }
 
 TEST_CASE("ranks: what cannot be is said once", "[ranks]") {
