@@ -146,15 +146,13 @@ int evaluate(const EvaluateOptions& options) {
   if (options.denoising) denoised = metrics::denoising(*trained.recipe, *test, options.count, request.seed, announce);
   std::vector<gan::Score> scores = evaluation.scores(run);
   for (gan::Score& score : evaluation.baselines()) scores.push_back(std::move(score));
-  const bool everything = options.metrics.empty() && options.view.empty();
-  if (everything)
+  if (options.metrics.empty() && options.view.empty())
     for (gan::Score& score : scores_of_codes(trained, first, *test, options.count, request.seed))
       scores.push_back(std::move(score));
   scores.insert(scores.end(), slopes.begin(), slopes.end());
   gan::Scalars tests = gan::test_scalars(*trained.recipe, *test, options.count);
-  if (everything)
-    for (gan::Scalar& found : metrics::probe(*trained.recipe, *train, *test, options.count, request.seed, announce))
-      tests.push_back(std::move(found));
+  for (gan::Scalar& found : metrics::probe(*trained.recipe, *train, *test, options.count, request.seed, announce))
+    tests.push_back(std::move(found));
   check<UsageError>(!scores.empty() || !tests.empty(),
                     evaluation.left_out().empty() ? "this system makes nothing that can be scored, and tests nothing"
                                                   : evaluation.left_out().front());

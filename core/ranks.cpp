@@ -70,10 +70,11 @@ void Ranks::end_all(int code) {
 }
 
 Tensor rank_mean(const Tensor& x) {
+  if (rank_count == 1) return x;
   Tensor y = clone(to(x.detach(), Device::cpu));
-  if (rank_count > 1) {
-    MPI_Allreduce(MPI_IN_PLACE, y.storage()->data(), static_cast<int>(y.numel()), type_of(y.dtype()), MPI_SUM,
-                  MPI_COMM_WORLD);
+  MPI_Allreduce(MPI_IN_PLACE, y.storage()->data(), static_cast<int>(y.numel()), type_of(y.dtype()), MPI_SUM,
+                MPI_COMM_WORLD);
+  {
     const NoGrad no_grad;
     y = y * (1.0 / static_cast<double>(rank_count));
   }

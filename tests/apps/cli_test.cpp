@@ -33,7 +33,7 @@ TEST_CASE("help of train shows the settings of the recipe that was named", "[cli
   CHECK(wgan.find("--lambda X [10]") != std::string::npos);
   CHECK(wgan.find("--loss TEXT [wasserstein]") != std::string::npos);
   CHECK(wgan.find("--penalty TEXT [gp]") != std::string::npos);
-  CHECK(wgan.find("--n-critic N [5]") != std::string::npos);
+  CHECK(wgan.find("--n-critic N [2]") != std::string::npos);
 }
 
 TEST_CASE("list and info, for people and for programs", "[cli]") {

@@ -292,7 +292,7 @@ TEST_CASE("on a terminal progress is one line that fits its width", "[train]") {
   CHECK(drawn >= 2);
 }
 
-TEST_CASE("--log tensorboard: events beside the run's own files, a new file for each time it goes on", "[train]") {
+TEST_CASE("a log for TensorBoard: events beside the run's own files, a new file for each time it goes on", "[train]") {
   const Scratch scratch;
   const std::string run = scratch / "run", data = tiny_data(scratch);
   check_ok(forger(tiny_training("dcgan", data, run, {"--log", "tensorboard", "--steps", "4"})));
