@@ -20,10 +20,10 @@ if command -v pkg-config >/dev/null; then
   PKG_CONFIG_PATH=$(dirname "$(find "$root/usr" -name forger.pc)")
   # shellcheck disable=SC2046 # words
   g++ "$source/apps/examples/outside/main.cpp" -o "$root/by-pkg-config" \
-    $(pkg-config --define-variable=prefix="$root/usr" --cflags --libs forger)
+    $(pkg-config --cflags --libs forger)
   [[ $("$root/by-pkg-config") == "$said" ]] || fail "pkg-config's program says something else"
   g++ "$source/apps/examples/outside/main.cpp" -o "$root/whole" \
-    $(pkg-config --define-variable=prefix="$root/usr" --cflags --libs forger-gan)
+    $(pkg-config --cflags --libs forger-gan)
   [[ $("$root/whole") == "$said" ]] || fail "the program with all libraries says something else"
 fi
 
