@@ -139,6 +139,7 @@ const RegisterRecipe registered{{
          {"class_weight", 1.0, "of the class beside the objective in G's loss (acgan)"},
          {"lr_g", 1e-3, ""},
          {"lr_d", 1e-3, ""}}),
+    .minutes = 3,
     .make = make_recipe<ConditionalGan>,
 }};
 

@@ -92,6 +92,7 @@ const RegisterRecipe registered{{
                               {d_norm_setting("auto"),
                                {"data", "unpaired:negative:fashion-mnist", "two domains"},
                                {"shared", int64_t{2}, "stages that both domains go through, of G and of D", 1, 6}}),
+    .minutes = 5,
     .make = make_recipe<CoupledGan>,
 }};
 

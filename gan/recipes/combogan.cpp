@@ -137,6 +137,7 @@ const RegisterRecipe registered{{
          {"blocks", int64_t{4}, "residual blocks of an encoder and a decoder together", 0, 64},
          {"lambda_identity", 0.0, "weight of what goes through its own domain's halves alone", 0, 1e6},
          {"replay", int64_t{50}, "past fakes that each discriminator sees again; 0: none"}}),
+    .minutes = 13,
     .make = make_recipe<ComboGan>,
 }};
 

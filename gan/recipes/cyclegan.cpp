@@ -19,6 +19,7 @@ const RegisterRecipe registered{{
     .needs = {"a.image", "b.image"},
     .settings = unpaired_settings("lsgan", "none",
                                   {{"replay", int64_t{50}, "past fakes that each discriminator sees again; 0: none"}}),
+    .minutes = 7,
     .make = make_recipe<Unpaired>,
 }};
 

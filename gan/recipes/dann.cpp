@@ -130,6 +130,7 @@ const RegisterRecipe registered{{
                  {"lr_g", 1e-3, "learning rate of features and classes; reversal: of the domains' classifier, too", 0,
                   1},
                  {"lr_d", 1e-3, "learning rate of the domains' classifier, alternating", 0, 1}},
+    .minutes = 1.5,
     .make = make_recipe<DomainAdversarial>,
 }};
 

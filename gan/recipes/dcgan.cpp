@@ -21,6 +21,7 @@ const RegisterRecipe registered{{
     .presets = {{.name = "best",
                  .help = "the best pictures of half an hour on two cores: longer, rates that fall to 0",
                  .values = {{"steps", "9000"}, {"schedule", "cosine"}}}},
+    .minutes = 2,
     .make = make_unconditional,
 }};
 

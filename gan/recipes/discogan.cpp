@@ -23,6 +23,7 @@ const RegisterRecipe registered{{
                                    {"field", int64_t{0}, ""},
                                    {"lambda", 1.0, "weight of the cycle", 0, 1e6},
                                    {"distance", "mse", ""}}),
+    .minutes = 0.8,
     .make = make_recipe<Unpaired>,
 }};
 

@@ -138,6 +138,7 @@ const RegisterRecipe registered{{
                  {"lr_g", 1e-3, "learning rate of encoders and decoder", 0, 1},
                  {"lr_d", 1e-3, "learning rate of C, which finds the style in the content", 0, 1},
                  {"beta1", 0.9, "Adam's decay of the first moment", 0, 0.9999}},
+    .minutes = 2,
     .make = make_recipe<Disentangle>,
 }};
 

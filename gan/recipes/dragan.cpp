@@ -18,6 +18,7 @@ const RegisterRecipe registered{{
     .needs = {"image", "or", "point"},
     .settings = unconditional_settings("non-saturating", "dragan", "dcgan", {{"lr_g", 1e-3, ""}, {"lr_d", 1e-3, ""}}),
     .presets = {lucic_preset("1e-4", "0.5", "1")},
+    .minutes = 4,
     .make = make_unconditional,
 }};
 

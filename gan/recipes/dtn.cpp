@@ -111,6 +111,7 @@ const RegisterRecipe registered{{
                  {"lr_f", 1e-3, "learning rate of f", 0, 1},
                  {"alpha", 15.0, "weight of f-constancy", 0, 1e6},
                  {"beta", 15.0, "weight of pictures of b staying as they are", 0, 1e6}},
+    .minutes = 6,
     .make = make_recipe<DomainTransfer>,
 }};
 

@@ -24,6 +24,7 @@ const RegisterRecipe registered{{
                                    {"lr_d", 5e-5, "learning rate of the critics"},
                                    {"n_critic", int64_t{3}, "updates of the critics per update of the translators"},
                                    {"lambda", 100.0, "weight of the cycle; the paper's are 100 to 1000", 0, 1e6}}),
+    .minutes = 4,
     .make = make_recipe<Unpaired>,
 }};
 

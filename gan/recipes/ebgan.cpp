@@ -118,6 +118,7 @@ const RegisterRecipe registered{{
                        {"pretrain", int64_t{0}, "first steps in which D learns to rebuild data and G waits", 0, 1e9},
                        {"lr_g", 1e-3, ""},
                        {"lr_d", 1e-3, ""}}),
+    .minutes = 5,
     .make = make_recipe<EnergyBasedGan>,
 }};
 

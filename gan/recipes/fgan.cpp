@@ -23,6 +23,7 @@ const RegisterRecipe registered{{
                                        {{"g_form", "alternative", "what G minimises: stated, or alternative"},
                                         {"lr_g", 1e-3, ""},
                                         {"lr_d", 1e-3, ""}}),
+    .minutes = 2,
     .make = make_unconditional,
 }};
 

@@ -122,6 +122,7 @@ const RegisterRecipe registered{{
                  {"width", int64_t{32}, "units or channels of a coupling's hidden layers"},
                  {"lr_g", 1e-3, "learning rate", 0, 1},
                  {"beta1", 0.9, "Adam's decay of the first moment", 0, 0.9999}},
+    .minutes = 9,
     .make = make_recipe<Flow>,
 }};
 

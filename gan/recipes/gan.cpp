@@ -20,9 +20,11 @@ const RegisterRecipe registered{{
         "non-saturating", "none", "mlp",
         {{"width", int64_t{256}, "units of a hidden layer; channels beside the image of other networks"},
          {"latent", int64_t{32}, "dimensions of the noise"},
+         {"steps", int64_t{15000}, ""},
          {"lr_g", 1e-3, ""},
          {"lr_d", 1e-3, ""}}),
     .presets = {lucic_preset("5e-5", "0", "1")},
+    .minutes = 1.4,
     .make = make_unconditional,
 }};
 

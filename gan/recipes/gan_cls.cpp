@@ -83,6 +83,7 @@ const RegisterRecipe registered{{
         {{"scores", "one", "of D: one of picture and caption, or two: is it real, and does it go with the caption"},
          {"lr_g", 1e-3, ""},
          {"lr_d", 1e-3, ""}}),
+    .minutes = 4,
     .make = make_recipe<GanCls>,
 }};
 

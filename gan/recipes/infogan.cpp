@@ -143,6 +143,7 @@ const RegisterRecipe registered{{
                                {"latent", int64_t{62}, "size of the noise beside the code"},
                                {"lr_g", 1e-3, ""},
                                {"lr_d", 1e-3, ""}}),
+    .minutes = 4,
     .make = make_recipe<InfoGan>,
 }};
 

@@ -89,6 +89,7 @@ const RegisterRecipe registered{{
                                {"mode", "gan+close", "what G minimises: gan+close, gan, or close (the distance alone)"},
                                {"lambda", 100.0, "weight of the distance", 0, 1e6},
                                {"field", int64_t{16}, "pixels of a patch that D judges: 1, 16, 34 or 70", 1, 70}}),
+    .minutes = 9,
     .make = make_recipe<Pix2pix>,
 }};
 

@@ -149,6 +149,7 @@ const RegisterRecipe registered{{
          {"beta1", 0.0, ""},
          {"beta2", 0.9, ""},
          {"evaluate", "words", ""}}),
+    .minutes = 1.1,
     .make = make_recipe<SequenceGan>,
 }};
 

@@ -116,6 +116,7 @@ const RegisterRecipe registered{{
     .settings = captioned_settings({{"augmented", int64_t{32}, "numbers of the augmented condition", 1, 4096},
                                     {"lambda_kl", 1.0, "weight of its KL divergence", 0, 1e6},
                                     {"blocks", int64_t{2}, "residual blocks of stage II", 0, 64}}),
+    .minutes = 7,
     .make = make_recipe<StackGan>,
 }};
 

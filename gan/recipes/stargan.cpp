@@ -143,6 +143,7 @@ const RegisterRecipe registered{{
                                {"n_critic", int64_t{5}, "D's updates per update of G", 1, 1000},
                                {"cycle_weight", 10.0, "of what is translated there and back", 0, 1e6},
                                {"class_weight", 1.0, "of the domain's name, in both losses", 0, 1e6}}),
+    .minutes = 10,
     .make = make_recipe<StarGan>,
 }};
 

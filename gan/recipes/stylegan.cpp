@@ -18,11 +18,13 @@ const RegisterRecipe registered{{
     .settings =
         unconditional_settings("non-saturating", "r1", "style",
                                {{"width", int64_t{16}, "channels at full size, 8 times as many at the smallest"},
+                                {"steps", int64_t{1000}, ""},
                                 {"lambda", 0.1, ""},
                                 {"lr_g", 2e-3, ""},
                                 {"lr_d", 2e-3, ""},
                                 {"beta1", 0.0, ""},
                                 {"beta2", 0.99, ""}}),
+    .minutes = 9,
     .make = make_unconditional,
 }};
 

@@ -138,6 +138,7 @@ const RegisterRecipe registered{{
     .presets = {{.name = "classifier",
                  .help = "the classifier learns from its labels alone, to compare with",
                  .values = {{"alpha", "0"}, {"alpha_made", "0"}, {"confidence", "0"}}}},
+    .minutes = 6,
     .make = make_recipe<TripleGan>,
 }};
 

@@ -86,6 +86,7 @@ const RegisterRecipe registered{{
          {"lambda_rebuild", 10.0, "weight of a picture rebuilt from its code", 0, 1e6},
          {"lambda_cycle", 10.0, "weight of a picture rebuilt from its translation", 0, 1e6},
          {"lambda_kl", 0.01, "weight of codes being N(0, I)", 0, 1e6}}),
+    .minutes = 11,
     .make = make_recipe<Unit>,
 }};
 

@@ -95,6 +95,7 @@ const RegisterRecipe registered{{
                  {"latent", int64_t{16}, "size of the code"},
                  {"lr_g", 1e-3, "learning rate of encoder and decoder", 0, 1},
                  {"beta1", 0.9, "Adam's decay of the first moment", 0, 0.9999}},
+    .minutes = 1.4,
     .make = make_recipe<Vae>,
 }};
 

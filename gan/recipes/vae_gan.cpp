@@ -115,6 +115,7 @@ const RegisterRecipe registered{{
                                {"latent", int64_t{16}, "size of the code"},
                                {"lr_g", 1e-3, "learning rate of encoder and generator", 0, 1},
                                {"lr_d", 1e-3, ""}}),
+    .minutes = 7,
     .make = make_recipe<VaeGan>,
 }};
 

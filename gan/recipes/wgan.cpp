@@ -25,6 +25,7 @@ const RegisterRecipe registered{{
                  .help = "rates and critic updates of Algorithm 1, for long runs",
                  .values = {{"n_critic", "5"}, {"width", "64"}, {"lr_g", "5e-5"}, {"lr_d", "5e-5"}}},
                 lucic_preset("5e-5", "0.5", "5")},
+    .minutes = 5,
     .make = make_unconditional,
 }};
 

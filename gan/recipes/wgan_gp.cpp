@@ -28,6 +28,7 @@ const RegisterRecipe registered{{
                  .help = "rates and critic updates of Algorithm 1, for long runs",
                  .values = {{"n_critic", "5"}, {"width", "64"}, {"lr_g", "1e-4"}, {"lr_d", "1e-4"}}},
                 lucic_preset("1e-4", "0.5", "5")},
+    .minutes = 7,
     .make = make_unconditional,
 }};
 

@@ -82,6 +82,7 @@ const RegisterRecipe registered{{
          {"lambda_semantic", 1.0, "weight of a translation having the code of what it was made from", 0, 1e6},
          {"lambda_domain", 1.0, "weight of codes not saying which domain they are of", 0, 1e6},
          {"lr_g", 1e-3, "learning rate of encoders and decoders", 0, 1}}),
+    .minutes = 1.5,
     .make = make_recipe<XGan>,
 }};
 
