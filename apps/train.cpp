@@ -7,6 +7,7 @@
 #include <filesystem>
 #include <iostream>
 #include <nlohmann/json.hpp>
+#include <optional>
 #include <set>
 
 #include "apps/common.h"
@@ -197,7 +198,8 @@ gan::Trainer trainer_for(const TrainOptions& options, const gan::Observer& obser
 int train(const TrainOptions& options) {
   gan::Requests& requests = watch_signals();
   Ranks::join();
-  const TemporaryFolder own("forger-rank");
+  std::optional<TemporaryFolder> own;  // of a process that follows: its run, which nobody looks into
+  if (!Ranks::leads()) own.emplace("forger-rank");
   Terminal terminal;
   Outcome outcome;
   gan::Observer observer = terminal.observer();
@@ -209,7 +211,7 @@ int train(const TrainOptions& options) {
     if (requests.stop) throw Interrupted();
     terminal.work(what, done, total);
   };
-  gan::Trainer trainer = trainer_for(options, observer, own.file("run"));
+  gan::Trainer trainer = trainer_for(options, observer, own ? own->file("run") : "");
   outcome.folder = trainer.folder();
   outcome.complete = trainer.run(requests);
   outcome.last.step = trainer.step();
