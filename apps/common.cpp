@@ -157,13 +157,16 @@ void write_words(const std::string& file, const gan::Column& like, gan::Recipe& 
     lines += gan::as_lines(gan::spelled(like, made.tensors.front().tensor));
   });
   const std::string out = file.empty() ? "-" : file;
-  write_file(out, lines);
-  if (is_replaceable(out)) std::cout << out << '\n';
+  write_output(out, lines);
+}
+
+void write_output(const std::string& file, const std::string& bytes, const std::string& about) {
+  write_file(file, bytes);
+  if (is_replaceable(file)) std::cout << file << about << '\n';
 }
 
 void write_picture(const std::string& file, const gan::Image& picture, const std::string& about) {
-  gan::write_png(file, picture);
-  if (is_replaceable(file)) std::cout << file << about << '\n';
+  write_output(file, gan::encode_png(picture), about);
 }
 
 namespace {

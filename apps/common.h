@@ -87,6 +87,7 @@ void check_picture_name(const std::string& option, const std::string& file);
 // UsageError when pictures written there would become part of what the run is trained on.
 void check_not_data(const std::string& option, const std::string& path, const gan::Settings& settings);
 // Writes it and says so on standard output, unless that is where it went. `about`: what else there is to say.
+void write_output(const std::string& file, const std::string& bytes, const std::string& about = "");
 void write_picture(const std::string& file, const gan::Image& picture, const std::string& about = "");
 
 // What the view makes of these, spelt as words of that column, one a line: into the file, said on standard output; there

@@ -3,7 +3,6 @@
 #include <iostream>
 
 #include "apps/common.h"
-#include "core/file.h"
 #include "gan/film.h"
 #include "gan/walk.h"
 
@@ -22,8 +21,8 @@ struct WalkOptions {
 int write_film(const WalkOptions& options, gan::Recipe& recipe, const gan::View& view, Random& random) {
   const std::vector<gan::Image> frames =
       film_of_walks(recipe, view, options.walks, options.rows, options.columns, random);
-  write_file(options.film, gan::encode_film(options.film, frames, options.per_second));
-  if (is_replaceable(options.film)) std::cout << options.film << ": " << frames.size() << " frames\n";
+  write_output(options.film, gan::encode_film(options.film, frames, options.per_second),
+               text(": ", frames.size(), " frames"));
   return exit_done;
 }
 

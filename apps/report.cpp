@@ -26,11 +26,6 @@ struct ReportOptions {
   double per_second = 4;
 };
 
-void write(const std::string& file, const std::string& bytes, const std::string& about = "") {
-  write_file(file, bytes);
-  if (is_replaceable(file)) std::cout << file << about << '\n';
-}
-
 // Samples that change into each other, into the run's folder; nothing where it makes none that could be drawn.
 void write_walk(const ReportOptions& options) {
   const gan::RunFolder folder(options.runs.front());
@@ -56,7 +51,8 @@ int write_film(const ReportOptions& options) {
   constexpr int colours = 3;
   std::vector<gan::Image> frames;
   for (const std::string& file : previews) frames.push_back(gan::read_image(file, colours));
-  write(options.film, gan::encode_film(options.film, frames, options.per_second), text(": ", frames.size(), " frames"));
+  write_output(options.film, gan::encode_film(options.film, frames, options.per_second),
+               text(": ", frames.size(), " frames"));
   return exit_done;
 }
 
@@ -70,7 +66,7 @@ int report(const ReportOptions& options) {
     return write_film(options);
   }
   if (options.runs.size() > 1) {
-    write(options.out, gan::comparison_page(options.runs));
+    write_output(options.out, gan::comparison_page(options.runs));
     return exit_done;
   }
   write_walk(options);
