@@ -162,6 +162,9 @@ struct Product {
 };
 
 // ---- multiplying panels ---------------------------------------------------------------------------------------------
+//
+// owns(rows, cols): whether C, which ends after so many rows and columns of the tile, has any number of this thread's.
+// Threads without one copy panels and leave the multiplying to others.
 
 // On plain multiply-adds. Thread (v, h) of (16, Threads/16) owns the micro-tile of some rows and some columns of C. A
 // warp is 4 x 8 such threads, so that it reads few different addresses at a time.
@@ -169,6 +172,10 @@ template <class T, class Tile, class A, class B>
 class Fma {
  public:
   static constexpr int stages = 3;
+
+  __device__ static bool owns(int c_rows, int c_cols) {
+    return row_of<A, side_v>(v(), 0) < c_rows && row_of<B, side_h>(h(), 0) < c_cols;
+  }
 
   __device__ __forceinline__ void multiply(const T* a, const T* b) {
 #pragma unroll 1
@@ -242,6 +249,8 @@ template <class T, class Tile, class A, class B>
 class Tf32 {
  public:
   static constexpr int stages = 4;
+
+  __device__ static bool owns(int c_rows, int c_cols) { return first_row() < c_rows && first_col() < c_cols; }
 
   __device__ __forceinline__ void multiply(const T* a, const T* b) {
 #pragma unroll
@@ -341,6 +350,7 @@ __global__ void __launch_bounds__(Tile::threads, resident_threads / Tile::thread
   };
 
   typename L::Multiply math;
+  const bool owns = math.owns(product.rows - row, product.cols - col);
 #pragma unroll 1  // `copy` is long
   for (int step = 0; step < L::stages - 1; step++) copy(step);
   for (int step = 0; step < steps; step++) {
@@ -348,7 +358,7 @@ __global__ void __launch_bounds__(Tile::threads, resident_threads / Tile::thread
     __syncthreads();             // this step's panels have come, and all threads are done with the last step's
     copy(step + L::stages - 1);  // into the last step's
     const T* const a = panels + step % L::stages * L::stage_size;
-    math.multiply(a, a + L::A::size);
+    if (owns) math.multiply(a, a + L::A::size);
   }
 
   T* const to = target.data + split * target.size;

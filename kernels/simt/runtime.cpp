@@ -7,7 +7,6 @@
 #include <boost/context/preallocated.hpp>
 #include <cstdlib>
 #include <cstring>
-#include <deque>
 #include <memory>
 #include <new>
 #include <numeric>
@@ -105,6 +104,7 @@ struct Copy {
   void* shared;
   const void* source;
   int bytes;
+  int group;
 };
 
 struct Thread {
@@ -113,8 +113,8 @@ struct Thread {
   Worker* worker = nullptr;
   Where where{};  // of the wait
   int predicate = 0, result = 0;
-  std::deque<std::vector<Copy>> groups;  // committed, oldest first
-  std::vector<Copy> open;                // not yet committed
+  std::vector<Copy> copies;  // under way, oldest first
+  int groups = 0;            // of copies, committed so far: the number of the one that is open
 };
 
 struct WarpOperation {  // in progress
@@ -171,6 +171,7 @@ class Scheduler {
     message_.clear();
     const OpenMemory open;
     machine().begin_launch(launch.shared_bytes);
+    place_threads();
     std::vector<uint64_t> blocks(uint64_t{launch.grid.x} * launch.grid.y * launch.grid.z);
     std::iota(blocks.begin(), blocks.end(), uint64_t{0});
     std::shuffle(blocks.begin(), blocks.end(), order_);
@@ -237,25 +238,21 @@ class Scheduler {
     }
     if (source) machine().touch(source, static_cast<size_t>(bytes), Access::read);
     machine().mark_pending(shared, static_cast<size_t>(bytes));
-    threads_[current_].open.push_back({shared, source, bytes});
+    threads_[current_].copies.push_back({shared, source, bytes, threads_[current_].groups});
   }
-  void commit_async() {
-    Thread& me = threads_[current_];
-    me.groups.push_back(std::exchange(me.open, {}));
-  }
+  void commit_async() { threads_[current_].groups++; }
   void wait_async(int pending) {
     Thread& me = threads_[current_];
-    while (static_cast<int>(me.groups.size()) > pending) {
-      for (const Copy& copy : me.groups.front()) {
-        machine().land(copy.shared, static_cast<size_t>(copy.bytes));
-        if (copy.source) {
-          std::memcpy(copy.shared, copy.source, static_cast<size_t>(copy.bytes));
-        } else {
-          std::memset(copy.shared, 0, static_cast<size_t>(copy.bytes));
-        }
+    auto copy = me.copies.begin();
+    for (; copy != me.copies.end() && copy->group < me.groups - pending; ++copy) {
+      machine().land(copy->shared, static_cast<size_t>(copy->bytes));
+      if (copy->source) {
+        std::memcpy(copy->shared, copy->source, static_cast<size_t>(copy->bytes));
+      } else {
+        std::memset(copy->shared, 0, static_cast<size_t>(copy->bytes));
       }
-      me.groups.pop_front();
     }
+    me.copies.erase(me.copies.begin(), copy);
   }
 
  private:
@@ -272,21 +269,29 @@ class Scheduler {
     }
   }
 
+  // The threads of every block of this launch.
+  void place_threads() {
+    const Index3& size = launch_->block;
+    threads_.resize(size_t{size.x} * size.y * size.z);
+    auto t = threads_.begin();
+    for (unsigned z = 0; z < size.z; z++)
+      for (unsigned y = 0; y < size.y; y++)
+        for (unsigned x = 0; x < size.x; x++, ++t) t->index = {x, y, z};
+    warps_.resize((threads_.size() + 31) / 32);
+    turns_.resize(threads_.size());
+    std::iota(turns_.begin(), turns_.end(), 0u);
+  }
+
   void run_block(uint64_t number) {
-    const Index3 &grid = launch_->grid, &size = launch_->block;
+    const Index3& grid = launch_->grid;
     block_ = {static_cast<unsigned>(number % grid.x), static_cast<unsigned>(number / grid.x % grid.y),
               static_cast<unsigned>(number / grid.x / grid.y)};
-    const size_t count = size_t{size.x} * size.y * size.z;
-    threads_.resize(count);
-    for (size_t i = 0; i < count; i++) {
-      Thread& t = threads_[i];
-      t.index = {static_cast<unsigned>(i % size.x), static_cast<unsigned>(i / size.x % size.y),
-                 static_cast<unsigned>(i / size.x / size.y)};
+    const size_t count = threads_.size();
+    for (Thread& t : threads_) {
       t.status = Status::fresh;
-      t.groups.clear();
-      t.open.clear();
+      t.copies.clear();
+      t.groups = 0;
     }
-    warps_.resize((count + 31) / 32);
     for (size_t w = 0; w < warps_.size(); w++) {
       const size_t lanes = std::min<size_t>(32, count - 32 * w);
       warps_[w].alive = lanes == 32 ? ~0u : (1u << lanes) - 1;
@@ -295,12 +300,10 @@ class Scheduler {
     waiting_ = exited_ = 0;
     machine().begin_block(warps_.size());
 
-    std::vector<uint32_t> order(count);
-    std::iota(order.begin(), order.end(), 0u);
     while (exited_ < count && message_.empty()) {
-      std::shuffle(order.begin(), order.end(), order_);
+      std::shuffle(turns_.begin(), turns_.end(), order_);
       bool progress = false;
-      for (const uint32_t i : order) {
+      for (const uint32_t i : turns_) {
         const Status status = threads_[i].status;
         if (status != Status::fresh && status != Status::ready) continue;
         progress = true;
@@ -420,6 +423,7 @@ class Scheduler {
   Index3 block_;
   std::vector<Thread> threads_;
   std::vector<Warp> warps_;
+  std::vector<uint32_t> turns_;  // the threads in the order of this round
   size_t current_ = 0, waiting_ = 0, exited_ = 0;
   Vote vote_ = Vote::none;
   bool running_ = false, in_thread_ = false;

@@ -50,10 +50,11 @@ void set_multiprocessors(int count);
 
 // ---- what device code asks for: valid inside a kernel ----
 
-Index3 thread_index();
-Index3 block_index();
-Index3 block_dim();
-Index3 grid_dim();
+// (const: one answer for as long as a thread lives, so the compiler asks once a kernel.)
+[[gnu::const]] Index3 thread_index();
+[[gnu::const]] Index3 block_index();
+[[gnu::const]] Index3 block_dim();
+[[gnu::const]] Index3 grid_dim();
 void* dynamic_shared();
 
 using Where = std::source_location;
