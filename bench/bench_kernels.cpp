@@ -14,8 +14,9 @@
 // the weight gradient, which sums over n*oh*ow: m = oc, n = kh*kw*c, k = n*oh*ow), by cuBLAS on operands that are laid
 // out already: as many multiply-adds, no gathering. And beside cuDNN, where it is found.
 //
-// On simt a time means nothing. There the table shows what one call asks of a GPU: launches and bytes of global memory,
-// as a multiple of the compulsory ones.
+// On simt a time means nothing. There the table shows what one call asks of a GPU: launches; bytes of global memory, as
+// a multiple of the compulsory ones; the share of the sectors touched that is put to use; bank conflicts of shared
+// memory (1: none); barriers of a block.
 #include <cstdio>
 #include <functional>
 #include <memory>
@@ -140,8 +141,8 @@ class Bench {
     if (o_.device == Device::cuda) std::printf(", math %s", tf32() ? "tf32" : "fp32");
     std::printf("; DCGAN, width %ld, batch %ld\n", o_.width, o_.batch);
     if (!timed_) {
-      std::printf("\n%-18s  %-24s  %9s  %12s  %12s  %12s\n", "kernel", "shape", "launches", "read kB", "written kB",
-                  "x compulsory");
+      std::printf("\n%-18s  %-24s  %9s  %12s  %12s  %12s  %7s  %5s  %6s\n", "kernel", "shape", "launches", "read kB",
+                  "written kB", "x compulsory", "sectors", "banks", "sync");
       return;
     }
     if (o_.device == Device::cuda) open_cudnn();
@@ -194,18 +195,19 @@ class Bench {
 
   void traffic_line(const Call& call) {
     call.run();  // makes what is made once
+    simt::set_profiling(true);
     simt::reset_traffic();
     call.run();
     simt::Traffic sum;
-    for (const auto& [name, t] : simt::traffic()) {
-      sum.launches += t.launches;
-      sum.read_bytes += t.read_bytes;
-      sum.written_bytes += t.written_bytes;
-    }
-    const auto bytes = static_cast<double>(sum.read_bytes + sum.written_bytes);
-    std::printf("%-18s  %-24s  %9llu  %12.1f  %12.1f  %12.2f\n", call.kernel.c_str(), call.shape.c_str(),
-                static_cast<unsigned long long>(sum.launches), static_cast<double>(sum.read_bytes) * 1e-3,
-                static_cast<double>(sum.written_bytes) * 1e-3, bytes / call.bytes);
+    for (const auto& [name, t] : simt::traffic()) simt::add(sum, t);
+    const auto each = [](uint64_t n) { return static_cast<double>(n); };
+    std::printf("%-18s  %-24s  %9.0f  %12.1f  %12.1f  %12.2f  %6.1f%%", call.kernel.c_str(), call.shape.c_str(),
+                each(sum.launches), each(sum.read_bytes) * 1e-3, each(sum.written_bytes) * 1e-3,
+                each(sum.read_bytes + sum.written_bytes) / call.bytes,
+                100 * each(sum.global.least) / each(sum.global.units));
+    sum.shared.least > 0 ? std::printf("  %5.2f", each(sum.shared.units) / each(sum.shared.least))
+                         : std::printf("  %5s", "");
+    std::printf("  %6.1f\n", each(sum.barriers) / each(sum.blocks));
     std::fflush(stdout);
   }
 

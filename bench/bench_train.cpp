@@ -4,8 +4,9 @@
 // The same networks, losses and updates as the recipes, on random images; data loading, averages and previews are left
 // out. --graph records the step once and replays it. On a GPU steps are queued ten at a time and their losses are not
 // looked at, as in training with --read-every. --count (simt) prints what a GPU would be asked for instead of the
-// time: kernel launches and bytes of global memory, counted at two small batches and carried on to BATCH. --profile
-// (cpu) adds where the time went, op by op, and what it would be at the speed of the machine.
+// time, kernel by kernel (bench/counts.h): launches, bytes, sectors, bank conflicts, barriers, and the time that an A100
+// and an H100 need at least. --profile (cpu) adds where the time went, op by op, and what it would be at the speed of
+// the machine.
 #include <sys/resource.h>
 
 #include <algorithm>
@@ -14,6 +15,7 @@
 #include <string>
 #include <vector>
 
+#include "bench/counts.h"
 #include "bench/measure.h"
 #include "core/autograd.h"
 #include "core/device.h"
@@ -197,40 +199,25 @@ void time_steps(const Options& o) {
   if (profile) print(*profile, o.steps);
 }
 
-// What one step asks of the device, by kernel.
-std::map<std::string, simt::Traffic, std::less<>> count_step(const Options& o, int64_t batch) {
-  Bench bench(o, batch);
-  const UncheckedUpdates unchecked;
-  bench.step();  // makes what is made once
-  simt::reset_traffic();
-  bench.step();
-  return simt::traffic();
-}
-
+// What one step asks of a GPU, of as many multiprocessors as an H100 has. Enough blocks of each launch to be
+// representative: kernels are the same all over their grid, but for its edges.
 void count(const Options& o) {
-  constexpr int64_t few = 2, more = 4;
-  const auto low = count_step(o, few), high = count_step(o, more);
-  const auto carried_on = [&](uint64_t at_few, uint64_t at_more) {  // both grow by a fixed amount per sample
-    const double per_sample = (static_cast<double>(at_more) - static_cast<double>(at_few)) / (more - few);
-    return (static_cast<double>(at_few) + per_sample * static_cast<double>(o.batch - few)) * 1e-6;
-  };
-  std::printf(
-      "forger %s %s size=%ld channels=%ld width=%ld batch=%ld: what a step asks of a GPU (counted at batch %ld and "
-      "%ld)\n%-52s %9s %12s %12s\n",
-      FORGER_VERSION, o.mode.c_str(), o.size, o.channels, o.width, o.batch, few, more, "kernel", "launches", "read MB",
-      "written MB");
-  double launches = 0, read = 0, written = 0;
-  for (const auto& [kernel, at_more] : high) {
-    const auto found = low.find(kernel);
-    const simt::Traffic at_few = found == low.end() ? simt::Traffic{} : found->second;
-    const double r = carried_on(at_few.read_bytes, at_more.read_bytes);
-    const double w = carried_on(at_few.written_bytes, at_more.written_bytes);
-    std::printf("%-52s %9llu %12.2f %12.2f\n", kernel.c_str(), static_cast<unsigned long long>(at_more.launches), r, w);
-    launches += static_cast<double>(at_more.launches);
-    read += r;
-    written += w;
-  }
-  std::printf("%-52s %9.0f %12.2f %12.2f\n", "all", launches, read, written);
+  constexpr uint64_t accesses = 1 << 20;  // of a launch
+  simt::set_multiprocessors(cards[1].multiprocessors);
+  Bench bench(o, o.batch);
+  const UncheckedUpdates unchecked;
+  simt::set_profiling(true, 1);
+  bench.step();  // makes what is made once
+  simt::set_profiling(true, accesses);
+  simt::reset_traffic();
+  const Profile profile;
+  bench.step();
+  double bytes = 0;
+  for (const auto& [op, entry] : profile.entries()) bytes += entry.bytes;
+  std::printf("forger %s %s size=%ld channels=%ld width=%ld batch=%ld math=%s: what a step asks of a GPU\n",
+              FORGER_VERSION, o.mode.c_str(), o.size, o.channels, o.width, o.batch,
+              kernels::math_mode() == kernels::MathMode::tf32 ? "tf32" : "fp32");
+  print_counts(simt::traffic(), bytes);
 }
 
 }  // namespace

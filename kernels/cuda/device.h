@@ -52,10 +52,11 @@ int multiprocessors();  // of the device; a plain number on simt
 constexpr int ticket_count = 1024;
 unsigned* tickets();
 
-// What a launcher passes: blocks, threads per block, bytes of dynamic shared memory.
+// What a launcher passes: blocks, threads per block, bytes of dynamic shared memory; for those who count, operations.
 struct Grid {
   dim3 blocks, threads;
   size_t shared_bytes = 0;
+  double operations = 0;  // multiply-adds of matrix products, each two; of everything else 0
 };
 
 // One thread per item; `threads` per block.
@@ -95,7 +96,8 @@ __attribute__((no_sanitize("thread"))) void launch(const Grid& grid, Arguments..
   const simt::Launch what{kernel_name(__PRETTY_FUNCTION__),
                           {grid.blocks.x, grid.blocks.y, grid.blocks.z},
                           {grid.threads.x, grid.threads.y, grid.threads.z},
-                          grid.shared_bytes};
+                          grid.shared_bytes,
+                          grid.operations};
   stream()->submit([ what, arguments... ]() __attribute__((no_sanitize("thread"))) {
     auto thread = [&]() __attribute__((no_sanitize("thread"))) { Kernel(arguments...); };
     simt::run(

@@ -396,8 +396,9 @@ void multiply_on(const Problem& problem, typename Problem::Scalar* y, int64_t si
 
   Target<T> target{y, size, splits};
   if (splits > 1) target.data = static_cast<T*>(scratch(static_cast<size_t>(splits * size) * sizeof(T)));
+  const double operations = 2.0 * problem.rows * problem.cols * problem.depth * problem.parts;
   const Grid grid{dim3(static_cast<unsigned>(tiles), static_cast<unsigned>(problem.parts * splits)), Tile::threads,
-                  L::shared_bytes};
+                  L::shared_bytes, operations};
   launch<multiply<Math, Tile, Problem>>(grid, problem, target);
   if (splits == 1) return;
   launch<add_splits<T, decltype(problem.epilogue)>>(over(size), target, problem.cols, problem.epilogue, y);

@@ -40,6 +40,7 @@ struct Gemm {
   BlasMatrix<const T> a, b;
   BlasMatrix<T> c;
 
+  double operations() const { return 2.0 * m * n * k * batches; }
   __attribute__((no_sanitize("thread"))) static void run(void* self) {
     const Gemm& g = *static_cast<const Gemm*>(self);
     for (int t = 0; t < g.batches; t++) g.run_batch(t);
@@ -84,7 +85,9 @@ cublasStatus_t gemm(Cublas* handle, const char* name, cublasOperation_t op_a, cu
             {b, trans_b ? n : k, trans_b ? k : n, ldb, stride_b},
             {c, m, n, ldc, stride_c}};
   if (!g.a.valid() || !g.b.valid() || !g.c.valid() || batches < 0) return CUBLAS_STATUS_INVALID_VALUE;
-  handle->stream->submit([name, g]() mutable { run({name, {1, 1, 1}, {1, 1, 1}, 0}, Gemm<T>::run, &g); });
+  handle->stream->submit([name, g]() mutable {
+    run({name, {1, 1, 1}, {1, 1, 1}, 0, g.operations()}, Gemm<T>::run, &g);
+  });
   return CUBLAS_STATUS_SUCCESS;
 }
 

@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <boost/context/fiber.hpp>
 #include <boost/context/preallocated.hpp>
+#include <cmath>
 #include <cstdlib>
 #include <cstring>
 #include <memory>
@@ -148,16 +149,29 @@ std::map<std::string, Traffic, std::less<>>& traffic_table() {
   return table;
 }
 
-void add_traffic(const Launch& launch, const Traffic& more) {
+void add_traffic(const Launch& launch, Traffic more) {
+  more.launches = 1;
+  more.operations = launch.operations;
+  more.block_threads = launch.block.x * launch.block.y * launch.block.z;
+  more.dynamic_shared = launch.shared_bytes;
   auto& table = traffic_table();
   auto found = table.find(launch.kernel);
   if (found == table.end()) found = table.emplace(std::string(launch.kernel), Traffic{}).first;
-  Traffic& sum = found->second;
-  sum.launches++;
-  sum.read_bytes += more.read_bytes;
-  sum.written_bytes += more.written_bytes;
-  sum.block_threads = std::max(sum.block_threads, launch.block.x * launch.block.y * launch.block.z);
-  sum.dynamic_shared = std::max(sum.dynamic_shared, launch.shared_bytes);
+  add(found->second, more);
+}
+
+// What so many blocks ask for, by what some of them have asked.
+Traffic of_all(uint64_t blocks, Traffic of_some) {
+  const double times = static_cast<double>(blocks) / static_cast<double>(std::max<uint64_t>(1, of_some.blocks));
+  if (blocks == of_some.blocks) return of_some;
+  const auto scale = [&](uint64_t& figure) {
+    figure = static_cast<uint64_t>(std::llround(static_cast<double>(figure) * times));
+  };
+  for (uint64_t* figure : {&of_some.read_bytes, &of_some.written_bytes, &of_some.barriers}) scale(*figure);
+  for (Requests* requests : {&of_some.global, &of_some.shared})
+    for (uint64_t* figure : {&requests->count, &requests->units, &requests->least}) scale(*figure);
+  of_some.blocks = blocks;
+  return of_some;
 }
 
 class Scheduler {
@@ -175,10 +189,10 @@ class Scheduler {
     std::vector<uint64_t> blocks(uint64_t{launch.grid.x} * launch.grid.y * launch.grid.z);
     std::iota(blocks.begin(), blocks.end(), uint64_t{0});
     std::shuffle(blocks.begin(), blocks.end(), order_);
-    for (size_t i = 0; i < blocks.size() && message_.empty(); i++) run_block(blocks[i]);
+    for (size_t i = 0; i < blocks.size() && message_.empty() && !machine().profiled_enough(); i++) run_block(blocks[i]);
     if (!message_.empty()) abandon();
     running_ = false;
-    add_traffic(launch, machine().take_traffic());
+    add_traffic(launch, of_all(blocks.size(), machine().take_traffic()));
     if (!message_.empty()) throw DeviceError(message_);
   }
 
@@ -231,13 +245,13 @@ class Scheduler {
   }
   [[noreturn]] void fault_at(Where where, const std::string& what) { fault(what + " (" + at(where) + ")"); }
 
-  void copy_async(void* shared, const void* source, int bytes, Where where) {
+  void copy_async(void* shared, const void* source, int bytes, const void* place, Where where) {
     const auto mask = static_cast<uintptr_t>(bytes) - 1;
     if ((reinterpret_cast<uintptr_t>(shared) & mask) || (reinterpret_cast<uintptr_t>(source) & mask)) {
       fault_at(where, "cp.async of " + std::to_string(bytes) + " bytes between addresses not aligned to them");
     }
-    if (source) machine().touch(source, static_cast<size_t>(bytes), Access::read);
-    machine().mark_pending(shared, static_cast<size_t>(bytes));
+    if (source) machine().touch(source, static_cast<size_t>(bytes), Access::read, place);
+    machine().mark_pending(shared, static_cast<size_t>(bytes), place);
     threads_[current_].copies.push_back({shared, source, bytes, threads_[current_].groups});
   }
   void commit_async() { threads_[current_].groups++; }
@@ -488,7 +502,7 @@ void fault(const std::string& what) {
 }
 void copy_async(void* shared, const void* source, int bytes, Where where) {
   const Unwatched unwatched;
-  scheduler().copy_async(shared, source, bytes, where);
+  scheduler().copy_async(shared, source, bytes, __builtin_return_address(0), where);
 }
 void commit_async() {
   const Unwatched unwatched;
@@ -500,7 +514,7 @@ void wait_async(int pending_groups) {
 }
 void touch(const void* address, size_t bytes, Access access) {
   const Unwatched unwatched;
-  machine().touch(address, bytes, access);
+  machine().touch(address, bytes, access, __builtin_return_address(0));
 }
 
 void* allocate(size_t bytes) { return machine().allocate(bytes); }
@@ -511,7 +525,23 @@ void close_to_host(bool on) { machine().close_to_host(on); }
 OpenMemory::OpenMemory() { machine().open(); }
 OpenMemory::~OpenMemory() { machine().close(); }
 
+void add(Traffic& sum, const Traffic& more) {
+  sum.launches += more.launches;
+  sum.blocks += more.blocks;
+  sum.read_bytes += more.read_bytes;
+  sum.written_bytes += more.written_bytes;
+  sum.barriers += more.barriers;
+  sum.operations += more.operations;
+  sum.block_threads = std::max(sum.block_threads, more.block_threads);
+  sum.dynamic_shared = std::max(sum.dynamic_shared, more.dynamic_shared);
+  for (const auto requests : {&Traffic::global, &Traffic::shared}) {
+    (sum.*requests).count += (more.*requests).count;
+    (sum.*requests).units += (more.*requests).units;
+    (sum.*requests).least += (more.*requests).least;
+  }
+}
 const std::map<std::string, Traffic, std::less<>>& traffic() { return traffic_table(); }
 void reset_traffic() { traffic_table().clear(); }
+void set_profiling(bool on, uint64_t accesses) { machine().set_profiling(on, accesses); }
 
 }  // namespace forger::simt

@@ -34,7 +34,8 @@ struct Index3 {
 struct Launch {
   std::string_view kernel;  // for reports
   Index3 grid, block;
-  size_t shared_bytes;  // dynamic
+  size_t shared_bytes;    // dynamic
+  double operations = 0;  // of the whole launch, as its launcher counts them
 };
 // Calls thread(data) once for every CUDA thread. DeviceError when a limit of the architecture is exceeded or a fault
 // found. (No std::function: its call would be watched too.)
@@ -103,12 +104,28 @@ class OpenMemory {  // scope: the host may touch global memory
 
 // ---- figures ----
 
-struct Traffic {
-  uint64_t launches = 0, read_bytes = 0, written_bytes = 0;  // of global memory, as asked for by threads
-  unsigned block_threads = 0;                                // of the largest block
-  size_t dynamic_shared = 0;                                 // bytes, the largest
+// What warps ask of memory (requests.h): requests, units of memory that they touch, and the fewest units that hold
+// what they want. least/units is the share of global memory's sectors that is put to use; units/least the degree of
+// shared memory's bank conflicts.
+struct Requests {
+  uint64_t count = 0, units = 0, least = 0;
 };
+
+struct Traffic {
+  uint64_t launches = 0, blocks = 0, read_bytes = 0, written_bytes = 0;  // of global memory, as asked for by threads
+  uint64_t barriers = 0;                                                 // of a block, over all blocks
+  double operations = 0;                                                 // of matrix products: multiply-adds are two
+  unsigned block_threads = 0;                                            // of the largest block
+  size_t dynamic_shared = 0;                                             // bytes, the largest
+  Requests global, shared;                                               // while profiling
+};
+void add(Traffic& sum, const Traffic& more);
 const std::map<std::string, Traffic, std::less<>>& traffic();  // by kernel, since the last reset
 void reset_traffic();
+
+// On: requests are counted, and of each launch only as many blocks run, drawn at random, as make `accesses` accesses;
+// figures are scaled up to all of its blocks. So a step of any size is counted in seconds. What kernels compute is
+// worthless then, unless `accesses` is without limit.
+void set_profiling(bool on, uint64_t accesses = UINT64_MAX);
 
 }  // namespace forger::simt

@@ -4,9 +4,11 @@
 #include <cstddef>
 #include <cstdint>
 #include <map>
+#include <memory>
 #include <utility>
 #include <vector>
 
+#include "kernels/simt/requests.h"
 #include "kernels/simt/runtime.h"
 
 namespace forger::simt {
@@ -28,23 +30,27 @@ class Machine {
 
   // ---- shared memory ----
   void* dynamic_shared() { return dynamic_begin_; }
-  void mark_pending(void* shared, size_t bytes);  // an asynchronous copy is on its way there
-  void land(void* shared, size_t bytes);          // it has come
+  void mark_pending(void* shared, size_t bytes, const void* place);  // an asynchronous copy is on its way there
+  void land(void* shared, size_t bytes);                             // it has come
 
   // ---- what the scheduler tells ----
   void begin_launch(size_t dynamic_bytes);
   void begin_block(size_t warps);
   void begin_thread(unsigned thread, uintptr_t stack_low, size_t stack_bytes);
-  void pass_block_barrier() { next_epoch(); }
+  void pass_block_barrier();
   void pass_warp_barrier(size_t warp) { warp_epochs_[warp]++; }
+  void set_profiling(bool on, uint64_t accesses);
+  bool profiled_enough() const { return requests_ && requests_->accesses() >= wanted_accesses_; }
   Traffic take_traffic();
 
   // ---- every access of device code ----
   bool watching() const { return watching_; }
   bool watch(bool on) { return std::exchange(watching_, on); }  // returns what was
-  void touch(const void* address, size_t bytes, Access access) {
+  void touch(const void* address, size_t bytes, Access access, const void* place) {
     const auto at = reinterpret_cast<uintptr_t>(address);
-    if (at - stack_low_ >= stack_bytes_) touch_memory(at, bytes, access);  // the stack: registers and local memory
+    if (at - stack_low_ < stack_bytes_) return;  // registers and local memory
+    place_ = place;
+    touch_memory(at, bytes, access);
   }
 
  private:
@@ -59,8 +65,8 @@ class Machine {
 
   void touch_memory(uintptr_t at, size_t bytes, Access access);
   void touch_global(uintptr_t address, size_t bytes, Access access);
-  void look_up(uintptr_t address, size_t bytes, Access access);                // a fault when it lies in no allocation
-  void touch_shared(Word* words, size_t offset, size_t bytes, Access access);  // offset within the first
+  void look_up(uintptr_t address, size_t bytes, Access access);  // a fault when it lies in no allocation
+  void touch_shared(uintptr_t at, Word* words, size_t offset, size_t bytes, Access access);  // offset in the first
   void touch_word(Word& word, Access access);
   Word* words_at(const void* shared, size_t bytes);
   bool ordered(uint16_t thread, uint32_t epoch, uint32_t warp_epoch) const;
@@ -105,7 +111,10 @@ class Machine {
   uintptr_t stack_low_ = 0, stack_bytes_ = 0;
   uint32_t epoch_ = 1, block_epoch_ = 1;
   std::vector<uint32_t> warp_epochs_;
+  const void* place_ = nullptr;  // in the program, of the access
   Traffic traffic_;
+  std::unique_ptr<RequestCounter> requests_;  // while profiling
+  uint64_t wanted_accesses_ = 0;
 };
 
 inline Machine& machine() {

@@ -96,6 +96,10 @@ void Machine::close() {
 
 void Machine::touch_global(uintptr_t address, size_t bytes, Access access) {
   (access == Access::read ? traffic_.read_bytes : traffic_.written_bytes) += bytes;
+  if (requests_) {
+    using Space = RequestCounter::Space;
+    requests_->add(thread_, place_, access == Access::read ? Space::global_read : Space::global_write, address, bytes);
+  }
   for (const Range& range : recent_)
     if (address >= range.begin && address + bytes <= range.end) return;
   look_up(address, bytes, access);
@@ -152,6 +156,11 @@ void Machine::begin_launch(size_t dynamic_bytes) { dynamic_bytes_ = dynamic_byte
 
 void Machine::begin_block(size_t warps) {
   next_epoch();
+  traffic_.blocks++;
+  if (requests_) {
+    requests_->settle();
+    requests_->begin_block(warps);
+  }
   block_epoch_ = epoch_;
   warp_epochs_.assign(warps, 0);
 }
@@ -163,7 +172,21 @@ void Machine::begin_thread(unsigned thread, uintptr_t stack_low, size_t stack_by
   watching_ = true;
 }
 
-Traffic Machine::take_traffic() { return std::exchange(traffic_, {}); }
+void Machine::pass_block_barrier() {
+  next_epoch();
+  traffic_.barriers++;
+  if (requests_) requests_->settle();
+}
+
+void Machine::set_profiling(bool on, uint64_t accesses) {
+  requests_ = on ? std::make_unique<RequestCounter>() : nullptr;
+  wanted_accesses_ = accesses;
+}
+
+Traffic Machine::take_traffic() {
+  if (requests_) requests_->take(traffic_);
+  return std::exchange(traffic_, {});
+}
 
 void Machine::next_epoch() {
   if (++epoch_ != 0) return;
@@ -221,7 +244,8 @@ void Machine::fault_after_read(const Word& word) {
         " without a barrier between");
 }
 
-void Machine::touch_shared(Word* words, size_t offset, size_t bytes, Access access) {
+void Machine::touch_shared(uintptr_t at, Word* words, size_t offset, size_t bytes, Access access) {
+  if (requests_) requests_->add(thread_, place_, RequestCounter::Space::shared, at, bytes);
   for (size_t i = offset / 4; i <= (offset + bytes - 1) / 4; i++) touch_word(words[i], access);
 }
 
@@ -234,8 +258,10 @@ Machine::Word* Machine::words_at(const void* shared, size_t bytes) {
   fault("asynchronous copy to " + hex(at) + ", which is not shared memory of this launch");
 }
 
-void Machine::mark_pending(void* shared, size_t bytes) {
+void Machine::mark_pending(void* shared, size_t bytes, const void* place) {
   Word* words = words_at(shared, bytes);
+  const auto at = reinterpret_cast<uintptr_t>(shared);
+  if (requests_) requests_->add(thread_, place, RequestCounter::Space::shared, at, bytes);
   for (size_t i = 0; i < bytes / 4; i++) {
     touch_word(words[i], Access::write);
     words[i].pending = true;
@@ -265,10 +291,10 @@ void Machine::touch_memory(uintptr_t at, size_t bytes, Access access) {
     fault_misaligned(reinterpret_cast<const void*>(at), bytes);
   if (at - arena_ < arena_bytes) return touch_global(at, bytes, access);
   for (Module& module : modules_)
-    if (module.has_variable(at, bytes)) return touch_shared(module.word(at), at % 4, bytes, access);
+    if (module.has_variable(at, bytes)) return touch_shared(at, module.word(at), at % 4, bytes, access);
   const size_t offset = at - reinterpret_cast<uintptr_t>(dynamic_begin_);
   if (offset + bytes <= dynamic_bytes_ && offset <= dynamic_bytes_)
-    return touch_shared(dynamic_words_.data(), offset, bytes, access);
+    return touch_shared(at, dynamic_words_.data(), offset, bytes, access);
   fault_unless_constant(at, offset, access);
 }
 
@@ -287,11 +313,12 @@ void Machine::fault_unless_constant(uintptr_t at, size_t offset, Access access) 
 // ---- the callbacks ----
 
 namespace {
-inline void seen(const void* address, size_t bytes, forger::simt::Access access) {
+// Into every callback, whose return address is the place in the program.
+__attribute__((always_inline)) inline void seen(const void* address, size_t bytes, forger::simt::Access access) {
   forger::simt::Machine& m = forger::simt::machine();
   if (!m.watching()) return;
   m.watch(false);
-  m.touch(address, bytes, access);
+  m.touch(address, bytes, access, __builtin_return_address(0));
   m.watch(true);
 }
 }  // namespace

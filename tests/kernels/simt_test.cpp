@@ -3,6 +3,7 @@
 
 #include "kernels/kernels.h"
 #include "tests/catch.h"
+#include "tests/kernels/counted.h"
 #include "tests/kernels/faults.h"
 #include "tests/kernels/on_device.h"
 #include "tests/message_of.h"
@@ -67,6 +68,66 @@ TEST_CASE("traffic counts launches and bytes of global memory", "[simt]") {
   CHECK(launches == 1);
   CHECK(written == 4000);
   CHECK(read == 0);
+}
+
+namespace {
+
+class Profiling {  // scope
+ public:
+  explicit Profiling(uint64_t accesses = UINT64_MAX) {
+    simt::set_profiling(true, accesses);
+    simt::reset_traffic();
+  }
+  Profiling(const Profiling&) = delete;
+  ~Profiling() { simt::set_profiling(false); }
+  static simt::Traffic all() {
+    simt::Traffic sum;
+    for (const auto& [kernel, traffic] : simt::traffic()) simt::add(sum, traffic);
+    return sum;
+  }
+};
+
+void check_requests(const simt::Requests& got, const simt::Requests& right) {
+  CHECK(got.count == right.count);
+  CHECK(got.units == right.units);
+  CHECK(got.least == right.least);
+}
+
+}  // namespace
+
+TEST_CASE("requests of warps, their sectors and their bank conflicts are those known by hand", "[simt]") {
+  for (const Counted& kernel : counted()) {
+    for (const uint64_t seed : {0, 1, 2}) {
+      INFO(kernel.name << ", seed " << seed);
+      simt::set_seed(seed);
+      const Profiling profiling;
+      kernel.run();
+      const simt::Traffic all = Profiling::all();
+      CHECK(all.blocks == 1);
+      CHECK(all.barriers == kernel.barriers);
+      check_requests(all.global, kernel.global);
+      check_requests(all.shared, kernel.shared);
+    }
+  }
+}
+
+TEST_CASE("some blocks of a launch stand for all", "[simt]") {
+  constexpr int64_t n = 1 << 18;
+  const OnDevice<float> x(static_cast<size_t>(n)), y(static_cast<size_t>(n));
+  const auto ask = [&](uint64_t accesses) {
+    const Profiling profiling(accesses);
+    Simt<float>::copy(n, x.data(), y.data());
+    Simt<float>::matmul({.m = 8, .n = 8, .k = 16}, x.data(), x.data(), y.data());
+    return Profiling::all();
+  };
+  const simt::Traffic whole = ask(UINT64_MAX), sample = ask(5000);
+  CHECK(sample.launches == whole.launches);
+  CHECK(sample.blocks == whole.blocks);
+  CHECK(sample.read_bytes == whole.read_bytes);
+  CHECK(sample.written_bytes == whole.written_bytes);
+  check_requests(sample.global, whole.global);
+  CHECK(whole.global.units == whole.global.least);
+  CHECK(whole.operations == 2 * 8 * 8 * 16);
 }
 
 TEST_CASE("a recorded graph computes nothing until it is replayed, and refuses what cannot be replayed", "[simt]") {
