@@ -69,7 +69,8 @@ void add_data(CLI::App& app, gan::Place& place) {
 }
 
 void add_use(CLI::App& app, Use& use, const std::string& seed_help) {
-  app.add_option("RUN", use.run, "A run folder, or a checkpoint, wherever it lies")->required();
+  app.add_option("RUN", use.run, "A run folder, a checkpoint, wherever it lies, or pretrained:NAME (forger list)")
+      ->required();
   app.add_option("--seed", use.seed, seed_help)->capture_default_str();
   app.add_flag("--raw", use.raw, "The weights of the last step, not their moving average");
   add_place(app, use.place);

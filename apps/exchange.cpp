@@ -1,4 +1,5 @@
-// forger export and forger import: a trained run as a PyTorch module or as ONNX models, and weights back from PyTorch.
+// forger export and forger import: a trained run as a PyTorch module, as ONNX models or as weights alone, and weights
+// back from PyTorch.
 #include <filesystem>
 #include <iostream>
 
@@ -32,15 +33,28 @@ void check_free(const std::vector<std::string>& files, bool force) {
                       "' is there already: name another folder, or replace what is there with --force");
 }
 
+int export_weights(const ExportOptions& options, const gan::Trained& trained) {
+  const fs::path folder = options.out;
+  const std::string file = folder / "weights.safetensors";
+  check_free({file}, options.force);
+  fs::create_directories(folder);
+  nn::save_checkpoint(file, gan::weights_alone(*trained.recipe, trained.settings, trained.step));
+  std::cout << file << '\n';
+  return exit_done;
+}
+
 int export_run(const ExportOptions& options) {
-  check<UsageError>(options.to == "pytorch" || options.to == "onnx", "--to '", options.to,
-                    "' is not known; there are: pytorch, onnx");
+  check<UsageError>(options.to == "pytorch" || options.to == "onnx" || options.to == "forger", "--to '", options.to,
+                    "' is not known; there are: pytorch, onnx, forger");
+  check<UsageError>(options.to != "forger" || options.view.empty(),
+                    "--view goes with pytorch and onnx: --to forger writes networks, whatever is made with them");
   Use use;
   use.run = options.run, use.raw = options.raw, use.place.device = "cpu";
   gan::Trained trained = load(use);
   check<UsageError>(
       options.to != "onnx" || trained.recipe->dtype() == DType::f32,
       "this run computes in float64, which programs for ONNX do not: begin one in float32 with --init-from");
+  if (options.to == "forger") return export_weights(options, trained);
   const gan::Columns columns = gan::read_columns(trained.settings.text("columns"));
   std::vector<std::string> notes;
   const auto views = exchange::exported_views(*trained.recipe, columns, options.view, notes);
@@ -93,9 +107,14 @@ int import_weights(const ImportOptions& options) {
 
 Command export_command(CLI::App& root) {
   const auto options = std::make_shared<ExportOptions>();
-  CLI::App* app = root.add_subcommand("export", "A trained run as a PyTorch module, or as ONNX models");
+  CLI::App* app =
+      root.add_subcommand("export", "A trained run as a PyTorch module, as ONNX models, or as weights alone");
   app->add_option("RUN", options->run, "A run folder, or a checkpoint, wherever it lies")->required();
-  app->add_option("--to", options->to, "pytorch: model.py and its weights; onnx: a model for each view")->required();
+  app->add_option(
+         "--to", options->to,
+         "pytorch: model.py and its weights; onnx: a model for each view; forger: weights.safetensors, a checkpoint "
+         "of what makes samples, without what only training needs")
+      ->required();
   app->add_option("--out", options->out, "Where they go")->option_text("DIR")->required();
   app->add_option("--view", options->view, "Only this one of what the run can do (forger show RUN)");
   app->add_flag("--raw", options->raw, "The weights of the last step, not their moving average");

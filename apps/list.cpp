@@ -3,6 +3,7 @@
 #include <nlohmann/json.hpp>
 
 #include "apps/common.h"
+#include "gan/pretrained.h"
 #include "metrics/evaluate.h"
 
 namespace forger::apps {
@@ -24,6 +25,8 @@ void print_text() {
   }
   std::cout << "\nData (--data):\n";
   for (const gan::DataSource& source : gan::data_sources()) print_entry(source.name, source.help);
+  std::cout << "\nPretrained (forger sample pretrained:NAME, and whatever else takes a run):\n";
+  for (const gan::Pretrained& one : gan::pretrained()) print_entry(one.name, one.about);
   std::cout << "\nMetrics (forger evaluate --metrics):\n";
   for (const metrics::Metric& metric : metrics::metric_table()) print_entry(metric.name, metric.title);
   std::cout << "\nDevices (--device):\n";
@@ -32,7 +35,7 @@ void print_text() {
 
 void print_json() {
   nlohmann::ordered_json out;
-  out["recipes"] = out["data"] = out["metrics"] = out["devices"] = nlohmann::ordered_json::array();
+  out["recipes"] = out["data"] = out["pretrained"] = out["metrics"] = out["devices"] = nlohmann::ordered_json::array();
   for (const gan::RecipeEntry& recipe : gan::recipes()) {
     nlohmann::ordered_json presets = nlohmann::ordered_json::object();
     for (const gan::Preset& preset : recipe.presets) presets[preset.name] = preset.help;
@@ -46,6 +49,8 @@ void print_json() {
   }
   for (const gan::DataSource& source : gan::data_sources())
     out["data"].push_back({{"name", source.name}, {"help", source.help}});
+  for (const gan::Pretrained& one : gan::pretrained())
+    out["pretrained"].push_back({{"name", one.name}, {"about", one.about}});
   for (const metrics::Metric& metric : metrics::metric_table())
     out["metrics"].push_back({{"name", metric.name},
                               {"title", metric.title},

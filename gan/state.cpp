@@ -34,6 +34,23 @@ Settings of_the_result(const Settings& settings) {
   return Settings(kept);
 }
 
+// With what defines the result among the settings, so that a checkpoint is enough to sample from.
+std::map<std::string, std::string> metadata_of(const Settings& settings, uint64_t step) {
+  return {{"format", "forger"},
+          {"layout", "NHWC; convolution weights (O, KH, KW, C)"},
+          {"recipe", settings.text("recipe")},
+          {"settings", to_toml(of_the_result(settings))},
+          {"step", std::to_string(step)}};
+}
+
+// Averages that begin with a network's weights.
+void begin_average(const nn::Ema& average, const nn::Module& network) {
+  const nn::NamedTensors weights = network.state();
+  for (const nn::Named& tensor : average.state())
+    for (const nn::Named& weight : weights)
+      if (weight.name == tensor.name) copy_into(tensor.tensor, weight.tensor, "an average");
+}
+
 }  // namespace
 
 State::State(const Settings& settings, const Columns& columns)
@@ -81,15 +98,46 @@ Counters State::load(const nn::Checkpoint& checkpoint, const std::string& path) 
 
 void State::save(const Counters& counters, const Settings& settings, const std::string& path) const {
   nn::Checkpoint checkpoint = handles();
-  checkpoint.metadata = {{"format", "forger"},
-                         {"layout", "NHWC; convolution weights (O, KH, KW, C)"},
-                         {"recipe", name_},
-                         {"settings", to_toml(of_the_result(settings))},
-                         {"step", std::to_string(counters.step)},
-                         {"random_block", std::to_string(counters.random_block)},
-                         {"samples_drawn", std::to_string(counters.drawn)}};
+  checkpoint.metadata = metadata_of(settings, counters.step);
+  checkpoint.metadata["random_block"] = std::to_string(counters.random_block);
+  checkpoint.metadata["samples_drawn"] = std::to_string(counters.drawn);
   nn::save_checkpoint(path, checkpoint);
 }
+
+uint64_t State::load_weights(const nn::Checkpoint& checkpoint, const std::string& path,
+                             std::vector<std::string>& fresh) {
+  const uint64_t step = read_counter(checkpoint, "step", path);
+  const auto& networks = recipe_->networks();
+  nn::Checkpoint into;
+  for (size_t i = 0; i < networks.size(); i++) {
+    const nn::NamedTensors state = networks[i].module->state();
+    if (checkpoint.under(networks[i].name).empty()) {
+      fresh.push_back(networks[i].name);
+    } else {
+      into.add(networks[i].name, state);
+    }
+  }
+  try {
+    nn::load_state(into.tensors, checkpoint.tensors);
+  } catch (const DataError& error) {
+    throw DataError(text("'", path, "' does not fit this run: ", error.what()));
+  }
+  for (size_t i = 0; i < networks.size(); i++)
+    if (averages_[i]) begin_average(*averages_[i], *networks[i].module);
+  return step;
+}
+
+nn::Checkpoint weights_alone(const Recipe& recipe, const Settings& settings, int64_t step) {
+  nn::Checkpoint checkpoint;
+  const auto& networks = recipe.networks();
+  const bool any = std::ranges::any_of(networks, &Recipe::Network::averaged);
+  for (const Recipe::Network& network : networks)
+    if (network.averaged || !any) checkpoint.add(network.name, network.module->state());
+  checkpoint.metadata = metadata_of(settings, static_cast<uint64_t>(step));
+  return checkpoint;
+}
+
+bool is_weights_alone(const nn::Checkpoint& checkpoint) { return !checkpoint.metadata.contains("random_block"); }
 
 std::string State::begin_with(const nn::Checkpoint& checkpoint, const std::string& path) {
   std::vector<std::string> left;
@@ -114,13 +162,8 @@ std::string State::begin_with(const nn::Checkpoint& checkpoint, const std::strin
       }
     }
     if (!averages_[i]) continue;
-    // Where there is no average to begin with, the average begins with the weights.
-    const nn::NamedTensors own = networks[i].module->state();
-    for (const nn::Named& tensor : averages_[i]->state()) {
-      if (take(tensor, part + "_average." + tensor.name)) continue;
-      for (const nn::Named& weight : own)
-        if (weight.name == tensor.name) copy_into(tensor.tensor, weight.tensor, "init-from");
-    }
+    begin_average(*averages_[i], *networks[i].module);  // where there is none to begin with
+    for (const nn::Named& tensor : averages_[i]->state()) take(tensor, part + "_average." + tensor.name);
   }
   check<UsageError>(taken > 0, "--init-from: no tensor of '", path, "' has the name and shape of one of this run");
   constexpr size_t named = 4;

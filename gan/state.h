@@ -32,6 +32,10 @@ class State {
   // With what defines the result among the settings, so that a checkpoint is enough to sample from.
   void save(const Counters& counters, const Settings& settings, const std::string& path) const;
 
+  // Of a checkpoint of weights alone, which become the averages, too: its step. `fresh` gets the names of networks that
+  // it does not hold. DataError as above.
+  uint64_t load_weights(const nn::Checkpoint& checkpoint, const std::string& path, std::vector<std::string>& fresh);
+
   // Begins with the weights of another run: every tensor of that name and shape, averages included. What optimisers
   // know is not taken over. Says what was left; UsageError when nothing fits.
   std::string begin_with(const nn::Checkpoint& checkpoint, const std::string& path);
@@ -42,6 +46,11 @@ class State {
   std::unique_ptr<Recipe> recipe_;
   std::vector<std::unique_ptr<nn::Ema>> averages_;  // one per network, null where nothing is averaged
 };
+
+// A checkpoint of weights alone: the networks that are averaged (all, where none is), which are those that make
+// something, as they are now; nothing that training needs besides.
+nn::Checkpoint weights_alone(const Recipe& recipe, const Settings& settings, int64_t step);
+bool is_weights_alone(const nn::Checkpoint& checkpoint);
 
 // Scope: the averages in place of the networks' own weights, whatever happens in it.
 class WithAverages {

@@ -5,6 +5,7 @@
 
 #include "core/autograd.h"
 #include "core/device.h"
+#include "gan/pretrained.h"
 #include "gan/state.h"
 
 namespace forger::gan {
@@ -50,6 +51,7 @@ void apply_machine_settings(Settings& settings) {
 }
 
 bool is_trained(const std::string& path) {
+  if (is_pretrained(path)) return true;
   if (!is_file(path)) return RunFolder(path).holds_run();
   try {
     const auto metadata = nn::load_metadata(path);
@@ -62,7 +64,10 @@ bool is_trained(const std::string& path) {
 Trained load_trained(const std::string& path, const Place& place, bool averaged) {
   Trained trained;
   Found found;
-  if (is_file(path)) {
+  if (is_pretrained(path)) {
+    found = {.checkpoint = load_pretrained(path), .path = path};
+    trained.settings = settings_in(found.checkpoint.metadata, path);
+  } else if (is_file(path)) {
     found = {.checkpoint = nn::load_checkpoint(path), .path = path};
     const RunFolder around = run_around(path);
     trained.settings = around.holds_run() ? read_config(around) : settings_in(found.checkpoint.metadata, path);
@@ -75,7 +80,14 @@ Trained load_trained(const std::string& path, const Place& place, bool averaged)
   move_here(trained.settings, place, trained.notes);
   apply_machine_settings(trained.settings);
   State state(trained.settings, read_columns(trained.settings.text("columns")));
-  trained.step = static_cast<int64_t>(state.load(found.checkpoint, found.path).step);
+  if (is_weights_alone(found.checkpoint)) {
+    std::vector<std::string> fresh;
+    trained.step = static_cast<int64_t>(state.load_weights(found.checkpoint, found.path, fresh));
+    for (const std::string& network : fresh)
+      trained.notes.push_back(text(path, " holds weights alone, and none of '", network, "', which is untrained here"));
+  } else {
+    trained.step = static_cast<int64_t>(state.load(found.checkpoint, found.path).step);
+  }
   if (averaged) state.swap_averages();
   trained.recipe = state.take_recipe();
   return trained;

@@ -24,7 +24,8 @@ struct Trained {
   int64_t step = 0;
   std::vector<std::string> notes;  // what a person should know: another device, a damaged checkpoint
 };
-// path: a run folder, whose newest checkpoint it is, or a .safetensors file, which need not lie in one. Averaged
+// path: a run folder, whose newest checkpoint it is, a .safetensors file, which need not lie in one, or pretrained:NAME
+// (gan/pretrained.h). Averaged
 // weights in place when `averaged`. Without a device of its own here, a run computes on the CPU. UsageError when there
 // is no run, DataError when there is no checkpoint or it does not fit. Sets the process's threads and kernels.
 Trained load_trained(const std::string& path, const Place& place = {}, bool averaged = true);

@@ -44,7 +44,7 @@ TEST_CASE("export and import: a run goes to PyTorch and ONNX, and what comes bac
   Words again = to_pytorch;
   again.push_back("--force");
   done(again);
-  check_refused({"export", run, "--to", "keras", "--out", out}, "there are: pytorch, onnx");
+  check_refused({"export", run, "--to", "keras", "--out", out}, "there are: pytorch, onnx, forger");
   check_refused({"export", run, "--to", "onnx", "--view", "paint", "--out", out}, "there are: sample, judge");
   check_refused({"import", run, out + "/model.safetensors", "--from", "keras", "--out", scratch / "y"},
                 "there is: pytorch");
@@ -56,6 +56,57 @@ TEST_CASE("export and import: a run goes to PyTorch and ONNX, and what comes bac
     CHECK(errors(result).size() == 1);
   }
   CHECK_FALSE(std::filesystem::exists(scratch / "y"));
+}
+
+TEST_CASE("export: weights alone sample as the run does, begin another, and say what they lack", "[exchange]") {
+  const Scratch scratch;
+  const std::string run = trained(scratch, "dcgan", tiny_data(scratch)), weights = scratch / "out/weights.safetensors";
+  const Words to_forger{"export", run, "--to", "forger", "--out", scratch / "out"};
+  const Result exported = forger(to_forger);
+  INFO(exported.err);
+  REQUIRE(exported.code == 0);
+  CHECK(exported.out == weights + "\n");
+  for (const auto& checkpoint : std::filesystem::directory_iterator(run + "/checkpoints"))
+    CHECK(std::filesystem::file_size(weights) * 3 < checkpoint.file_size());
+
+  const auto sampled = [&](const std::string& from) {
+    const Result result = forger({"sample", from, "--count", "4", "--out", scratch / "x.png"});
+    INFO(result.err);
+    CHECK(result.code == 0);
+    return std::pair(read_file(scratch / "x.png"), result.err);
+  };
+  const auto [of_run, no_note] = sampled(run);
+  const auto [of_weights, note] = sampled(weights);
+  CHECK((of_run == of_weights));
+  CHECK(no_note.empty());
+  CHECK_THAT(note, Catch::Contains("none of 'd', which is untrained here"));
+  const Result begun = forger(tiny_training("dcgan", tiny_data(scratch), scratch / "more", {"--init-from", weights}));
+  CHECK_THAT(begun.err, Catch::Contains("begins with") && Catch::Contains("fresh: d."));
+
+  check_refused(to_forger, "'" + weights + "' is there already: name another folder");
+  check_refused({"export", run, "--to", "forger", "--view", "sample", "--out", scratch / "y"},
+                "--view goes with pytorch");
+  check_refused({"train", "--resume", weights}, "");
+}
+
+TEST_CASE("pretrained: what is part of the program is listed, small, and samples; a wrong name is refused",
+          "[exchange]") {
+  const Scratch scratch;
+  const std::vector<std::string> list = lines(forger({"list"}).out);
+  auto line = std::ranges::find_if(list, [](const std::string& l) { return l.starts_with("Pretrained"); });
+  REQUIRE(line != list.end());
+  int count = 0;
+  for (++line; line != list.end() && line->starts_with("  "); ++line, ++count) {
+    const std::string name = line->substr(2, line->find(' ', 2) - 2);
+    INFO(name);
+    CHECK(std::filesystem::file_size(FORGER_SOURCE_DIR "/gallery/pretrained/" + name + ".safetensors") < 2'000'000);
+    const Result result = forger({"sample", "pretrained:" + name, "--count", "4", "--out", scratch / "x.png"});
+    INFO(result.err);
+    CHECK(result.code == 0);
+    CHECK(read_file(scratch / "x.png").starts_with("\x89PNG"));
+  }
+  CHECK(count > 0);
+  check_refused({"sample", "pretrained:ponies"}, "pretrained: takes one of ");
 }
 
 TEST_CASE("export: a run in float64 goes to PyTorch, and not to ONNX", "[exchange]") {
