@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # What only a machine with an NVIDIA GPU can show of Forger, as one markdown table, what matters most first: tests of
 # the kernels, losses beside the CPU's, graphs beside eager steps, NVIDIA's checkers, training steps beside PyTorch,
-# kernels beside cuBLAS and cuDNN.
+# kernels beside cuBLAS and cuDNN, among them the ladder from a naive kernel to tensor cores.
 #   tests/gpu_check.sh [FILE]    each row goes to standard output and to FILE (gpu_check.md) as soon as it is known;
 #                                what failed says why in FILE's neighbour, gpu_check.log
 # In a kit (./run gpu-kit DIR), which needs nothing but a driver, or after ./run build. It ends within GPU_CHECK_SECONDS
@@ -149,6 +149,18 @@ kernel_rows() {
       figures = $3 " us, " $4 ", " $5 " " name[5]
       for (i = 6; i <= NF; i++) if ($i != "") figures = figures ", " name[i] " " $i
       print $1 " " $2 "\t" figures
+    }'
+}
+
+# bench_ladder's tables -> "shape: step<TAB>figures", a line per step.
+ladder_rows() {
+  awk -F '   *' '
+    NF == 1 && $0 != "" { shape = $0 }
+    $1 == "step" { for (i = 2; i < NF; i++) name[i] = $i; table = 1; next }
+    table && $1 != "" && NF >= 3 {
+      figures = $2 " " name[2]
+      for (i = 3; i < NF; i++) figures = figures ", " $i " " name[i]
+      print shape ": " $1 "\t" figures
     }'
 }
 
@@ -376,6 +388,17 @@ check_kernels() {
   done
 }
 
+check_ladder() {
+  local name figures rows=0
+  built bench_ladder bench_ladder || return
+  attempt bench_ladder 45 "$build/bench_ladder" --device cuda || return
+  while IFS=$'\t' read -r name figures; do
+    rows=$((rows + 1))
+    row "bench_ladder: $name" "$figures" -
+  done < <(ladder_rows <"$log")
+  [[ $rows -gt 0 ]] || row bench_ladder "no figures: $(reason)" failed
+}
+
 line "| check | result | verdict |"
 line "|---|---|---|"
 row "device, driver, memory" "$gpu" -
@@ -412,6 +435,8 @@ part 120
 check_steps 64
 part 60
 check_kernels
+part 30
+check_ladder
 part 100
 check_steps 256
 part "$budget"

@@ -48,6 +48,11 @@ struct Machine {
         "echo 'bandwidth 3000.0 GB/s (copy of 256 MB), peak 50000.0 GFLOP/s'\n"
         "echo 'kernel              shape                               us              rate   of roof     cuBLAS us'\n"
         "echo 'conv2d              32x32x3 - 16x16x64               1.68      2000.0 GFLOP/s       51%          1.50'");
+    program("build/bench_ladder",
+            "echo 'forger 0.1.0, cuda: NVIDIA Imaginary'; echo\n"
+            "echo 'C (256, 256) = A B, depth 16384'\n"
+            "echo 'step                    us   GFLOP/s  % of cuBLAS  what it changes'\n"
+            "echo 'tensor cores       600.0      3579         12.5  warps multiply, in TF32'");
   }
 
   void program(const std::string& name, const std::string& script) const {
@@ -96,6 +101,8 @@ TEST_CASE("gpu_check: a machine where all is well gives a table without a failur
         "| bench_train dcgan 64 3 64 256 50 --device cuda --graph --math tf32 | 1.234 ms/step | - |",
         "| bench_kernels tf32: roofline | bandwidth 3000.0 GB/s (copy of 256 MB), peak 50000.0 GFLOP/s | - |",
         "| bench_kernels fp32: conv2d 32x32x3 - 16x16x64 | 1.68 us, 2000.0 GFLOP/s, 51% of roof, cuBLAS us 1.50 | - "
+        "|",
+        "| bench_ladder: C (256, 256) = A B, depth 16384: tensor cores | 600.0 us, 3579 GFLOP/s, 12.5 % of cuBLAS | - "
         "|"}) {
     INFO(part);
     CHECK(has(machine.table(), part));
@@ -117,6 +124,7 @@ TEST_CASE("gpu_check: what fails is a row that says why, and the rest goes on", 
                                                   "\"$@\" --seed 8;; esac\n" +
                                                   sound.substr(sound.find("exec")));
   machine.program("build/bench_kernels", "echo 'bench_kernels: misaligned address' >&2; exit 1");
+  machine.program("build/bench_ladder", "echo 'bench_ladder: 1 result(s) are wrong' >&2; exit 1");
   // compare.py: a figure, a way of PyTorch's that fails, one of Forger's; then it dies.
   machine.program("bin/python3",
                   "[ \"$1\" != -c ] || exit 0\n"
@@ -135,7 +143,8 @@ TEST_CASE("gpu_check: what fails is a row that says why, and the rest goes on", 
         "| dcgan 32 1 64 64, torch graph amp | 6.212 ms/step, 5.17 x forger, 707 MiB | - |",
         "| dcgan 32 1 64 64, torch compile amp | no compiler here | missing |",
         "| dcgan 32 1 64 64, forger fp32 | illegal address | failed |", "| exit code 1: Traceback | failed |",
-        "| bench_kernels fp32 | exit code 1: bench_kernels: misaligned address | failed |"}) {
+        "| bench_kernels fp32 | exit code 1: bench_kernels: misaligned address | failed |",
+        "| bench_ladder | exit code 1: bench_ladder: 1 result(s) are wrong | failed |"}) {
     INFO(part);
     CHECK(has(machine.table(), part));
   }
@@ -149,6 +158,7 @@ TEST_CASE("gpu_check: what says nothing has failed", "[gpu_check]") {
   machine.program("bin/compute-sanitizer", "exit 0");
   machine.program("build/bench_train", "exit 0");
   machine.program("build/bench_kernels", "exit 0");
+  machine.program("build/bench_ladder", "exit 0");
   machine.list_only("dcgan");
   const Result result = machine.check();
   INFO(result.err << machine.table());
@@ -156,7 +166,8 @@ TEST_CASE("gpu_check: what says nothing has failed", "[gpu_check]") {
   for (const char* part :
        {"| tests on the GPU | 0 passed, 0 failed, 0 skipped, 0 left out, of 0 | failed |",
         "| compute-sanitizer synccheck: every op | exit code 0: no output | failed |",
-        "--device cuda | no figure: no output | failed |", "| bench_kernels fp32 | no figures: no output | failed |"}) {
+        "--device cuda | no figure: no output | failed |", "| bench_kernels fp32 | no figures: no output | failed |",
+        "| bench_ladder | no figures: no output | failed |"}) {
     INFO(part);
     CHECK(has(machine.table(), part));
   }
