@@ -72,6 +72,8 @@ Options parse(const std::vector<std::string>& words) {
                         "--conv has a window larger than the padded image; ", usage);
       const double pixels = 1.0 * s.n * s.oh() * s.ow(), cells = 1.0 * s.kernel * s.kernel * s.c;
       check_sizes("--conv", {1.0 * s.n * s.h * s.w * s.c, s.oc * cells, pixels * s.oc, pixels * cells});
+      // A grid's second axis ends at 65,535 tiles of 128 pixels.
+      check<UsageError>(pixels <= 1 << 22, "--conv makes a map of more than 2^22 pixels; ", usage);
       o.convolutions.push_back(s);
     } else {
       throw UsageError(text("'", word, "' is not known; ", usage));
