@@ -195,11 +195,9 @@ class Bench {
 
   void traffic_line(const Call& call) {
     call.run();  // makes what is made once
-    simt::set_profiling(true);
-    simt::reset_traffic();
+    const simt::Profiling profiling;
     call.run();
-    simt::Traffic sum;
-    for (const auto& [name, t] : simt::traffic()) simt::add(sum, t);
+    const simt::Traffic sum = simt::all_traffic();
     const auto each = [](uint64_t n) { return static_cast<double>(n); };
     std::printf("%-18s  %-24s  %9.0f  %12.1f  %12.1f  %12.2f  %6.1f%%", call.kernel.c_str(), call.shape.c_str(),
                 each(sum.launches), each(sum.read_bytes) * 1e-3, each(sum.written_bytes) * 1e-3,

@@ -1,7 +1,9 @@
 // The ladders of bench/ladder/ from bottom to top: every step on the same random numbers, held to a plain loop.
 //   bench_ladder --device simt|cuda [--size M N K] [--conv N H W C OC KERNEL STRIDE PAD]
 //
-// On simt the table shows what a step asks of a GPU: launches, and bytes of global memory, also for each multiply-add.
+// On simt the table shows what a step asks of a GPU: launches; bytes of global memory, also for each multiply-add;
+// the sectors of 32 bytes that these touch, again for each; the turns that a request of shared memory takes, as a
+// multiple of the fewest.
 // On CUDA times (medians, as bench_kernels takes them), and the share of what cuBLAS reaches in the same math on the
 // same product; beside a convolution that is the product of its patches, laid out already. A step whose result is
 // wrong says so, and the program ends with 1.
@@ -122,6 +124,13 @@ const std::vector<Column>& columns(Device device) {
        [](const Figures& f) {
          return static_cast<double>(f.asked.read_bytes + f.asked.written_bytes) / f.multiply_adds;
        }},
+      {"sectors/1000", 1,
+       [](const Figures& f) { return 1e3 * static_cast<double>(f.asked.global.units) / f.multiply_adds; }},
+      {"turns", 2,
+       [](const Figures& f) {
+         const simt::Requests& shared = f.asked.shared;
+         return shared.least > 0 ? static_cast<double>(shared.units) / static_cast<double>(shared.least) : NAN;
+       }},
   };
   static const std::vector<Column> timed{
       {"us", 1, [](const Figures& f) { return f.seconds * 1e6; }},
@@ -142,8 +151,11 @@ void print_header(const std::string& what, Device device) {
 
 void print_row(std::string_view name, std::string_view change, const Figures& figures, Device device) {
   std::printf("%-*.*s", name_width, static_cast<int>(name.size()), name.data());
-  for (const Column& column : columns(device))
-    std::printf("  %*.*f", width_of(column), column.digits, column.value(figures));
+  for (const Column& column : columns(device)) {
+    const double value = column.value(figures);
+    std::isnan(value) ? std::printf("  %*s", width_of(column), "-")
+                      : std::printf("  %*.*f", width_of(column), column.digits, value);
+  }
   std::printf("  %.*s\n", static_cast<int>(change.size()), change.data());
   std::fflush(stdout);
 }
@@ -235,15 +247,9 @@ class Climber {
 
   template <class F>
   static simt::Traffic asked_by(const F& run) {
-    simt::reset_traffic();
+    const simt::Profiling profiling;
     run();
-    simt::Traffic sum;
-    for (const auto& [kernel, asked] : simt::traffic()) {
-      sum.launches += asked.launches;
-      sum.read_bytes += asked.read_bytes;
-      sum.written_bytes += asked.written_bytes;
-    }
-    return sum;
+    return simt::all_traffic();
   }
 
   template <class F>

@@ -206,10 +206,11 @@ void count(const Options& o) {
   simt::set_multiprocessors(cards[1].multiprocessors);
   Bench bench(o, o.batch);
   const UncheckedUpdates unchecked;
-  simt::set_profiling(true, 1);
-  bench.step();  // makes what is made once
-  simt::set_profiling(true, accesses);
-  simt::reset_traffic();
+  {
+    const simt::Profiling quick(1);
+    bench.step();  // makes what is made once
+  }
+  const simt::Profiling profiling(accesses);
   const Profile profile;
   bench.step();
   double bytes = 0;

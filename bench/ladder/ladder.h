@@ -40,7 +40,7 @@ struct Conv {
 };
 
 // What a step claims to ask for less of than the step before it. Most of the rest is in time alone.
-enum Saves : unsigned { nothing_counted = 0, bytes = 1, launches = 2 };
+enum Saves : unsigned { nothing_counted = 0, bytes = 1, launches = 2, sectors = 4, turns = 8 };
 
 template <class Shape>
 struct Step {

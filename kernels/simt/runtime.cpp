@@ -541,6 +541,11 @@ void add(Traffic& sum, const Traffic& more) {
   }
 }
 const std::map<std::string, Traffic, std::less<>>& traffic() { return traffic_table(); }
+Traffic all_traffic() {
+  Traffic sum;
+  for (const auto& [kernel, one] : traffic_table()) add(sum, one);
+  return sum;
+}
 void reset_traffic() { traffic_table().clear(); }
 void set_profiling(bool on, uint64_t accesses) { machine().set_profiling(on, accesses); }
 

@@ -121,11 +121,22 @@ struct Traffic {
 };
 void add(Traffic& sum, const Traffic& more);
 const std::map<std::string, Traffic, std::less<>>& traffic();  // by kernel, since the last reset
+Traffic all_traffic();                                         // of all kernels
 void reset_traffic();
 
 // On: requests are counted, and of each launch only as many blocks run, drawn at random, as make `accesses` accesses;
 // figures are scaled up to all of its blocks. So a step of any size is counted in seconds. What kernels compute is
 // worthless then, unless `accesses` is without limit.
 void set_profiling(bool on, uint64_t accesses = UINT64_MAX);
+
+class Profiling {  // scope, from a fresh table on
+ public:
+  explicit Profiling(uint64_t accesses = UINT64_MAX) {
+    set_profiling(true, accesses);
+    reset_traffic();
+  }
+  ~Profiling() { set_profiling(false); }
+  Profiling(const Profiling&) = delete;
+};
 
 }  // namespace forger::simt

@@ -83,19 +83,18 @@ template <class Shape>
 void check_savings(const Shape& s) {
   const OnDevice<float> a(values<float>(s.sizes().a)), b(values<float>(s.sizes().b)),
       c(static_cast<size_t>(s.sizes().c));
-  uint64_t bytes_before = 0, launches_before = 0;
+  simt::Traffic before;
   for (const Step<Shape>& step : steps_for(s)) {
     CAPTURE(step.name);
-    simt::reset_traffic();
+    const simt::Profiling profiling;
     step.run(s, a.data(), b.data(), c.data());
-    uint64_t bytes = 0, launches = 0;
-    for (const auto& [kernel, asked] : simt::traffic()) {
-      bytes += asked.read_bytes + asked.written_bytes;
-      launches += asked.launches;
-    }
-    if (step.saves & ladder::bytes) CHECK(bytes < bytes_before);
-    if (step.saves & ladder::launches) CHECK(launches < launches_before);
-    bytes_before = bytes, launches_before = launches;
+    const simt::Traffic asked = simt::all_traffic();
+    const auto bytes = [](const simt::Traffic& t) { return t.read_bytes + t.written_bytes; };
+    if (step.saves & ladder::bytes) CHECK(bytes(asked) < bytes(before));
+    if (step.saves & ladder::launches) CHECK(asked.launches < before.launches);
+    if (step.saves & ladder::sectors) CHECK(asked.global.units < before.global.units);
+    if (step.saves & ladder::turns) CHECK(asked.shared.units < before.shared.units);
+    before = asked;
   }
 }
 

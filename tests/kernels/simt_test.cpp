@@ -59,33 +59,13 @@ TEST_CASE("traffic counts launches and bytes of global memory", "[simt]") {
   const OnDevice<float> x(size_t{1000});
   simt::reset_traffic();
   Simt<float>::fill(1000, 1.0f, x.data());
-  uint64_t launches = 0, written = 0, read = 0;
-  for (const auto& [kernel, traffic] : simt::traffic()) {
-    launches += traffic.launches;
-    written += traffic.written_bytes;
-    read += traffic.read_bytes;
-  }
-  CHECK(launches == 1);
-  CHECK(written == 4000);
-  CHECK(read == 0);
+  const simt::Traffic all = simt::all_traffic();
+  CHECK(all.launches == 1);
+  CHECK(all.written_bytes == 4000);
+  CHECK(all.read_bytes == 0);
 }
 
 namespace {
-
-class Profiling {  // scope
- public:
-  explicit Profiling(uint64_t accesses = UINT64_MAX) {
-    simt::set_profiling(true, accesses);
-    simt::reset_traffic();
-  }
-  Profiling(const Profiling&) = delete;
-  ~Profiling() { simt::set_profiling(false); }
-  static simt::Traffic all() {
-    simt::Traffic sum;
-    for (const auto& [kernel, traffic] : simt::traffic()) simt::add(sum, traffic);
-    return sum;
-  }
-};
 
 void check_requests(const simt::Requests& got, const simt::Requests& right) {
   CHECK(got.count == right.count);
@@ -100,9 +80,9 @@ TEST_CASE("requests of warps, their sectors and their bank conflicts are those k
     for (const uint64_t seed : {0, 1, 2}) {
       INFO(kernel.name << ", seed " << seed);
       simt::set_seed(seed);
-      const Profiling profiling;
+      const simt::Profiling profiling;
       kernel.run();
-      const simt::Traffic all = Profiling::all();
+      const simt::Traffic all = simt::all_traffic();
       CHECK(all.blocks == 1);
       CHECK(all.barriers == kernel.barriers);
       check_requests(all.global, kernel.global);
@@ -115,10 +95,10 @@ TEST_CASE("some blocks of a launch stand for all", "[simt]") {
   constexpr int64_t n = 1 << 18;
   const OnDevice<float> x(static_cast<size_t>(n)), y(static_cast<size_t>(n));
   const auto ask = [&](uint64_t accesses) {
-    const Profiling profiling(accesses);
+    const simt::Profiling profiling(accesses);
     Simt<float>::copy(n, x.data(), y.data());
     Simt<float>::matmul({.m = 8, .n = 8, .k = 16}, x.data(), x.data(), y.data());
-    return Profiling::all();
+    return simt::all_traffic();
   };
   const simt::Traffic whole = ask(UINT64_MAX), sample = ask(5000);
   CHECK(sample.launches == whole.launches);
