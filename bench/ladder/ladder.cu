@@ -15,7 +15,7 @@ const std::vector<Step<Gemm>>& gemm_steps() {
         {"coalesced", "neighbours along a row", sectors, coalesced},
         {"shared tiles", "tiles of 32x32, read once by a block", bytes, shared_tiles},
         {"register tiles", "8x8 numbers a thread, 128x128 a block", bytes, register_tiles},
-        {"packs", "16 bytes a load, panels without bank conflicts", turns, packs},
+        {"packs", "16 bytes a load, panels read without bank conflicts", turns, packs},
         {"ring", "asynchronous copies, two panels ahead", nothing_counted, ring}};
     if (has_tensor_cores()) {
       list.push_back({"tensor cores", "warps multiply, in TF32", nothing_counted, tensor_cores, tf32});
