@@ -294,7 +294,7 @@ class Bench {
     add("norm_stats", 1, 2, [&] {
       dispatch(x, [&]<class K>() {
         using T = typename K::Scalar;
-        K::norm_stats(s, x.data<T>(), T(1e-5), mean.data<T>(), nullptr, rstd.data<T>());
+        K::norm_stats(s, x.data<T>(), T(1e-5), mean.data<T>(), rstd.data<T>());
       });
     });
     add("norm_apply", 2, 4, [&] {
@@ -356,23 +356,24 @@ class Bench {
     const std::string shape = text(counts.size(), " tensors, ", total);
     if (!wanted("adam", shape)) return;
     struct Parameter {
-      Tensor param, grad, m, v;
+      Tensor param, grad, m, v, step;
     };
     std::vector<Parameter> list;
     for (const int64_t n : counts) {
       const Shape flat{n};
-      list.push_back(
-          {values(flat), values(flat), zeros(flat, DType::f32, o_.device), zeros(flat, DType::f32, o_.device)});
+      list.push_back({values(flat), values(flat), zeros(flat, DType::f32, o_.device),
+                      zeros(flat, DType::f32, o_.device), zeros({}, DType::f64, o_.device)});
     }
-    const Tensor step = full({}, 1, DType::f64, o_.device), lr = full({}, 2e-4, DType::f64, o_.device);
+    const Tensor lr = full({}, 2e-4, DType::f64, o_.device);
     line({"adam", shape, 0, floats(7 * total), [&] {
             dispatch(list[0].param, [&]<class K>() {
               using T = typename K::Scalar;
               std::vector<kernels::AdamSlice<T>> slices;
               for (const Parameter& p : list) {
-                slices.push_back({p.param.data<T>(), p.grad.data<T>(), p.m.data<T>(), p.v.data<T>(), p.param.numel()});
+                slices.push_back({p.param.data<T>(), p.grad.data<T>(), p.m.data<T>(), p.v.data<T>(), p.param.numel(),
+                                  p.step.data<double>()});
               }
-              K::adam(slices, {}, step.data<double>(), lr.data<double>());
+              K::adam(slices, {}, lr.data<double>());
             });
           }});
   }

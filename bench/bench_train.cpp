@@ -112,9 +112,9 @@ class Bench {
 
   void dcgan_step() {
     const Tensor fake = (*g_)(noise());
-    minimise(*optimizer_d_, {[&] { return mean(objective_.real((*d_)(real_))); },
-                             [&] { return mean(objective_.fake((*d_)(fake.detach()))); }});
-    minimise(*optimizer_g_, {[&] { return mean(objective_.generator((*d_)(fake))); }});
+    minimise(*optimizer_d_, {[&] { return objective_.real.mean((*d_)(real_)); },
+                             [&] { return objective_.fake.mean((*d_)(fake.detach())); }});
+    minimise(*optimizer_g_, {[&] { return objective_.generator.mean((*d_)(fake)); }});
   }
   void critic_step() {
     Tensor fake;
@@ -124,7 +124,7 @@ class Bench {
     }
     const Tensor a = random_.uniform({batch_}, 0, 1, DType::f32, device_);
     minimise(*optimizer_d_,
-             {[&] { return mean(objective_.fake((*d_)(fake))); }, [&] { return mean(objective_.real((*d_)(real_))); },
+             {[&] { return objective_.fake.mean((*d_)(fake)); }, [&] { return objective_.real.mean((*d_)(real_)); },
               [&] { return gradient_penalty([&](const Tensor& x) { return (*d_)(x); }, real_, fake, a, 10); }});
   }
 

@@ -34,7 +34,8 @@ Tensor add_up(Tensor a, Tensor b) {
   if (a.storage().use_count() > 1) return add(a, b);
   dispatch(a, [&]<class K>() {
     using T = typename K::Scalar;
-    K::accumulate(a.numel(), b.data<T>(), a.data<T>());
+    const kernels::SumSlice<T> sum = {a.data<T>(), b.data<T>(), a.numel()};
+    K::accumulate({&sum, 1});
   });
   return a;
 }

@@ -72,7 +72,11 @@ Tensor logsumexp(const Tensor& x);    // over the last axis: (..., C) -> (...); 
 // entirely has a value, infinity.
 Tensor bce_with_logits(const Tensor& logits, const Tensor& target);
 Tensor cross_entropy(const Tensor& logits,
-                     const Tensor& labels);         // logits (N, C), labels i64 (N): mean of -log p[label]
+                     const Tensor& labels);  // logits (N, C), labels i64 (N): mean of -log p[label]
+// factor * f(scale*x + shift) of each element, and the mean of that over all of them: one kernel, and one for its
+// gradient.
+Tensor losses(const Tensor& x, const kernels::Loss& loss);
+Tensor mean_loss(const Tensor& x, const kernels::Loss& loss);
 Tensor l1_loss(const Tensor& a, const Tensor& b);   // mean |a - b|
 Tensor mse_loss(const Tensor& a, const Tensor& b);  // mean (a - b)^2
 

@@ -102,11 +102,11 @@ void Adversary::check_alone() const {
 
 Tensor Adversary::accept(const Tensor& scores) const {
   check_alone();
-  return mean(objective_->real(scores));
+  return objective_->real.mean(scores);
 }
 Tensor Adversary::refuse(const Tensor& scores) const {
   check_alone();
-  return mean(objective_->fake(scores));
+  return objective_->fake.mean(scores);
 }
 
 std::function<Tensor(const Tensor& fake)> Adversary::against(const Critic& d, const Tensor& real) {
@@ -114,12 +114,12 @@ std::function<Tensor(const Tensor& fake)> Adversary::against(const Critic& d, co
   const Objective& objective = *objective_;
   if (!objective.relative) {
     const Objective::Term& term = alternative_ ? objective.real : objective.generator;
-    return [=, &term](const Tensor& fake) { return mean(term(d(seen(fake)))); };
+    return [=, &term](const Tensor& fake) { return term.mean(d(seen(fake))); };
   }
   const Lens seen_real = lens(real);
   return [=, &objective](const Tensor& fake) {
     const Tensor f = d(seen(fake)), r = d(seen_real(real));
-    return mean(objective.real(minus_mean(f, r))) + mean(objective.fake(minus_mean(r, f)));
+    return objective.real.mean(minus_mean(f, r)) + objective.fake.mean(minus_mean(r, f));
   };
 }
 

@@ -6,18 +6,21 @@
 namespace forger::gan {
 namespace {
 
+using kernels::Curve;
+using kernels::Loss;
+
 // log s(x) = -softplus(-x) and log(1 - s(x)) = -softplus(x), s the sigmoid: no overflow, no log of zero.
-Tensor nll_real(const Tensor& out) { return softplus(neg(out)); }
-Tensor nll_fake(const Tensor& out) { return softplus(out); }
-Tensor saturating(const Tensor& out) { return neg(softplus(out)); }
-Tensor half_square_to_one(const Tensor& out) { return 0.5 * square(out - 1); }
-Tensor half_square(const Tensor& out) { return 0.5 * square(out); }
-Tensor square_to_one(const Tensor& out) { return square(out - 1); }
-Tensor square_to_minus_one(const Tensor& out) { return square(out + 1); }
-Tensor hinge_real(const Tensor& out) { return relu(1 - out); }
-Tensor hinge_fake(const Tensor& out) { return relu(1 + out); }
-Tensor lower(const Tensor& out) { return out; }
-Tensor raise(const Tensor& out) { return neg(out); }
+constexpr Loss nll_real{.curve = Curve::softplus, .scale = -1};
+constexpr Loss nll_fake{.curve = Curve::softplus};
+constexpr Loss saturating{.curve = Curve::softplus, .factor = -1};
+constexpr Loss half_square_to_one{.curve = Curve::square, .shift = -1, .factor = 0.5};
+constexpr Loss half_square{.curve = Curve::square, .factor = 0.5};
+constexpr Loss square_to_one{.curve = Curve::square, .shift = -1};
+constexpr Loss square_to_minus_one{.curve = Curve::square, .shift = 1};
+constexpr Loss hinge_real{.curve = Curve::hinge, .scale = -1, .shift = 1};
+constexpr Loss hinge_fake{.curve = Curve::hinge, .shift = 1};
+constexpr Loss lower{.curve = Curve::linear};
+constexpr Loss raise{.curve = Curve::linear, .scale = -1};
 
 std::vector<Objective> all() {
   std::vector<Objective> table{

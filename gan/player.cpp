@@ -25,8 +25,7 @@ void add_gradients(const Tensor& loss, const std::vector<Tensor>& parameters, st
     sums = std::move(gradients);
     return;
   }
-  const NoGrad no_grad;
-  for (size_t i = 0; i < sums.size(); i++) sums[i] = add(sums[i], gradients[i]);
+  nn::accumulate(sums, gradients);
 }
 
 Tensor total(const Losses& losses) {

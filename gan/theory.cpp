@@ -177,7 +177,7 @@ Plot supports(const TheoryOptions& options) {
   for (const double distance : {0.0, 0.1, 0.25, 0.5, 0.75, 1.0, 1.25, 1.5, 1.75, 2.0}) {
     const Tensor fake = line(distance);
     const auto both = [&](const nn::LayerPtr& d) {
-      return mean(objective.real((*d)(real))) + mean(objective.fake((*d)(fake)));
+      return objective.real.mean((*d)(real)) + objective.fake.mean((*d)(fake));
     };
     const nn::LayerPtr d = train(options, 2, both);
     const auto gap = [&](const nn::LayerPtr& critic) { return mean((*critic)(real)) - mean((*critic)(fake)); };

@@ -12,7 +12,6 @@ static void from_double(int64_t n, const double* x, T* y);
 // ---- elementwise (in place allowed) ----
 static void unary(Unary op, int64_t n, const T* x, T* y, T p, T q);
 static void binary(Binary op, const Broadcast& s, const T* a, const T* b, T* y, T p);
-static void accumulate(int64_t n, const T* x, T* y);  // y += x
 static bool all_finite(int64_t n, const T* x);
 
 // ---- reductions: fixed order, pairwise or blocked so that the error does not grow with n ----
@@ -41,9 +40,9 @@ static void conv_weight_grad(const ConvShape& s, const T* image, const T* map, T
 static double conv_multiply_adds(const ConvShape& s, bool transposed);
 
 // ---- normalisation with a fused activation ----
-// mean, variance (biased; may be null), rstd = 1/sqrt(variance + eps) (groups, channels), of x (groups, rows, channels).
-// Those of a channel of equal values are exact: the value and 0.
-static void norm_stats(const NormShape& s, const T* x, T eps, T* mean, T* variance, T* rstd);
+// mean, rstd = 1/sqrt(variance + eps) (groups, channels), the variance biased, of x (groups, rows, channels). Those of a
+// channel of equal values are exact: the value and a variance of 0. `running`, of one group only, moves towards them.
+static void norm_stats(const NormShape& s, const T* x, T eps, T* mean, T* rstd, const Running<T>& running = {});
 // y = act((x - mean)*rstd*gamma + beta); gamma and beta may be null (1 and 0).
 static void norm_apply(const NormShape& s, const T* x, const T* mean, const T* rstd, const T* gamma, const T* beta,
                        Activation act, T slope, T* y);
@@ -55,10 +54,6 @@ static void norm_backward(const NormShape& s, const T* x, const T* gy, const T* 
 // (as x) and dgamma (channels, summed over groups) may be null.
 static void norm_backward_grad(const NormShape& s, const T* x, const T* gy, const T* a, const T* mean, const T* rstd,
                                const T* gamma, const T* beta, Activation act, T slope, T* dx, T* dgy, T* dgamma);
-// Running averages of one group's statistics, in place: r = (1 - momentum)*r + momentum*statistic, the variance taken
-// unbiased: variance * rows/(rows - 1).
-static void norm_running(int64_t rows, int64_t channels, const T* mean, const T* variance, T momentum, T* running_mean,
-                         T* running_variance);
 // Layer norm: x (rows, cols), statistics over cols, gamma and beta (cols) may be null; mean, rstd (rows).
 static void layer_norm(int64_t rows, int64_t cols, const T* x, const T* gamma, const T* beta, T eps, T* y, T* mean,
                        T* rstd);
@@ -92,13 +87,13 @@ static void random_normal(uint64_t seed, uint64_t stream, uint64_t block, int64_
 static void dropout(uint64_t seed, uint64_t stream, uint64_t block, int64_t n, double p, const T* x, T* y);
 
 // ---- optimisers: fused over a list of tensors ----
-// `step` (t of the bias corrections, from 1) and `lr` lie in the device's memory, so that a recorded graph can be
-// replayed for any step.
-static void adam(std::span<const AdamSlice<T>> list, const AdamSettings& settings, const double* step,
-                 const double* lr);
+// `lr`, and the slices' counts of updates, lie in the device's memory, so that a recorded graph can be replayed for any
+// step.
+static void adam(std::span<const AdamSlice<T>> list, const AdamSettings& settings, const double* lr);
 static void rmsprop(std::span<const RmsPropSlice<T>> list, const double* lr, double alpha, double eps);
 static void sgd(std::span<const SgdSlice<T>> list, const double* lr, double momentum, double weight_decay);
 static void lerp(std::span<const LerpSlice<T>> list, double weight);
+static void accumulate(std::span<const SumSlice<T>> list);
 // norm[0] = the L2 norm over all elements of all tensors, summed in double in a fixed order. May be an empty list.
 static void global_norm(std::span<const NormSlice<T>> list, double* norm);
 // x *= min(1, max_norm / norm[0]) for all tensors of the list; untouched when norm[0] is not finite.
@@ -114,3 +109,9 @@ static void power_iteration(int64_t rows, int64_t cols, bool trans, const T* w, 
 static void norm_penalty(int64_t rows, int64_t cols, const T* g, T target, T eps, T* norms, T* penalty);
 // gg[i,j] = gy[0] * 2 (norms[i] - target) / (rows * norms[i]) * g[i,j], 0 in rows whose norm is 0.
 static void norm_penalty_grad(int64_t rows, int64_t cols, const T* g, const T* norms, T target, const T* gy, T* gg);
+
+// ---- means of losses, x (n) ----
+// mean[0] = factor * mean_i f(scale*x[i] + shift)
+static void mean_loss(const Loss& loss, int64_t n, const T* x, T* mean);
+// gx[i] = gy[0] * factor*scale/n * f'(scale*x[i] + shift)
+static void mean_loss_grad(const Loss& loss, int64_t n, const T* x, const T* gy, T* gx);

@@ -93,6 +93,14 @@ struct NormShape {
   int64_t groups = 1, rows = 0, channels = 0;
 };
 
+// Running averages of statistics (channels), in place: r = (1 - momentum)*r + momentum*statistic, the variance taken
+// unbiased: variance * rows/(rows - 1). Null where none are kept.
+template <class T>
+struct Running {
+  T *mean = nullptr, *variance = nullptr;
+  T momentum = 0;
+};
+
 // ---- enumerations ---------------------------------------------------------------------------------------------------
 
 enum class Unary : uint8_t {  // y = f(x); p and q are the op's scalars
@@ -138,6 +146,19 @@ enum class Activation : uint8_t { none, relu, leaky_relu };  // fused behind a n
 
 enum class Resize : uint8_t { nearest, bilinear };  // bilinear: half-pixel centres, no antialias, edges clamped
 
+enum class Curve : uint8_t {  // f(u) of a loss
+  linear,                     // u
+  square,                     // u^2
+  hinge,                      // max(0, u)
+  softplus,                   // log(1 + e^u)
+};
+
+// factor * f(scale*x + shift): what nearly every objective makes of a number.
+struct Loss {
+  Curve curve = Curve::linear;
+  double scale = 1, shift = 0, factor = 1;
+};
+
 // ---- multi-tensor updates: one call for a whole list of parameters --------------------------------------------------
 
 template <class T>
@@ -147,6 +168,7 @@ struct AdamSlice {
   T* m;  // first moment
   T* v;  // second moment
   int64_t n;
+  double* step;  // updates so far, as many in all slices of a list; counted on. t of the bias corrections is one more
 };
 
 struct AdamSettings {  // Kingma and Ba 2015, algorithm 1; weight_decay is decoupled (AdamW) and 0 for plain Adam
@@ -173,6 +195,13 @@ template <class T>
 struct LerpSlice {  // dst += weight * (src - dst)
   T* dst;
   const T* src;
+  int64_t n;
+};
+
+template <class T>
+struct SumSlice {  // sum += x
+  T* sum;
+  const T* x;
   int64_t n;
 };
 

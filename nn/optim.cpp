@@ -116,14 +116,7 @@ void Adam::update(std::span<const Tensor> gradients) {
   for (size_t i = 0; i < count; i++)
     leaders[i] = static_cast<double>(groups.try_emplace({leaders[i], updated(i)}, i).first->second);
 
-  dispatch(steps_, [&]<class K>() {
-    auto* const steps = steps_.write<typename K::Scalar>("adam");
-    for (size_t i = 0, end = 0; i < count; i = end + 1) {
-      for (end = i; end < count && updated(end); end++) {
-      }
-      if (end > i) K::unary(kernels::Unary::affine, static_cast<int64_t>(end - i), steps + i, steps + i, 1, 1);
-    }
-  });
+  auto* const steps = steps_.write<double>("adam");
   dispatch(parameters_.front().tensor, [&]<class K>() {
     using T = typename K::Scalar;
     for (const auto& [key, leader] : groups) {
@@ -132,8 +125,8 @@ void Adam::update(std::span<const Tensor> gradients) {
       for (size_t i = 0; i < count; i++)
         if (updated(i) && leaders[i] == static_cast<double>(leader))
           list.push_back({parameters_[i].tensor.write<T>("adam"), gradients[i].data<T>(), m_[i].tensor.write<T>("adam"),
-                          v_[i].tensor.write<T>("adam"), gradients[i].numel()});
-      K::adam(list, settings_, steps_.data<double>() + leader, lr_there_.data<double>());
+                          v_[i].tensor.write<T>("adam"), gradients[i].numel(), steps + i});
+      K::adam(list, settings_, lr_there_.data<double>());
     }
   });
 }
@@ -262,7 +255,7 @@ Schedule find_schedule(const std::string& name) {
   throw UsageError(text("there is no schedule \"", name, "\"; there are constant, linear and cosine"));
 }
 
-// ---- norms of gradients ----
+// ---- sums and norms of gradients ----
 
 namespace {
 
@@ -273,6 +266,23 @@ const Tensor* first_defined(std::span<const Tensor> tensors) {
 }
 
 }  // namespace
+
+void accumulate(std::span<const Tensor> sums, std::span<const Tensor> more) {
+  check<ShapeError>(sums.size() == more.size(), "[accumulate] ", sums.size(), " sums, ", more.size(),
+                    " tensors to add");
+  if (sums.empty()) return;
+  dispatch(sums.front(), [&]<class K>() {
+    using T = typename K::Scalar;
+    std::vector<kernels::SumSlice<T>> list;
+    for (size_t i = 0; i < sums.size(); i++) {
+      check<ShapeError>(sums[i].shape() == more[i].shape(), "[accumulate] a sum is ", sums[i].shape(),
+                        ", what is to be added ", more[i].shape());
+      list.push_back({sums[i].write<T>("accumulate"), more[i].data<T>(), sums[i].numel()});
+    }
+    K::accumulate(list);
+  });
+  if (Profile* const profile = Profile::active()) profile->lap("sums of gradients", 3 * bytes_of(more));
+}
 
 Tensor global_norm_tensor(std::span<const Tensor> tensors) {
   const Tensor* first = first_defined(tensors);

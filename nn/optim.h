@@ -103,6 +103,9 @@ double cosine_schedule(int64_t step, int64_t steps);
 using Schedule = double (*)(int64_t step, int64_t steps);
 Schedule find_schedule(const std::string& name);  // "constant", "linear", "cosine"; UsageError lists them
 
+// sums[i] += more[i] in place, all in one call; of one type and device.
+void accumulate(std::span<const Tensor> sums, std::span<const Tensor> more);
+
 // L2 norm over all elements of all tensors (undefined ones skipped), and scaling to a maximum in place; returns the
 // norm before. A norm that is not finite scales nothing.
 double global_norm(std::span<const Tensor> tensors);

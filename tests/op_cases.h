@@ -12,6 +12,7 @@
 #include <algorithm>
 #include <cmath>
 #include <functional>
+#include <map>
 #include <numeric>
 #include <random>
 #include <string>
@@ -398,6 +399,19 @@ class OpTable {
     row("logsumexp: logits far from zero", {real({3, 5}).range(50, 54)}, &logsumexp);
     row("bce_with_logits: constant target", {real({5, 1}).range(-3, 3), real({5, 1}).range(0, 1).constant()},
         &bce_with_logits);
+    using kernels::Curve;
+    for (const auto& [name, loss] :
+         std::map<std::string, kernels::Loss>{{"linear", {.curve = Curve::linear, .scale = -1}},
+                                              {"square", {.curve = Curve::square, .shift = -1, .factor = 0.5}},
+                                              {"hinge", {.curve = Curve::hinge, .scale = -1, .shift = 1}},
+                                              {"softplus", {.curve = Curve::softplus, .scale = -1}}}) {
+      for (const Shape& shape : {Shape{1}, Shape{31}, Shape{4, 3, 3, 1}}) {
+        row(text("losses: ", name, ", ", shape), {real(shape).range(-3, 3).away({1})},
+            [loss](const Tensor& x) { return forger::losses(x, loss); });
+        row(text("mean_loss: ", name, ", ", shape), {real(shape).range(-3, 3).away({1})},
+            [loss](const Tensor& x) { return mean_loss(x, loss); });
+      }
+    }
     row("mse_loss: constant target", {real({4, 3}), real({4, 3}).constant()}, &mse_loss);
     for (auto [n, classes] : {std::pair<int64_t, int64_t>{1, 1}, {1, 3}, {5, 3}, {3, 31}}) {
       row(text("cross_entropy: ", n, " of ", classes), {real({n, classes}).range(-2, 2), indices(n, classes)},

@@ -4,9 +4,12 @@
 //   softmax      y = e^x / sum e^x            gx = y * (gy - sum(gy*y))
 //   log_softmax  y = x - log sum e^x          gx = gy - e^y * sum(gy)
 //   logsumexp    y = log sum e^x              gx = gy * p
-// The row maximum is subtracted before any exponential. The losses are means over all elements, written in other ops.
+// The row maximum is subtracted before any exponential. The losses are means over all elements, written in other ops;
+// mean_loss is fused besides, since one of a discriminator's outputs is all launches (formulas in cpu/loss.cpp).
 // Cross entropy with a logit is -t log s(x) - (1 - t) log(1 - s(x)), each logarithm a softplus: in softplus(x) - x*t,
 // which is the same, all digits of a small loss cancel.
+#include <array>
+
 #include "core/ops/common.h"
 
 namespace forger {
@@ -91,6 +94,49 @@ Tensor cross_entropy(const Tensor& logits, const Tensor& labels) {
   }
   const Tensor index = to(from_indices(places), logits.device());
   return neg(mean(gather(reshape(log_softmax(logits), {rows * classes}), index)));
+}
+
+Tensor losses(const Tensor& x, const kernels::Loss& loss) {
+  const auto curve = [&](const Tensor& u) {
+    switch (loss.curve) {
+      case kernels::Curve::linear:
+        break;
+      case kernels::Curve::square:
+        return square(u);
+      case kernels::Curve::hinge:
+        return relu(u);
+      case kernels::Curve::softplus:
+        return softplus(u);
+    }
+    return u;
+  };
+  check_operand("losses", x);
+  const Tensor f = curve(loss.scale == 1 && loss.shift == 0 ? x : affine(x, loss.scale, loss.shift));
+  return loss.factor == 1 ? f : affine(f, loss.factor, 0);
+}
+
+Tensor mean_loss(const Tensor& x, const kernels::Loss& loss) {
+  check_operand("mean_loss", x);
+  check<ShapeError>(x.numel() > 0, "[mean_loss] of no elements (x: ", x.shape(), ")");
+  const auto forward = [&] {
+    Tensor y = fresh(x, Shape{});
+    dispatch(x, [&]<class K>() {
+      using T = typename K::Scalar;
+      K::mean_loss(loss, x.numel(), x.data<T>(), y.data<T>());
+    });
+    return y;
+  };
+  const auto gradient = [loss, x_ = Saved(x)](const Incoming& in) {
+    const Tensor& input = *x_;
+    Tensor g = fresh(input);
+    dispatch(input, [&]<class K>() {
+      using T = typename K::Scalar;
+      K::mean_loss_grad(loss, input.numel(), input.data<T>(), in.gy.data<T>(), g.data<T>());
+    });
+    return Gradients{g};
+  };
+  const auto reference = [loss](std::span<const Tensor> in) { return mean(losses(in[0], loss)); };
+  return fused("mean_loss", std::array{x}, forward, gradient, reference);
 }
 
 Tensor l1_loss(const Tensor& a, const Tensor& b) {

@@ -28,7 +28,7 @@ using kernels::NormShape;
 using namespace ops;
 
 struct Statistics {
-  Tensor mean, rstd, variance = {};
+  Tensor mean, rstd;
 };
 
 template <class T>
@@ -55,13 +55,16 @@ void announce(const NormOptions& options) {
 
 // ---- kernel calls, unrecorded ----
 
-Statistics statistics(const NormShape& s, const Tensor& x, double eps, bool with_variance = false) {
+Statistics statistics(const NormShape& s, const Tensor& x, double eps, const RunningStats* running = nullptr) {
   const Shape shape{s.groups, s.channels};
-  Statistics result{fresh(x, shape), fresh(x, shape), with_variance ? fresh(x, shape) : Tensor()};
+  const Statistics result{fresh(x, shape), fresh(x, shape)};
   dispatch(x, [&]<class K>() {
     using T = typename K::Scalar;
-    K::norm_stats(s, x.data<T>(), static_cast<T>(eps), result.mean.data<T>(), data_or_null<T>(result.variance),
-                  result.rstd.data<T>());
+    kernels::Running<T> kept;
+    if (running)
+      kept = {running->mean.write<T>("batch_norm"), running->variance.write<T>("batch_norm"),
+              static_cast<T>(running->momentum)};
+    K::norm_stats(s, x.data<T>(), static_cast<T>(eps), result.mean.data<T>(), result.rstd.data<T>(), kept);
   });
   return result;
 }
@@ -170,15 +173,6 @@ struct Grouped {
   }
 };
 
-void update_running(const RunningStats& running, const Statistics& stats, const NormShape& s) {
-  dispatch(stats.mean, [&]<class K>() {
-    using T = typename K::Scalar;
-    K::norm_running(s.rows, s.channels, stats.mean.data<T>(), stats.variance.data<T>(),
-                    static_cast<T>(running.momentum), running.mean.write<T>("batch_norm"),
-                    running.variance.write<T>("batch_norm"));
-  });
-}
-
 }  // namespace
 
 Tensor batch_norm(const Tensor& x, const Tensor& gamma, const Tensor& beta, const NormOptions& options,
@@ -196,10 +190,7 @@ Tensor batch_norm(const Tensor& x, const Tensor& gamma, const Tensor& beta, cons
     check_per_channel("batch_norm", x, "running variance", running->variance);
   }
 
-  const Statistics stats = statistics(s, x, options.eps, running != nullptr);
-  const Tensor y = Grouped{s, options, stats}("batch_norm", x, gamma, beta);
-  if (running) update_running(*running, stats, s);
-  return y;
+  return Grouped{s, options, statistics(s, x, options.eps, running)}("batch_norm", x, gamma, beta);
 }
 
 Tensor instance_norm(const Tensor& x, const Tensor& gamma, const Tensor& beta, const NormOptions& options) {

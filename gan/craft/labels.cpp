@@ -27,6 +27,7 @@ void Labels::draw(const Tensor& samples, Random& random) {
 
 Tensor Labels::told(const Objective::Term& own, const Objective::Term& other, const Tensor& out, const Kind& kind) {
   const double s = kind.softened;
+  if (s == 0 && !kind.turned.defined()) return own.mean(out);
   const Tensor usual = s > 0 ? (1 - s) * own(out) + s * other(out) : own(out);
   if (!kind.turned.defined()) return mean(usual);
   const Tensor turned = s > 0 ? (1 - s) * other(out) + s * own(out) : other(out);

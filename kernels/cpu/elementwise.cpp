@@ -247,17 +247,6 @@ void Cpu<T>::binary(Binary op, const Broadcast& s, const T* a, const T* b, T* y,
   }
 }
 
-template <class T>
-void Cpu<T>::accumulate(int64_t n, const T* x, T* y) {
-  using V = Native<T>;
-  parallel_for(
-      n, light,
-      [&](int64_t begin, int64_t end) {
-        run(end - begin, y + begin, 1, x + begin, 1, y + begin, [](V u, V v) { return u + v; });
-      },
-      lanes<V>);
-}
-
 // v - v is 0 for every finite v and NaN for the others. Looked at once per block, so that a bad value ends the scan
 // early.
 template <class T>
@@ -286,7 +275,6 @@ bool Cpu<T>::all_finite(int64_t n, const T* x) {
 
 FORGER_KERNEL(Cpu, unary);
 FORGER_KERNEL(Cpu, binary);
-FORGER_KERNEL(Cpu, accumulate);
 FORGER_KERNEL(Cpu, all_finite);
 
 }  // namespace forger::kernels

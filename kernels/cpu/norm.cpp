@@ -85,7 +85,7 @@ struct Columns {
 // ---- batch and instance norm ----------------------------------------------------------------------------------------
 
 template <class T>
-void Cpu<T>::norm_stats(const NormShape& s, const T* x, T eps, T* mean, T* variance, T* rstd) {
+void Cpu<T>::norm_stats(const NormShape& s, const T* x, T eps, T* mean, T* rstd, const Running<T>& running) {
   const Tiles t(s.groups, s.rows, s.channels);
   // (groups, row_tiles, {mean, M2}, width) of the tiles
   std::vector<T> partial(static_cast<size_t>(t.groups * t.row_tiles * 2 * t.width));
@@ -111,6 +111,8 @@ void Cpu<T>::norm_stats(const NormShape& s, const T* x, T eps, T* mean, T* varia
   constexpr int64_t strip = 64;
   const T no_m2[strip] = {};
   const double n = static_cast<double>(s.rows);
+  const T unbias = static_cast<T>(s.rows) / static_cast<T>(s.rows - 1);
+  const auto move = [&](T& average, T now) { average = (1 - running.momentum) * average + running.momentum * now; };
   parallel_for(t.groups * t.cols, 16384 / (t.row_tiles * t.copies) + 1, [&](int64_t begin, int64_t end) {
     for (int64_t i = begin, channels = 0; i < end; i += channels) {
       const int64_t group = i / t.cols, channel = i % t.cols;
@@ -136,8 +138,10 @@ void Cpu<T>::norm_stats(const NormShape& s, const T* x, T eps, T* mean, T* varia
       });
       for (int64_t c = 0; c < channels; c++) {
         mean[i + c] = static_cast<T>(total_mean[c]);
-        if (variance) variance[i + c] = static_cast<T>(m2[c] / n);
         rstd[i + c] = static_cast<T>(1 / std::sqrt(m2[c] / n + static_cast<double>(eps)));
+        if (!running.mean) continue;
+        move(running.mean[i + c], mean[i + c]);
+        move(running.variance[i + c], static_cast<T>(m2[c] / n) * unbias);
       }
     }
   });
@@ -308,17 +312,6 @@ void Cpu<T>::layer_norm_backward(int64_t rows, int64_t cols, const T* x, const T
   });
 }
 
-template <class T>
-void Cpu<T>::norm_running(int64_t rows, int64_t channels, const T* mean, const T* variance, T momentum, T* running_mean,
-                          T* running_variance) {
-  const T unbias = static_cast<T>(rows) / static_cast<T>(rows - 1);
-  for (int64_t c = 0; c < channels; c++) {
-    running_mean[c] = (1 - momentum) * running_mean[c] + momentum * mean[c];
-    running_variance[c] = (1 - momentum) * running_variance[c] + momentum * (variance[c] * unbias);
-  }
-}
-
-FORGER_KERNEL(Cpu, norm_running);
 FORGER_KERNEL(Cpu, norm_stats);
 FORGER_KERNEL(Cpu, norm_apply);
 FORGER_KERNEL(Cpu, norm_backward);

@@ -6,6 +6,7 @@
 //   sgd      g' = g + wd p,  velocity = momentum*velocity + g',  p -= lr*velocity          (PyTorch's form)
 //   clip     g *= min(1, max/|g|), |g| over the whole list (Pascanu et al. 2013)
 //   lerp     dst += weight * (src - dst): moving averages of weights
+//   accumulate  sum += x: gradients of one network, from several terms of a loss
 //
 // One pass over memory: adam reads 4 and writes 3 elements per parameter and nothing else, so it runs at the memory's
 // speed. The list is one long array to the threads: each takes an equal share of all elements, even if that is a slice
@@ -41,9 +42,9 @@ void for_shares(std::span<const Slice> list, const F& update) {
 }  // namespace
 
 template <class T>
-void Cpu<T>::adam(std::span<const AdamSlice<T>> list, const AdamSettings& settings, const double* step,
-                  const double* lr) {
-  const double t = *step;
+void Cpu<T>::adam(std::span<const AdamSlice<T>> list, const AdamSettings& settings, const double* lr) {
+  if (list.empty()) return;
+  const double t = *list.front().step + 1;
   const T beta1 = static_cast<T>(settings.beta1), keep1 = static_cast<T>(1 - settings.beta1);
   const T beta2 = static_cast<T>(settings.beta2), keep2 = static_cast<T>(1 - settings.beta2);
   const T rate = static_cast<T>(*lr / (1 - std::pow(settings.beta1, t)));
@@ -59,6 +60,7 @@ void Cpu<T>::adam(std::span<const AdamSlice<T>> list, const AdamSettings& settin
       p[i] = decay * p[i] - rate * m[i] / (std::sqrt(v[i]) * unbias + eps);
     }
   });
+  for (const AdamSlice<T>& slice : list) *slice.step += 1;
 }
 
 template <class T>
@@ -103,6 +105,15 @@ void Cpu<T>::lerp(std::span<const LerpSlice<T>> list, double weight) {
   });
 }
 
+template <class T>
+void Cpu<T>::accumulate(std::span<const SumSlice<T>> list) {
+  for_shares(list, [](const SumSlice<T>& slice, int64_t begin, int64_t end) {
+    T* __restrict sum = slice.sum;
+    const T* __restrict x = slice.x;
+    for (int64_t i = begin; i < end; i++) sum[i] += x[i];
+  });
+}
+
 // Sums of fixed chunks, added in order: independent of the number of threads.
 template <class T>
 void Cpu<T>::global_norm(std::span<const NormSlice<T>> list, double* norm) {
@@ -141,6 +152,7 @@ FORGER_KERNEL(Cpu, adam);
 FORGER_KERNEL(Cpu, rmsprop);
 FORGER_KERNEL(Cpu, sgd);
 FORGER_KERNEL(Cpu, lerp);
+FORGER_KERNEL(Cpu, accumulate);
 FORGER_KERNEL(Cpu, global_norm);
 FORGER_KERNEL(Cpu, clip_norm);
 

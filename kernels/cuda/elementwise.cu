@@ -1,8 +1,8 @@
 // Elementwise kernels: y[i] = f(x[i]) and y[i] = f(a[i], b[i]) with broadcasting. In place works: every element is
 // loaded before the same place is stored, by the same thread.
 //
-//   unary, accumulate   bytes: n read, n written (accumulate 2n read)        operations: f, a few per element
-//   binary              bytes: 2n read, n written; n read when one operand repeats and stays in the cache
+//   unary    bytes: n read, n written        operations: f, a few per element
+//   binary   bytes: 2n read, n written; n read when one operand repeats and stays in the cache
 //
 // Threads. One per pack of 16 bytes, 256 to a block, in a grid-stride loop; the elements behind the last whole pack, or
 // all of them when a pointer is not aligned, are done one by one by the same threads:
@@ -224,12 +224,6 @@ void Gpu<T>::binary(Binary op, const Broadcast& s, const T* a, const T* b, T* y,
 }
 
 template <class T>
-void Gpu<T>::accumulate(int64_t n, const T* x, T* y) {
-  const int64_t size[] = {n}, stride[] = {1};
-  broadcast<T, Binary::add>(Walk(1, size, stride, stride), y, x, y, T(0));
-}
-
-template <class T>
 bool Gpu<T>::all_finite(int64_t n, const T* x) {
   int* const bad = static_cast<int*>(scratch(sizeof(int)));
   check_cuda(cudaMemsetAsync(bad, 0, sizeof(int), stream()), "all_finite");
@@ -242,7 +236,6 @@ bool Gpu<T>::all_finite(int64_t n, const T* x) {
 
 FORGER_KERNEL(Gpu, unary);
 FORGER_KERNEL(Gpu, binary);
-FORGER_KERNEL(Gpu, accumulate);
 FORGER_KERNEL(Gpu, all_finite);
 
 }  // namespace forger::kernels

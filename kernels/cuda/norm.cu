@@ -1,7 +1,7 @@
 // Batch and instance norm with a fused activation, x (groups, rows, channels): formulas in cpu/norm.cpp.
 //
 //                    launches   elements read + written per element of x
-//   norm_stats          1           1          mean and variance per (group, channel)
+//   norm_stats          1           1          mean and variance per (group, channel), and their running averages
 //   norm_apply          1           1 + 1      y = act((x - mean) * rstd*gamma + beta)
 //   norm_backward       2           2          sum g and sum g*xhat, g = gy * act'(pre)
 //                                   2 + 1      gx = gamma*rstd * (g - mean(g) - xhat * mean(g*xhat))
@@ -67,7 +67,7 @@ __device__ __forceinline__ Moments<T> moments_of(T x0, T x1, T x2, T x3) {
 
 template <class T, int P>
 __global__ void stats_kernel(Cut cut, const T* __restrict__ x, T eps, Moments<T>* partial, unsigned* tickets, T* mean,
-                             T* variance, T* rstd) {
+                             T* rstd, Running<T> running) {
   const Place<P> at(cut);
   Moments<T> mine[P] = {};
   int64_t row = at.row;
@@ -93,8 +93,12 @@ __global__ void stats_kernel(Cut cut, const T* __restrict__ x, T eps, Moments<T>
   const auto done = [&](int64_t channel, Two<double> sum, const Moments<T>& first) {
     const double n = static_cast<double>(cut.rows), shift = sum.a / n, var = sum.b / n - shift * shift;
     mean[at.group * cut.cols + channel] = static_cast<T>(static_cast<double>(first.mean) + shift);
-    if (variance) variance[at.group * cut.cols + channel] = static_cast<T>(var);
     rstd[at.group * cut.cols + channel] = static_cast<T>(1 / std::sqrt(var + static_cast<double>(eps)));
+    if (!running.mean) return;
+    const T unbias = static_cast<T>(cut.rows) / static_cast<T>(cut.rows - 1);
+    const auto move = [&](T& average, T now) { average = (1 - running.momentum) * average + running.momentum * now; };
+    move(running.mean[channel], mean[channel]);
+    move(running.variance[channel], static_cast<T>(var) * unbias);
   };
   fold_columns(cut, at, mine, Merge{}, partial, tickets, from_first, done);
 }
@@ -313,15 +317,6 @@ __global__ void backward_grad_kernel(Cut cut, const T* __restrict__ x, const T* 
   }
 }
 
-template <class T>
-__global__ void running_kernel(int64_t channels, const T* mean, const T* variance, T momentum, T unbias,
-                               T* running_mean, T* running_variance) {
-  const int64_t c = global_thread();
-  if (c >= channels) return;
-  running_mean[c] = (1 - momentum) * running_mean[c] + momentum * mean[c];
-  running_variance[c] = (1 - momentum) * running_variance[c] + momentum * (variance[c] * unbias);
-}
-
 // Blocks that fill the device: twice over for folds, whose second stage grows with them, more where there is none.
 int64_t folding_blocks() { return 2 * multiprocessors(); }
 int64_t mapping_blocks() { return 4 * multiprocessors(); }
@@ -329,11 +324,11 @@ int64_t mapping_blocks() { return 4 * multiprocessors(); }
 }  // namespace
 
 template <class T>
-void Gpu<T>::norm_stats(const NormShape& s, const T* x, T eps, T* mean, T* variance, T* rstd) {
+void Gpu<T>::norm_stats(const NormShape& s, const T* x, T eps, T* mean, T* rstd, const Running<T>& running) {
   with_packs<T>(packable(s.channels, x), [&]<int P>(std::integral_constant<int, P>) {
     const Cut cut = cut_columns<T, P>(s.groups, s.rows, s.channels, folding_blocks());
     auto* partial = static_cast<Moments<T>*>(scratch(cut.partials() * sizeof(Moments<T>)));
-    launch<stats_kernel<T, P>>(cut.grid(), cut, x, eps, partial, tickets(), mean, variance, rstd);
+    launch<stats_kernel<T, P>>(cut.grid(), cut, x, eps, partial, tickets(), mean, rstd, running);
   });
 }
 
@@ -389,14 +384,6 @@ void Gpu<T>::norm_backward_grad(const NormShape& s, const T* x, const T* gy, con
   });
 }
 
-template <class T>
-void Gpu<T>::norm_running(int64_t rows, int64_t channels, const T* mean, const T* variance, T momentum, T* running_mean,
-                          T* running_variance) {
-  const T unbias = static_cast<T>(rows) / static_cast<T>(rows - 1);
-  launch<running_kernel<T>>(over(channels), channels, mean, variance, momentum, unbias, running_mean, running_variance);
-}
-
-FORGER_KERNEL(Gpu, norm_running);
 FORGER_KERNEL(Gpu, norm_stats);
 FORGER_KERNEL(Gpu, norm_apply);
 FORGER_KERNEL(Gpu, norm_backward);

@@ -1,4 +1,4 @@
-// Optimiser updates over a whole list of parameters: formulas in cpu/optim.cpp. One launch for a list of up to 80
+// Optimiser updates over a whole list of parameters: formulas in cpu/optim.cpp. One launch for a list of up to 69
 // tensors (Adam; 180 where a slice is smaller), several for a longer one: a network's update is one launch.
 //
 //   list      slice 0         slice 1   slice 2                    passed by value with the launch (under 4 KB)
@@ -7,7 +7,8 @@
 //   threads   256, side by side on packs of 16 bytes where all arrays of a slice are aligned, else element by element
 //
 // Bytes: adam reads 4 and writes 3 elements per parameter, and that is its time. `step` and `lr` are read on the
-// device; what follows from them (1 - beta^t) is computed in double by one thread per block.
+// device; what follows from them (1 - beta^t) is computed in double by one thread per block. The last block to end,
+// known by its ticket, counts the steps on, when all have read them. accumulate reads 2 elements and writes 1.
 //
 // global_norm   each block squares and adds in double along its chunks; the last block to end, known by its ticket,
 // adds the sums of all blocks in a fixed order and takes the root.
@@ -92,7 +93,8 @@ struct Streams {
 };
 
 // A rule says how one element of every array changes: update(factors, values), values in the order of its streams.
-// Its factors are what one thread computes for all.
+// Its factors, of the list's first slice, are what one thread computes for all. What comes once, after all, of each
+// slice, is finish(slice), where it has one.
 
 template <class T>
 struct Adam {
@@ -100,15 +102,17 @@ struct Adam {
   struct Factors {
     T rate, unbias, decay;
   };
-  const double *step, *lr;
+  const double* lr;
   double beta1, beta2, weight_decay;
   T old_m, new_m, old_v, new_v, eps;
 
   static __device__ Streams<T, 3, 1> streams(const Slice& s) { return {{s.param, s.m, s.v}, {s.grad}}; }
-  __device__ Factors factors() const {
-    return {static_cast<T>(*lr / (1 - std::pow(beta1, *step))),
-            static_cast<T>(1 / std::sqrt(1 - std::pow(beta2, *step))), static_cast<T>(1 - *lr * weight_decay)};
+  __device__ Factors factors(const Slice& first) const {
+    const double t = *first.step + 1;
+    return {static_cast<T>(*lr / (1 - std::pow(beta1, t))), static_cast<T>(1 / std::sqrt(1 - std::pow(beta2, t))),
+            static_cast<T>(1 - *lr * weight_decay)};
   }
+  __device__ void finish(const Slice& slice) const { *slice.step += 1; }
   __device__ __forceinline__ void update(const Factors& by, T (&values)[4]) const {
     auto& [p, m, v, g] = values;
     m = old_m * m + new_m * g;
@@ -127,7 +131,7 @@ struct RmsProp {
   T old, fresh, eps;
 
   static __device__ Streams<T, 2, 1> streams(const Slice& s) { return {{s.param, s.v}, {s.grad}}; }
-  __device__ Factors factors() const { return {static_cast<T>(*lr)}; }
+  __device__ Factors factors(const Slice&) const { return {static_cast<T>(*lr)}; }
   __device__ __forceinline__ void update(const Factors& by, T (&values)[3]) const {
     auto& [p, v, g] = values;
     v = old * v + fresh * g * g;
@@ -145,7 +149,7 @@ struct Sgd {
   T keep, decay;
 
   static __device__ Streams<T, 2, 1> streams(const Slice& s) { return {{s.param, s.velocity}, {s.grad}}; }
-  __device__ Factors factors() const { return {static_cast<T>(*lr)}; }
+  __device__ Factors factors(const Slice&) const { return {static_cast<T>(*lr)}; }
   __device__ __forceinline__ void update(const Factors& by, T (&values)[3]) const {
     auto& [p, velocity, g] = values;
     velocity = keep * velocity + (g + decay * p);
@@ -160,10 +164,23 @@ struct Lerp {
   T weight;
 
   static __device__ Streams<T, 1, 1> streams(const Slice& s) { return {{s.dst}, {s.src}}; }
-  __device__ Factors factors() const { return {}; }
+  __device__ Factors factors(const Slice&) const { return {}; }
   __device__ __forceinline__ void update(const Factors&, T (&values)[2]) const {
     auto& [dst, src] = values;
     dst += weight * (src - dst);
+  }
+};
+
+template <class T>
+struct Accumulate {
+  using Slice = SumSlice<T>;
+  struct Factors {};
+
+  static __device__ Streams<T, 1, 1> streams(const Slice& s) { return {{s.sum}, {s.x}}; }
+  __device__ Factors factors(const Slice&) const { return {}; }
+  __device__ __forceinline__ void update(const Factors&, T (&values)[2]) const {
+    auto& [sum, x] = values;
+    sum += x;
   }
 };
 
@@ -178,7 +195,7 @@ struct Clip {
 
   static __device__ Streams<T, 1, 0> streams(const Slice& s) { return {{s.x}, {}}; }
   __device__ bool needed() const { return *norm > max_norm && *norm < INFINITY; }
-  __device__ Factors factors() const { return {static_cast<T>(max_norm / *norm)}; }
+  __device__ Factors factors(const Slice&) const { return {static_cast<T>(max_norm / *norm)}; }
   __device__ __forceinline__ void update(const Factors& by, T (&values)[1]) const { values[0] *= by.scale; }
 };
 
@@ -217,12 +234,12 @@ __device__ __forceinline__ void update_at(const Rule& rule, const typename Rule:
 }
 
 template <class T, class Rule>
-__global__ void update_kernel(Rule rule, List<typename Rule::Slice> list) {
+__global__ void update_kernel(Rule rule, List<typename Rule::Slice> list, [[maybe_unused]] unsigned* ticket) {
   if constexpr (requires { rule.needed(); }) {
     if (!rule.needed()) return;
   }
   __shared__ typename Rule::Factors shared;
-  if (threadIdx.x == 0) shared = rule.factors();
+  if (threadIdx.x == 0) shared = rule.factors(list.slices[0]);
   __syncthreads();
   const typename Rule::Factors factors = shared;
   for_chunks(list, [&](const typename Rule::Slice& slice, int64_t begin, int64_t end) {
@@ -236,12 +253,16 @@ __global__ void update_kernel(Rule rule, List<typename Rule::Slice> list) {
     }
     for (int64_t i = scalars + threadIdx.x; i < end; i += threads_per_block) update_at<1>(rule, factors, streams, i);
   });
+  if constexpr (requires { rule.finish(list.slices[0]); }) {
+    if (!last_block(ticket, gridDim.x)) return;
+    for (int i = static_cast<int>(threadIdx.x); i < list.count; i += threads_per_block) rule.finish(list.slices[i]);
+  }
 }
 
 template <class T, class Rule>
 void update(std::span<const typename Rule::Slice> slices, const Rule& rule) {
   for_lists(slices, [&](const List<typename Rule::Slice>& list) {
-    launch<update_kernel<T, Rule>>(walk(list.chunks()), rule, list);
+    launch<update_kernel<T, Rule>>(walk(list.chunks()), rule, list, tickets());
   });
 }
 
@@ -280,11 +301,10 @@ __global__ void norm_kernel(List<NormSlice<T>> list, bool first, double* sums, u
 }  // namespace
 
 template <class T>
-void Gpu<T>::adam(std::span<const AdamSlice<T>> list, const AdamSettings& settings, const double* step,
-                  const double* lr) {
+void Gpu<T>::adam(std::span<const AdamSlice<T>> list, const AdamSettings& settings, const double* lr) {
   const double beta1 = settings.beta1, beta2 = settings.beta2;
-  const Adam<T> rule = {step,     lr,           beta1,    beta2,        settings.weight_decay,
-                        T(beta1), T(1 - beta1), T(beta2), T(1 - beta2), T(settings.eps)};
+  const Adam<T> rule = {lr,           beta1,    beta2,        settings.weight_decay, T(beta1),
+                        T(1 - beta1), T(beta2), T(1 - beta2), T(settings.eps)};
   update<T>(list, rule);
 }
 
@@ -303,6 +323,11 @@ void Gpu<T>::sgd(std::span<const SgdSlice<T>> list, const double* lr, double mom
 template <class T>
 void Gpu<T>::lerp(std::span<const LerpSlice<T>> list, double weight) {
   update<T>(list, Lerp<T>{static_cast<T>(weight)});
+}
+
+template <class T>
+void Gpu<T>::accumulate(std::span<const SumSlice<T>> list) {
+  update<T>(list, Accumulate<T>{});
 }
 
 template <class T>
@@ -325,6 +350,7 @@ FORGER_KERNEL(Gpu, adam);
 FORGER_KERNEL(Gpu, rmsprop);
 FORGER_KERNEL(Gpu, sgd);
 FORGER_KERNEL(Gpu, lerp);
+FORGER_KERNEL(Gpu, accumulate);
 FORGER_KERNEL(Gpu, global_norm);
 FORGER_KERNEL(Gpu, clip_norm);
 

@@ -304,12 +304,15 @@ class Tf32 {
 
 // ---- the loop -------------------------------------------------------------------------------------------------------
 
-// Where a product goes: to its destination, or, the depth being split, each share of it to a copy of the destination.
+// Where a product goes: to its destination, or, the depth being split, each share of it to memory between. The last of
+// a tile's blocks to end, known by the tile's ticket, then adds up what all of them left there, in the order of the
+// splits, 16 bytes at a time.
 template <class T>
 struct Target {
   T* data;
-  int64_t size;  // of a copy
   int splits;
+  T* shares;          // (part, tile, split, Tile::rows, Tile::cols); null when there is one split
+  unsigned* tickets;  // (part, tile), drawn when there are several
 };
 
 template <template <class, class, class, class> class Math, class Tile, class Problem>
@@ -328,8 +331,8 @@ __global__ void __launch_bounds__(Tile::threads, resident_threads / Tile::thread
     multiply(Problem problem, Target<typename Problem::Scalar> target) {
   using L = Loop<Math, Tile, Problem>;
   using T = typename L::T;
-  const int split = static_cast<int>(blockIdx.y) % target.splits;
-  const auto& product = problem.part(static_cast<int>(blockIdx.y) / target.splits);
+  const int split = static_cast<int>(blockIdx.y) % target.splits, part = static_cast<int>(blockIdx.y) / target.splits;
+  const auto& product = problem.part(part);
   const int tiles_h = ceil_div(product.cols, Tile::cols), tile = static_cast<int>(blockIdx.x);
   const int row = tile / tiles_h * Tile::rows, col = tile % tiles_h * Tile::cols;
   if (row >= product.rows) return;  // this part has fewer than others
@@ -361,61 +364,79 @@ __global__ void __launch_bounds__(Tile::threads, resident_threads / Tile::thread
     if (owns) math.multiply(a, a + L::A::size);
   }
 
-  T* const to = target.data + split * target.size;
+  constexpr int share_size = Tile::rows * Tile::cols, pack = Pack<T>::size;
   const bool whole = target.splits == 1;
-  math.for_each([&](int i) { return row + i < product.rows ? to + product.out.line(row + i) : nullptr; },
-                [&](T* line, int j, T sum) {
-                  if (line && col + j < product.cols) line[col + j] = whole ? problem.epilogue(sum, col + j) : sum;
-                });
-}
+  const int place = part * static_cast<int>(gridDim.x) + tile;
+  T* const shares = whole ? nullptr : target.shares + int64_t{place} * target.splits * share_size;
+  const auto destination = [&](int i) { return target.data + product.out.line(row + i) + col; };
+  math.for_each(
+      [&](int i) -> T* {
+        if (row + i >= product.rows) return nullptr;
+        return whole ? destination(i) : shares + split * share_size + i * Tile::cols;
+      },
+      [&](T* line, int j, T sum) {
+        if (line && col + j < product.cols) line[j] = whole ? problem.epilogue(sum, col + j) : sum;
+      });
+  if (whole || !last_block(target.tickets + place, static_cast<unsigned>(target.splits))) return;
 
-// y[i] = epilogue(sum over splits), in the order of the splits; a thread a number.
-template <class T, class Epilogue>
-__global__ void add_splits(Target<T> from, int cols, Epilogue epilogue, T* y) {
-  for (int64_t i = global_thread(); i < from.size; i += thread_count()) {
-    T sum = from.data[i];
-    for (int split = 1; split < from.splits; split++) sum += from.data[split * from.size + i];
-    y[i] = epilogue(sum, static_cast<int>(i % cols));
+  const int rows = min(Tile::rows, product.rows - row), cols = min(Tile::cols, product.cols - col);
+  const int packs = ceil_div(cols, pack);
+#pragma unroll 4
+  for (int k = static_cast<int>(threadIdx.x); k < rows * packs; k += Tile::threads) {
+    const int i = k / packs, j = k % packs * pack;
+    const T* const at = shares + i * Tile::cols + j;
+    Pack<T> sum = load_pack(at);
+    for (int other = 1; other < target.splits; other++) {
+      const Pack<T> more = load_pack(at + other * share_size);
+#pragma unroll
+      for (int p = 0; p < pack; p++) sum.v[p] += more.v[p];
+    }
+    T* const line = destination(i);
+#pragma unroll
+    for (int p = 0; p < pack; p++)
+      if (j + p < cols) line[j + p] = problem.epilogue(sum.v[p], col + j + p);
   }
 }
 
 // ---- launching ------------------------------------------------------------------------------------------------------
 
 // Too few blocks to fill the GPU share out the depth: as many splits as fill it twice, none shallower than this. So
-// parts * splits, which the grid's second axis counts, is at most twice the multiprocessors, or parts alone: a
-// transposed convolution's phases, stride_h * stride_w of them, far below the 65,535 of that axis.
+// there are several only where parts * tiles are no more than the multiprocessors, hence than the tickets. And parts *
+// splits, which the grid's second axis counts, is at most twice the multiprocessors, or parts alone: a transposed
+// convolution's phases, stride_h * stride_w of them, far below the 65,535 of that axis.
 constexpr int split_depth = 256;
 
 template <template <class, class, class, class> class Math, class Tile, class Problem>
-void multiply_on(const Problem& problem, typename Problem::Scalar* y, int64_t size) {
+void multiply_on(const Problem& problem, typename Problem::Scalar* y) {
   using T = typename Problem::Scalar;
   using L = Loop<Math, Tile, Problem>;
   const int64_t tiles = ceil_div<int64_t>(problem.rows, Tile::rows) * ceil_div<int64_t>(problem.cols, Tile::cols);
-  const int64_t room = 2 * multiprocessors() / std::max<int64_t>(1, tiles * problem.parts);
+  const int64_t room = 2 * std::min(multiprocessors(), ticket_count) / std::max<int64_t>(1, tiles * problem.parts);
   const int splits = static_cast<int>(std::clamp<int64_t>(problem.depth / split_depth, 1, std::max<int64_t>(1, room)));
 
-  Target<T> target{y, size, splits};
-  if (splits > 1) target.data = static_cast<T*>(scratch(static_cast<size_t>(splits * size) * sizeof(T)));
+  Target<T> target{y, splits, nullptr, tickets()};
+  if (splits > 1) {
+    const int64_t blocks = tiles * problem.parts * splits;
+    target.shares = static_cast<T*>(scratch(static_cast<size_t>(blocks * Tile::rows * Tile::cols) * sizeof(T)));
+  }
   const double operations = 2.0 * problem.rows * problem.cols * problem.depth * problem.parts;
   const Grid grid{dim3(static_cast<unsigned>(tiles), static_cast<unsigned>(problem.parts * splits)), Tile::threads,
                   L::shared_bytes, operations};
   launch<multiply<Math, Tile, Problem>>(grid, problem, target);
-  if (splits == 1) return;
-  launch<add_splits<T, decltype(problem.epilogue)>>(over(size), target, problem.cols, problem.epilogue, y);
 }
 
 // Large tiles do the most with what they read, if they find enough work; small sides leave most of them empty.
 template <template <class, class, class, class> class Math, class Problem>
-void multiply_by_shape(const Problem& problem, typename Problem::Scalar* y, int64_t size) {
+void multiply_by_shape(const Problem& problem, typename Problem::Scalar* y) {
   const int64_t large = ceil_div<int64_t>(problem.rows, LargeTile::rows) *
                         ceil_div<int64_t>(problem.cols, LargeTile::cols) * problem.parts *
                         std::max(1, problem.depth / split_depth);
   if (problem.cols <= NarrowTile::cols) {
-    multiply_on<Math, NarrowTile>(problem, y, size);
+    multiply_on<Math, NarrowTile>(problem, y);
   } else if (problem.rows <= SmallTile::rows || problem.cols <= SmallTile::cols || large < multiprocessors()) {
-    multiply_on<Math, SmallTile>(problem, y, size);
+    multiply_on<Math, SmallTile>(problem, y);
   } else {
-    multiply_on<Math, LargeTile>(problem, y, size);
+    multiply_on<Math, LargeTile>(problem, y);
   }
 }
 
@@ -437,11 +458,11 @@ template <class Problem>
 void run(const Problem& problem, typename Problem::Scalar* y, int64_t size) {
   if (size == 0) return;
   if constexpr (sizeof(typename Problem::Scalar) == 8) {
-    multiply_on<Fma, SmallTile>(problem, y, size);
+    multiply_on<Fma, SmallTile>(problem, y);
   } else if (math_mode() == MathMode::tf32 && has_tensor_cores()) {
-    multiply_by_shape<Tf32>(problem, y, size);
+    multiply_by_shape<Tf32>(problem, y);
   } else {
-    multiply_by_shape<Fma>(problem, y, size);
+    multiply_by_shape<Fma>(problem, y);
   }
 }
 

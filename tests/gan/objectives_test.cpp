@@ -52,8 +52,14 @@ const Formula formulas[] = {
 };
 
 void check_each(const Objective::Term& term, double (*formula)(double), const std::vector<double>& outputs) {
-  const std::vector<double> got = term(from_values({std::ssize(outputs)}, outputs, DType::f64)).to_vector();
-  for (size_t i = 0; i < outputs.size(); i++) CHECK(got[i] == Approx(formula(outputs[i])).epsilon(1e-12).margin(1e-12));
+  const Tensor out = from_values({std::ssize(outputs)}, outputs, DType::f64);
+  const std::vector<double> got = term(out).to_vector();
+  double sum = 0;
+  for (size_t i = 0; i < outputs.size(); i++) {
+    CHECK(got[i] == Approx(formula(outputs[i])).epsilon(1e-12).margin(1e-12));
+    sum += formula(outputs[i]);
+  }
+  CHECK(term.mean(out).item() == Approx(sum / static_cast<double>(outputs.size())).epsilon(1e-12).margin(1e-12));
 }
 
 }  // namespace
@@ -66,7 +72,7 @@ TEST_CASE("every objective is its formula, and every formula has its objective")
     const Objective& objective = find_objective(formula.name);
     check_each(objective.real, formula.real, outputs);
     check_each(objective.fake, formula.fake, outputs);
-    CHECK(objective.relative == (objective.generator == nullptr));
+    CHECK(objective.relative == !objective.generator);
     if (!objective.relative) check_each(objective.generator, formula.generator, outputs);
   }
 }

@@ -32,6 +32,14 @@ TEST_CASE("terms are summed: two halves of a loss step like the whole") {
   CHECK(split.to_vector()[0] == Approx(2 - 0.1 * 5));
 }
 
+TEST_CASE("gradients of several terms are added up, each parameter's by itself") {
+  Tensor p = parameter(1), q = parameter(2);
+  nn::Sgd sgd({{"p", p}, {"q", q}}, 1);
+  minimise(sgd, {[&] { return sum(p + q); }, [&] { return sum(2 * p + q); }});  // one gradient for both, at first
+  CHECK(p.to_vector() == std::vector<double>(3, 1 - 3));
+  CHECK(q.to_vector() == std::vector<double>(3, 2 - 2));
+}
+
 TEST_CASE("a loss that is not finite names the op that made it and writes nothing") {
   Tensor p = parameter(-1);
   nn::Sgd sgd({{"p", p}}, 0.1);

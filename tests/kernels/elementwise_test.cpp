@@ -305,19 +305,6 @@ TEST_CASE("a NaN operand wins maximum and minimum, and is neither greater nor eq
   });
 }
 
-TEST_CASE("accumulate adds in place") {
-  for_types([]<class T>(T) {
-    for (int64_t n : {0, 1, 33, 1000, 80001}) {
-      const auto x = values<T>(n, -1, 1, 5);
-      auto y = values<T>(n);
-      std::vector<double> right;
-      for (size_t i = 0; i < x.size(); i++) right.push_back(static_cast<double>(x[i]) + y[i]);
-      Cpu<T>::accumulate(n, x.data(), y.data());
-      require_close(y, right, epsilon<T>);
-    }
-  });
-}
-
 TEST_CASE("all_finite finds a bad value wherever it is") {
   for_types([]<class T>(T) {
     CHECK(Cpu<T>::all_finite(0, nullptr));

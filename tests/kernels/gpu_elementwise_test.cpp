@@ -144,14 +144,11 @@ GPU_TEST_CASE("a NaN operand wins maximum and minimum, and is neither greater no
   });
 }
 
-GPU_TEST_CASE("accumulate adds, all_finite finds one bad value anywhere") {
+GPU_TEST_CASE("all_finite finds one bad value anywhere") {
   for_scalars([]<class T>(T) {
     for (const int64_t n : lengths) {
-      auto x = values<T>(n), y = values<T>(n, -2, 2, 2);
-      const OnDevice<T> on_x(x), on_y(y);
-      Gpu<T>::accumulate(n, on_x.data(), on_y.data());
-      Cpu<T>::accumulate(n, x.data(), y.data());
-      CHECK(same_bits(on_y.host(), y));
+      const auto x = values<T>(n);
+      const OnDevice<T> on_x(x);
       CHECK(Gpu<T>::all_finite(n, on_x.data()));
       for (T bad : {std::numeric_limits<T>::infinity(), std::numeric_limits<T>::quiet_NaN()}) {
         if (n == 0) continue;

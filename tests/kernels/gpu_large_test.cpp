@@ -45,7 +45,8 @@ GPU_TEST_CASE("more elements than 31 bits count") try {
   Gpu<float>::unary(Unary::affine, n, x.data, y.data, 2, 1);
   CHECK(y.at(n - 2, 2) == std::vector<float>{3, 15});
   CHECK(reduced(Reduce::min, y) == 3);
-  Gpu<float>::accumulate(n, x.data, y.data);
+  const SumSlice<float> sum = {y.data, x.data, n};
+  Gpu<float>::accumulate({&sum, 1});
   CHECK(y.at(n - 2, 2) == std::vector<float>{4, 22});
   Gpu<float>::binary(Binary::sub, {1, {n}, {1}, {1}}, y.data, x.data, y.data, 0);
   CHECK(y.at(n - 2, 2) == std::vector<float>{3, 15});

@@ -78,13 +78,18 @@ void check(const F& update, const std::array<double, 3>& scalars = {3, 0.01, 8})
 
 }  // namespace
 
-GPU_TEST_CASE("adam agrees with the CPU") {
+GPU_TEST_CASE("adam agrees with the CPU, and counts the steps of every tensor") {
   for_scalars([]<class T>(T) {
-    check<T>(
-        []<template <class> class Backend>(Backend<T>, const Network<T>& net, const auto& at, const double* cells) {
-          const auto list = net.list(at, [](T* p, T* g, T* m, T* v, int64_t n) { return AdamSlice<T>{p, g, m, v, n}; });
-          Backend<T>::adam(list, {0.5, 0.5, 0.99, 1e-3, 0.1}, cells, cells + 1);
-        });
+    check<T>([]<template <class> class Backend>(Backend<T>, const Network<T>& net, const auto& at,
+                                                const double* cells) {
+      const size_t count = net.sizes.size();
+      const OnDevice<double> steps(std::vector<double>(count, 2),
+                                   std::is_same_v<Backend<T>, Cpu<T>> ? Device::cpu : gpu);
+      auto list = net.list(at, [](T* p, T* g, T* m, T* v, int64_t n) { return AdamSlice<T>{p, g, m, v, n, nullptr}; });
+      for (size_t k = 0; k < count; k++) list[k].step = steps.data() + k;
+      Backend<T>::adam(list, {0.5, 0.5, 0.99, 1e-3, 0.1}, cells + 1);
+      CHECK(steps.host() == std::vector<double>(count, 3));
+    });
   });
 }
 
@@ -117,6 +122,14 @@ GPU_TEST_CASE("lerp agrees with the CPU") {
     check<T>([]<template <class> class Backend>(Backend<T>, const Network<T>& net, const auto& at, const double*) {
       const auto list = net.list(at, [](T* p, T* g, T*, T*, int64_t n) { return LerpSlice<T>{p, g, n}; });
       Backend<T>::lerp(list, 0.25);
+    });
+  });
+}
+
+GPU_TEST_CASE("accumulate agrees with the CPU") {
+  for_scalars([]<class T>(T) {
+    check<T>([]<template <class> class Backend>(Backend<T>, const Network<T>& net, const auto& at, const double*) {
+      Backend<T>::accumulate(net.list(at, [](T* p, T* g, T*, T*, int64_t n) { return SumSlice<T>{p, g, n}; }));
     });
   });
 }
@@ -163,28 +176,28 @@ GPU_TEST_CASE("the global norm agrees with the CPU, call after call, in any orde
   });
 }
 
-GPU_TEST_CASE("a recorded update takes the step and the rate it finds when it is replayed") {
+GPU_TEST_CASE("a recorded update counts its steps and takes the rate it finds when it is replayed") {
   const auto start = values<float>(100), grads = values<float>(100, -1, 1, 2);
   std::vector<float> p = start, m(100), v(100);
   const OnDevice<float> dp(start), dg(grads), dm(m), dv(v);
-  const OnDevice<double> step(1), lr(1), norm(1);
-  const AdamSlice<float> on_cpu = {p.data(), grads.data(), m.data(), v.data(), 100};
-  const AdamSlice<float> on_gpu = {dp.data(), dg.data(), dm.data(), dv.data(), 100};
+  const OnDevice<double> step(std::vector<double>{0}), lr(1), norm(1);
+  double t = 0;
+  const AdamSlice<float> on_cpu = {p.data(), grads.data(), m.data(), v.data(), 100, &t};
+  const AdamSlice<float> on_gpu = {dp.data(), dg.data(), dm.data(), dv.data(), 100, step.data()};
   const NormSlice<float> gradient = {dg.data(), 100};
   Gpu<float>::global_norm({&gradient, 1}, norm.data());  // makes room for its sums, as a first step does
   DeviceRuntime& device = runtime(gpu);
   device.begin_recording();
   Gpu<float>::global_norm({&gradient, 1}, norm.data());
-  Gpu<float>::adam({&on_gpu, 1}, {}, step.data(), lr.data());
+  Gpu<float>::adam({&on_gpu, 1}, {}, lr.data());
   const auto graph = device.end_recording();
   CHECK(same_bits(dp.host(), start));
-  for (double t : {1.0, 2.0, 3.0}) {
-    const double rate = 0.1 / t;
-    device.copy(step.data(), &t, sizeof t);
+  for (const double rate : {0.1, 0.05, 0.03}) {
     device.copy(lr.data(), &rate, sizeof rate);
     graph->replay();
-    Cpu<float>::adam({&on_cpu, 1}, {}, &t, &rate);
+    Cpu<float>::adam({&on_cpu, 1}, {}, &rate);
     require_close(dp.host(), widened(p), 8 * epsilon<float>);
+    CHECK(step.host()[0] == t);
   }
 }
 

@@ -100,7 +100,7 @@ void check_norm(const NormShape& s, Activation a, bool affine) {
     std::vector<T> mean = unwritten<T>(sets), rstd = unwritten<T>(sets), y = unwritten<T>(n), gx = unwritten<T>(n),
                    ggamma = unwritten<T>(s.channels), gbeta = unwritten<T>(s.channels),
                    again = unwritten<T>(s.channels);
-    Cpu<T>::norm_stats(s, x.data(), eps, mean.data(), nullptr, rstd.data());
+    Cpu<T>::norm_stats(s, x.data(), eps, mean.data(), rstd.data());
     require_close(mean, right.mean, 8 * epsilon<T>);
     require_close(rstd, right.rstd, 16 * epsilon<T>);
     Cpu<T>::norm_apply(s, x.data(), mean.data(), rstd.data(), g, b, a, slope, y.data());
@@ -165,7 +165,7 @@ TEST_CASE("statistics survive a mean that dwarfs the deviation") {
       const Result right = naive(channel_layout(s), widened(x), widened(x), Doubles(s.channels, 1),
                                  Doubles(s.channels, 0), 1e-5, Activation::none, 0);
       std::vector<float> mean = unwritten<float>(s.channels), rstd = unwritten<float>(s.channels);
-      Cpu<float>::norm_stats(s, x.data(), 1e-5f, mean.data(), nullptr, rstd.data());
+      Cpu<float>::norm_stats(s, x.data(), 1e-5f, mean.data(), rstd.data());
       require_close(mean, right.mean, 2e-7);
       require_close(rstd, right.rstd, 1e-5);
     }
@@ -179,7 +179,7 @@ TEST_CASE("a NaN in one channel reaches that channel's output and gradient throu
     x[61] = std::numeric_limits<T>::quiet_NaN();
     for (Activation a : activations) {
       std::vector<T> mean = unwritten<T>(3), rstd = unwritten<T>(3), y = unwritten<T>(120), gx = unwritten<T>(120);
-      Cpu<T>::norm_stats(s, x.data(), T(1e-5), mean.data(), nullptr, rstd.data());
+      Cpu<T>::norm_stats(s, x.data(), T(1e-5), mean.data(), rstd.data());
       Cpu<T>::norm_apply(s, x.data(), mean.data(), rstd.data(), nullptr, nullptr, a, T(0.2), y.data());
       Cpu<T>::norm_backward(s, x.data(), x.data(), mean.data(), rstd.data(), nullptr, nullptr, a, T(0.2), gx.data(),
                             nullptr, nullptr);
@@ -202,7 +202,7 @@ struct Penalty {
 
   double value() {
     Doubles gx(x.size());
-    Cpu<double>::norm_stats(s, x.data(), eps, mean.data(), nullptr, rstd.data());
+    Cpu<double>::norm_stats(s, x.data(), eps, mean.data(), rstd.data());
     Cpu<double>::norm_backward(s, x.data(), gy.data(), mean.data(), rstd.data(), gamma.data(), beta.data(), act, slope,
                                gx.data(), nullptr, nullptr);
     double sum = 0;
@@ -256,7 +256,7 @@ TEST_CASE("the gradient of batch norm's gradient in float is near double's, for 
         const T *g = affine ? gamma.data() : nullptr, *b = affine ? beta.data() : nullptr;
         std::vector<T> mean = unwritten<T>(s.groups * s.channels), rstd(mean), dx = unwritten<T>(n),
                        dgy = unwritten<T>(n), dgamma = unwritten<T>(s.channels), again = unwritten<T>(n);
-        Cpu<T>::norm_stats(s, x.data(), T(0.1), mean.data(), nullptr, rstd.data());
+        Cpu<T>::norm_stats(s, x.data(), T(0.1), mean.data(), rstd.data());
         const auto differentiate = [&](T* to_x, T* to_gy, T* to_gamma) {
           Cpu<T>::norm_backward_grad(s, x.data(), gy.data(), a.data(), mean.data(), rstd.data(), g, b, Activation::none,
                                      T(0), to_x, to_gy, to_gamma);
@@ -288,7 +288,7 @@ TEST_CASE("norms give the same bits for every thread count") {
     set_threads(count);
     std::vector<float> mean = unwritten<float>(33), rstd = unwritten<float>(33), gx = unwritten<float>(x.size()),
                        ggamma = unwritten<float>(33), gbeta = unwritten<float>(33);
-    Cpu<float>::norm_stats(s, x.data(), 1e-5f, mean.data(), nullptr, rstd.data());
+    Cpu<float>::norm_stats(s, x.data(), 1e-5f, mean.data(), rstd.data());
     Cpu<float>::norm_backward(s, x.data(), gy.data(), mean.data(), rstd.data(), nullptr, nullptr,
                               Activation::leaky_relu, 0.2f, gx.data(), ggamma.data(), gbeta.data());
     for (const auto* part : {&mean, &rstd, &ggamma, &gbeta}) gx.insert(gx.end(), part->begin(), part->end());
@@ -318,7 +318,7 @@ TEST_CASE("the gradient of batch norm is that of its forward pass") {
   std::vector<double> mean(6), rstd(6), gx(54);
   const auto loss = [&] {
     std::vector<double> y(54);
-    Cpu<double>::norm_stats(s, x.data(), 1e-5, mean.data(), nullptr, rstd.data());
+    Cpu<double>::norm_stats(s, x.data(), 1e-5, mean.data(), rstd.data());
     Cpu<double>::norm_apply(s, x.data(), mean.data(), rstd.data(), gamma.data(), beta.data(), Activation::leaky_relu,
                             0.2, y.data());
     double sum = 0;

@@ -39,9 +39,11 @@ TEST_CASE("adam follows algorithm 1, with decoupled decay") {
         const AdamSettings s = {lr, 0.5, 0.99, 1e-3, decay};
         const Tensors<T> p0(-1, 1, 1), g0(-1, 1, 20), m0(-1, 1, 40), v0(0, 1, 60);
         Tensors<T> p = p0, g = g0, m = m0, v = v0;
+        std::vector<double> before(sizes.size(), step - 1);
         std::vector<AdamSlice<T>> list;
-        for (size_t k = 0; k < sizes.size(); k++) list.push_back({p[k], g[k], m[k], v[k], sizes[k]});
-        Cpu<T>::adam(list, s, &step, &lr);
+        for (size_t k = 0; k < sizes.size(); k++) list.push_back({p[k], g[k], m[k], v[k], sizes[k], &before[k]});
+        Cpu<T>::adam(list, s, &lr);
+        CHECK(before == std::vector<double>(sizes.size(), step));
         const auto grad = [&](size_t k, size_t i) { return static_cast<double>(g0.list[k][i]); };
         const auto new_m = [&](size_t k, size_t i) { return 0.5 * m0.list[k][i] + 0.5 * grad(k, i); };
         const auto new_v = [&](size_t k, size_t i) { return 0.99 * v0.list[k][i] + 0.01 * grad(k, i) * grad(k, i); };
@@ -55,7 +57,20 @@ TEST_CASE("adam follows algorithm 1, with decoupled decay") {
       }
     }
     const double one = 1;
-    Cpu<T>::adam({}, {}, &one, &one);
+    Cpu<T>::adam({}, {}, &one);
+  });
+}
+
+TEST_CASE("accumulate adds in place") {
+  for_types([]<class T>(T) {
+    const Tensors<T> sum0(-1, 1, 1), x0(-1, 1, 20);
+    Tensors<T> sum = sum0, x = x0;
+    std::vector<SumSlice<T>> list;
+    for (size_t k = 0; k < sizes.size(); k++) list.push_back({sum[k], x[k], sizes[k]});
+    Cpu<T>::accumulate(list);
+    check_each<T>(sum, [&](size_t k, size_t i) { return sum0.list[k][i] + static_cast<double>(x0.list[k][i]); });
+    CHECK(x.list == x0.list);
+    Cpu<T>::accumulate({});
   });
 }
 
@@ -145,10 +160,11 @@ TEST_CASE("updates are the same bits for every thread count") {
   const auto run = [](int count) {
     set_threads(count);
     Tensors<float> p(-1, 1, 1), g(-1, 1, 20), m(-1, 1, 40), v(0, 1, 60);
+    std::vector<double> steps(sizes.size());
     std::vector<AdamSlice<float>> list;
-    for (size_t k = 0; k < sizes.size(); k++) list.push_back({p[k], g[k], m[k], v[k], sizes[k]});
-    const double step = 1, lr = 2e-4;
-    Cpu<float>::adam(list, {}, &step, &lr);
+    for (size_t k = 0; k < sizes.size(); k++) list.push_back({p[k], g[k], m[k], v[k], sizes[k], &steps[k]});
+    const double lr = 2e-4;
+    Cpu<float>::adam(list, {}, &lr);
     return p.list;
   };
   CHECK(run(1) == run(2));

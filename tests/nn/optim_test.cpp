@@ -368,6 +368,16 @@ TEST_CASE("schedules") {
 
 // ---- norms of gradients ----
 
+TEST_CASE("accumulate adds in place, like to like") {
+  const std::vector<Tensor> sums = {from_values({2}, Values{3, 4}, DType::f64), full({1, 1}, 12, DType::f64)};
+  accumulate(sums, std::vector{from_values({2}, Values{1, -4}, DType::f64), full({1, 1}, 0.5, DType::f64)});
+  CHECK(sums[0].to_vector() == Values{4, 0});
+  CHECK(sums[1].to_vector() == Values{12.5});
+  CHECK_THROWS_AS(accumulate(sums, std::vector{sums[0]}), ShapeError);
+  CHECK_THROWS_AS(accumulate(sums, std::vector{sums[0], full({1}, 1, DType::f64)}), ShapeError);
+  accumulate({}, {});
+}
+
 TEST_CASE("the global norm is over all elements of all tensors") {
   const std::vector<Tensor> list = {from_values({2}, Values{3, 4}, DType::f64), Tensor(),
                                     from_values({1, 1}, Values{12}, DType::f64)};
