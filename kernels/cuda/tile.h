@@ -75,7 +75,8 @@ struct Panel {
 };
 
 // The part of a source that begins at (line, column), up to its ends, into a panel; zeros beyond them. A thread copies
-// always the same column, of every few lines.
+// always the same column, of every few lines. In a panel by rows, lines that are written together are 4 apart: 80
+// numbers, 16 banks of floats, so that what 8 lanes write has 32 banks. (Neighbouring lines would share 4.)
 template <class Panel, int Threads, int Width, class Source>
 __device__ __forceinline__ void copy_panel(const Source& source, int line, int lines, int column, int columns,
                                            typename Source::Scalar* panel) {
@@ -83,8 +84,13 @@ __device__ __forceinline__ void copy_panel(const Source& source, int line, int l
   static_assert(Threads % per_line == 0);
   const int offset = static_cast<int>(threadIdx.x) % per_line * Width;
   const auto at_column = source.column(column + offset);
+  int first = static_cast<int>(threadIdx.x) / per_line;
+  if constexpr (Panel::by_rows) {
+    static_assert(Threads / per_line % 8 == 0);
+    first = first / 8 * 8 + first % 2 * 4 + first % 8 / 2;
+  }
 #pragma unroll(Width == 1 ? 1 : 4)  // many copies of one number: unrolled, their lines would fill the registers
-  for (int i = static_cast<int>(threadIdx.x) / per_line; i < Panel::lines; i += Threads / per_line) {
+  for (int i = first; i < Panel::lines; i += Threads / per_line) {
     const bool inside = line + i < lines && column + offset < columns;
     const auto* from = inside ? source.at(source.line(line + i), at_column) : nullptr;
     cp_async<Width* int{sizeof(*from)}>(panel + i * Panel::step + offset, from, from != nullptr);
@@ -119,6 +125,29 @@ template <class Source>
 using ByDepth = Operand<Source, false>;
 
 // ---- results --------------------------------------------------------------------------------------------------------
+
+// The first `count` of Width numbers of a thread that are neighbours in a row, by one store where the place allows.
+template <int Width, class T>
+__device__ __forceinline__ void store_run(T* to, const T (&numbers)[Width], int count) {
+  constexpr int bytes = Width * int{sizeof(T)};
+  static_assert(bytes <= 16);
+  if constexpr (bytes == 16 || (bytes == 8 && Width == 2)) {
+    if (count >= Width && reinterpret_cast<uintptr_t>(to) % bytes == 0) {
+      if constexpr (bytes == 16) {
+        Pack<T> pack;
+#pragma unroll
+        for (int i = 0; i < Width; i++) pack.v[i] = numbers[i];
+        store_pack(to, pack);
+      } else {
+        *reinterpret_cast<float2*>(to) = make_float2(numbers[0], numbers[1]);
+      }
+      return;
+    }
+  }
+#pragma unroll
+  for (int i = 0; i < Width; i++)
+    if (i < count) to[i] = numbers[i];
+}
 
 // Where C lies: line(row) is the offset of a row of C in the destination.
 struct RowsOut {
@@ -199,14 +228,20 @@ class Fma {
     }
   }
 
-  // store(begin(row), column, sum) for this thread's numbers of the tile.
+  // store(begin(row), column, sums) for this thread's numbers of the tile, those together that are neighbours in a row.
   template <class Begin, class Store>
   __device__ __forceinline__ void for_each(const Begin& begin, const Store& store) const {
+    constexpr int width = B::by_rows ? 1 : pack;
 #pragma unroll
     for (int i = 0; i < rows; i++) {
       const auto line = begin(row_of<A, side_v>(v(), i));
 #pragma unroll
-      for (int j = 0; j < cols; j++) store(line, row_of<B, side_h>(h(), j), sums_[i][j]);
+      for (int j = 0; j < cols; j += width) {
+        T run[width];
+#pragma unroll
+        for (int k = 0; k < width; k++) run[k] = sums_[i][j + k];
+        store(line, row_of<B, side_h>(h(), j), run);
+      }
     }
   }
 
@@ -284,8 +319,9 @@ class Tf32 {
     for (int i = 0; i < 2 * tiles_v; i++) {
       const auto line = begin(first_row() + 8 * i + group());
 #pragma unroll
-      for (int j = 0; j < 2 * tiles_h; j++) {
-        store(line, first_col() + j / 2 * 8 + 2 * lane() + j % 2, sums_[i / 2][j / 2][i % 2 * 2 + j % 2]);
+      for (int j = 0; j < tiles_h; j++) {
+        T run[2] = {sums_[i / 2][j][i % 2 * 2], sums_[i / 2][j][i % 2 * 2 + 1]};
+        store(line, first_col() + 8 * j + 2 * lane(), run);
       }
     }
   }
@@ -374,8 +410,13 @@ __global__ void __launch_bounds__(Tile::threads, resident_threads / Tile::thread
         if (row + i >= product.rows) return nullptr;
         return whole ? destination(i) : shares + split * share_size + i * Tile::cols;
       },
-      [&](T* line, int j, T sum) {
-        if (line && col + j < product.cols) line[j] = whole ? problem.epilogue(sum, col + j) : sum;
+      [&]<int Width>(T* line, int j, T(&sums)[Width]) {
+        const int count = min(Width, product.cols - col - j);
+        if (!line || count <= 0) return;
+#pragma unroll
+        for (int k = 0; k < Width; k++)
+          if (whole && k < count) sums[k] = problem.epilogue(sums[k], col + j + k);
+        store_run(line + j, sums, count);
       });
   if (whole || !last_block(target.tickets + place, static_cast<unsigned>(target.splits))) return;
 
@@ -391,10 +432,10 @@ __global__ void __launch_bounds__(Tile::threads, resident_threads / Tile::thread
 #pragma unroll
       for (int p = 0; p < pack; p++) sum.v[p] += more.v[p];
     }
-    T* const line = destination(i);
 #pragma unroll
     for (int p = 0; p < pack; p++)
-      if (j + p < cols) line[j + p] = problem.epilogue(sum.v[p], col + j + p);
+      if (j + p < cols) sum.v[p] = problem.epilogue(sum.v[p], col + j + p);
+    store_run(destination(i) + j, sum.v, cols - j);
   }
 }
 
