@@ -75,8 +75,9 @@ struct Panel {
 };
 
 // The part of a source that begins at (line, column), up to its ends, into a panel; zeros beyond them. A thread copies
-// always the same column, of every few lines. In a panel by rows, lines that are written together are 4 apart: 80
-// numbers, 16 banks of floats, so that what 8 lanes write has 32 banks. (Neighbouring lines would share 4.)
+// always the same column, of every few lines. In a panel by rows, lines that 8 lanes write in packs are 4 apart: 80
+// numbers, 16 banks of floats, so that they have 32 banks to themselves. (Neighbouring lines would share 4, as they do in
+// large tiles, which have no register left for this.)
 template <class Panel, int Threads, int Width, class Source>
 __device__ __forceinline__ void copy_panel(const Source& source, int line, int lines, int column, int columns,
                                            typename Source::Scalar* panel) {
@@ -85,7 +86,7 @@ __device__ __forceinline__ void copy_panel(const Source& source, int line, int l
   const int offset = static_cast<int>(threadIdx.x) % per_line * Width;
   const auto at_column = source.column(column + offset);
   int first = static_cast<int>(threadIdx.x) / per_line;
-  if constexpr (Panel::by_rows) {
+  if constexpr (Panel::by_rows && Width > 1 && Threads < LargeTile::threads) {
     static_assert(Threads / per_line % 8 == 0);
     first = first / 8 * 8 + first % 2 * 4 + first % 8 / 2;
   }
@@ -126,20 +127,21 @@ using ByDepth = Operand<Source, false>;
 
 // ---- results --------------------------------------------------------------------------------------------------------
 
-// The first `count` of Width numbers of a thread that are neighbours in a row, by one store where the place allows.
+// The first `count` of Width numbers of a thread that are neighbours in a row: all by one store where rows are packed,
+// made of whole and aligned packs.
 template <int Width, class T>
-__device__ __forceinline__ void store_run(T* to, const T (&numbers)[Width], int count) {
-  constexpr int bytes = Width * int{sizeof(T)};
-  static_assert(bytes <= 16);
-  if constexpr (bytes == 16 || (bytes == 8 && Width == 2)) {
-    if (count >= Width && reinterpret_cast<uintptr_t>(to) % bytes == 0) {
-      if constexpr (bytes == 16) {
-        Pack<T> pack;
+__device__ __forceinline__ void store_run(T* to, const T (&numbers)[Width], bool packed, int count) {
+  if constexpr (Width > 1) {
+    using Words = std::conditional_t<Width * sizeof(T) == 8, float2, Pack<T>>;
+    static_assert(sizeof(Words) == Width * sizeof(T));
+    if (packed) {
+      if constexpr (sizeof(Words) == 8) {
+        *reinterpret_cast<Words*>(to) = make_float2(numbers[0], numbers[1]);
+      } else {
+        Words pack;
 #pragma unroll
         for (int i = 0; i < Width; i++) pack.v[i] = numbers[i];
         store_pack(to, pack);
-      } else {
-        *reinterpret_cast<float2*>(to) = make_float2(numbers[0], numbers[1]);
       }
       return;
     }
@@ -231,7 +233,7 @@ class Fma {
   // store(begin(row), column, sums) for this thread's numbers of the tile, those together that are neighbours in a row.
   template <class Begin, class Store>
   __device__ __forceinline__ void for_each(const Begin& begin, const Store& store) const {
-    constexpr int width = B::by_rows ? 1 : pack;
+    constexpr int width = B::by_rows || rows * cols > 32 ? 1 : pack;  // 8x8 leave no registers to put them together
 #pragma unroll
     for (int i = 0; i < rows; i++) {
       const auto line = begin(row_of<A, side_v>(v(), i));
@@ -346,6 +348,7 @@ class Tf32 {
 template <class T>
 struct Target {
   T* data;
+  bool packed;  // whether every row of C there is made of whole, aligned packs
   int splits;
   T* shares;          // (part, tile, split, Tile::rows, Tile::cols); null when there is one split
   unsigned* tickets;  // (part, tile), drawn when there are several
@@ -411,12 +414,12 @@ __global__ void __launch_bounds__(Tile::threads, resident_threads / Tile::thread
         return whole ? destination(i) : shares + split * share_size + i * Tile::cols;
       },
       [&]<int Width>(T* line, int j, T(&sums)[Width]) {
-        const int count = min(Width, product.cols - col - j);
+        const int count = product.cols - col - j;
         if (!line || count <= 0) return;
 #pragma unroll
         for (int k = 0; k < Width; k++)
           if (whole && k < count) sums[k] = problem.epilogue(sums[k], col + j + k);
-        store_run(line + j, sums, count);
+        store_run(line + j, sums, !whole || target.packed, count);
       });
   if (whole || !last_block(target.tickets + place, static_cast<unsigned>(target.splits))) return;
 
@@ -435,7 +438,7 @@ __global__ void __launch_bounds__(Tile::threads, resident_threads / Tile::thread
 #pragma unroll
     for (int p = 0; p < pack; p++)
       if (j + p < cols) sum.v[p] = problem.epilogue(sum.v[p], col + j + p);
-    store_run(destination(i) + j, sum.v, cols - j);
+    store_run(destination(i) + j, sum.v, target.packed, cols - j);
   }
 }
 
@@ -455,7 +458,7 @@ void multiply_on(const Problem& problem, typename Problem::Scalar* y) {
   const int64_t room = 2 * std::min(multiprocessors(), ticket_count) / std::max<int64_t>(1, tiles * problem.parts);
   const int splits = static_cast<int>(std::clamp<int64_t>(problem.depth / split_depth, 1, std::max<int64_t>(1, room)));
 
-  Target<T> target{y, splits, nullptr, tickets()};
+  Target<T> target{y, packable(problem.cols, y), splits, nullptr, tickets()};
   if (splits > 1) {
     const int64_t blocks = tiles * problem.parts * splits;
     target.shares = static_cast<T*>(scratch(static_cast<size_t>(blocks * Tile::rows * Tile::cols) * sizeof(T)));

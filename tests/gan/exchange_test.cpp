@@ -285,6 +285,7 @@ class OpView : public Recipe {
 const std::set<std::string> not_said{"[batch_norm] has no word in other programs' graphs",
                                      "[conv_weight_grad] has no word in other programs' graphs",
                                      "[dropout] has no word in other programs' graphs",
+                                     "[mean_loss] has no word in other programs' graphs",
                                      "[norm_penalty] has no word in other programs' graphs",
                                      "[scatter_add] has no word in other programs' graphs",
                                      "[sum_to] has no word in other programs' graphs",
