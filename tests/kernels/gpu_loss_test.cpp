@@ -8,7 +8,8 @@ using namespace forger::kernels;
 GPU_TEMPLATE_TEST_CASE("means of losses and their gradients are their formulas, for every order of threads") {
   using T = TestType;
   for (const Loss& loss : every_loss) {
-    for (const int64_t n : {int64_t{1}, int64_t{3}, int64_t{257}, int64_t{1025}, several_strides}) {
+    // At the last length, on as many multiprocessors as a card has, there are more blocks than a block has threads.
+    for (const int64_t n : {int64_t{1}, int64_t{3}, int64_t{257}, int64_t{1025}, several_strides, int64_t{300'001}}) {
       INFO("curve " << static_cast<int>(loss.curve) << ", n " << n);
       const auto x = values<T>(n, -3, 3);
       std::vector<T> first;
