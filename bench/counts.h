@@ -9,7 +9,6 @@
 // what was seen: a card waits for memory's latency and for barriers besides.
 #pragma once
 #include <algorithm>
-#include <cmath>
 #include <cstdio>
 #include <map>
 #include <string>
@@ -49,7 +48,7 @@ inline std::string brief(std::string name) {
   return name;
 }
 
-// `least_bytes`: of all operands of all ops, each once.
+// A line a kernel; registers are those of the second card. `least_bytes`: of all operands of all ops, each once.
 inline void print_counts(const std::map<std::string, simt::Traffic, std::less<>>& kernels, double least_bytes) {
   const auto resources = read_resources();
   std::printf("%-56s %6s %7s %8s %8s %8s %8s %6s %6s %5s %8s %8s\n", "kernel", "launch", "blocks", "GFLOP", "read MB",
@@ -71,8 +70,8 @@ inline void print_counts(const std::map<std::string, simt::Traffic, std::less<>>
     const std::string name = normalised(kernel);
     const auto found = resources.find(name);
     std::string registers;
-    if (found != resources.end() && found->second.contains(90))
-      registers = std::to_string(found->second.at(90).registers);
+    if (found != resources.end() && found->second.contains(cards[1].architecture))
+      registers = std::to_string(found->second.at(cards[1].architecture).registers);
     const bool library = name.starts_with("cublas");
     const double seconds[2] = {seconds_of(t, library, cards[0]), seconds_of(t, library, cards[1])};
     line(brief(name), t, registers, seconds);
