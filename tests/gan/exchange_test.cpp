@@ -282,14 +282,11 @@ class OpView : public Recipe {
 };
 
 // Parts of training, and what others have no operator for.
-const std::set<std::string> not_said{"[batch_norm] has no word in other programs' graphs",
-                                     "[conv_weight_grad] has no word in other programs' graphs",
-                                     "[dropout] has no word in other programs' graphs",
-                                     "[mean_loss] has no word in other programs' graphs",
-                                     "[norm_penalty] has no word in other programs' graphs",
-                                     "[scatter_add] has no word in other programs' graphs",
-                                     "[sum_to] has no word in other programs' graphs",
-                                     "[upsample] by a factor that is no integer"};
+const std::set<std::string> not_said{
+    "[batch_norm] has no word in other programs' graphs",   "[conv_weight_grad] has no word in other programs' graphs",
+    "[dropout] has no word in other programs' graphs",      "[mean_loss] has no word in other programs' graphs",
+    "[norm_penalty] has no word in other programs' graphs", "[scatter_add] has no word in other programs' graphs",
+    "[sum_to] has no word in other programs' graphs",       "[upsample] by a factor that is no integer"};
 
 // check(name, recipe, view, example) of every row that can be said; the reasons of the others.
 template <class F>
