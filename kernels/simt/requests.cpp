@@ -52,12 +52,12 @@ Requests passes(const std::array<uintptr_t, 32>& addresses, size_t bytes) {
   return r;
 }
 
+}  // namespace
+
 Requests& operator+=(Requests& a, const Requests& b) {
   a.count += b.count, a.units += b.units, a.least += b.least;
   return a;
 }
-
-}  // namespace
 
 void RequestCounter::add(unsigned thread, const void* place, Space space, uintptr_t address, size_t bytes) {
   accesses_++;

@@ -21,6 +21,8 @@
 
 namespace forger::simt {
 
+Requests& operator+=(Requests& a, const Requests& b);
+
 class RequestCounter {
  public:
   enum class Space : uint8_t { global_read, global_write, shared };

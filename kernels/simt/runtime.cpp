@@ -534,11 +534,8 @@ void add(Traffic& sum, const Traffic& more) {
   sum.operations += more.operations;
   sum.block_threads = std::max(sum.block_threads, more.block_threads);
   sum.dynamic_shared = std::max(sum.dynamic_shared, more.dynamic_shared);
-  for (const auto requests : {&Traffic::global, &Traffic::shared}) {
-    (sum.*requests).count += (more.*requests).count;
-    (sum.*requests).units += (more.*requests).units;
-    (sum.*requests).least += (more.*requests).least;
-  }
+  sum.global += more.global;
+  sum.shared += more.shared;
 }
 const std::map<std::string, Traffic, std::less<>>& traffic() { return traffic_table(); }
 Traffic all_traffic() {

@@ -93,11 +93,7 @@ SIMT_TEST_CASE("a round of power iteration is two launches that read the matrix 
   for (bool trans : {false, true}) {
     simt::reset_traffic();
     iterated<float>(96, 1024, trans, 3, 0);
-    simt::Traffic all;
-    for (const auto& [name, traffic] : simt::traffic()) {
-      all.launches += traffic.launches;
-      all.read_bytes += traffic.read_bytes;
-    }
+    const simt::Traffic all = simt::all_traffic();
     CHECK(all.launches == 6);
     CHECK(all.read_bytes < 3 * 2 * 96 * 1024 * sizeof(float) * 5 / 2);  // each weight with its share of u or v
   }
