@@ -51,28 +51,25 @@ __attribute__((always_inline)) inline void copy_vector(Vector* to, const Vector*
 }
 }  // namespace forger::simt
 
+#define FORGER_VECTOR_COPIES(Name)             \
+  Name() = default;                            \
+  Name(const Name& other) { *this = other; }   \
+  Name& operator=(const Name& other) {         \
+    ::forger::simt::copy_vector(this, &other); \
+    return *this;                              \
+  }
 #define FORGER_VECTOR2(Name, T)                  \
   struct alignas(2 * sizeof(T)) Name {           \
     T x, y;                                      \
-    Name() = default;                            \
     constexpr Name(T x_, T y_) : x(x_), y(y_) {} \
-    Name(const Name& other) { *this = other; }   \
-    Name& operator=(const Name& other) {         \
-      ::forger::simt::copy_vector(this, &other); \
-      return *this;                              \
-    }                                            \
+    FORGER_VECTOR_COPIES(Name)                   \
   };                                             \
   inline Name make_##Name(T x, T y) { return {x, y}; }
 #define FORGER_VECTOR4(Name, T)                                            \
   struct alignas(4 * sizeof(T)) Name {                                     \
     T x, y, z, w;                                                          \
-    Name() = default;                                                      \
     constexpr Name(T x_, T y_, T z_, T w_) : x(x_), y(y_), z(z_), w(w_) {} \
-    Name(const Name& other) { *this = other; }                             \
-    Name& operator=(const Name& other) {                                   \
-      ::forger::simt::copy_vector(this, &other);                           \
-      return *this;                                                        \
-    }                                                                      \
+    FORGER_VECTOR_COPIES(Name)                                             \
   };                                                                       \
   inline Name make_##Name(T x, T y, T z, T w) { return {x, y, z, w}; }
 
@@ -82,6 +79,7 @@ FORGER_VECTOR2(double2, double)
 FORGER_VECTOR2(uint2, unsigned)
 FORGER_VECTOR4(uint4, unsigned)
 FORGER_VECTOR4(int4, int)
+#undef FORGER_VECTOR_COPIES
 #undef FORGER_VECTOR2
 #undef FORGER_VECTOR4
 
