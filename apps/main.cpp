@@ -49,8 +49,8 @@ std::string one_line(const std::string& error) {
 
 int report(const std::string& message, int code) {
   // Of several processes that train together all fail alike, or one fails alone: the first one is the one to speak, if
-  // it has something to say, and none is waited for.
-  if (!Ranks::leads()) std::this_thread::sleep_for(std::chrono::seconds(2));
+  // it has something to say; none is waited for, and between hosts it takes Open MPI seconds to end them.
+  if (!Ranks::leads()) std::this_thread::sleep_for(std::chrono::seconds(6));
   std::cerr << "forger: " << one_line(message) << std::endl;
   if (Ranks::count() > 1) Ranks::end_all(code);
   return code;

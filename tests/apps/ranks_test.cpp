@@ -104,6 +104,39 @@ TEST_CASE("ranks: a run that goes on is the one that was not stopped; a process 
   CHECK(after.err.find("it can only be made longer") != std::string::npos);  // there is a checkpoint to go on from
 }
 
+TEST_CASE("ranks: two hosts that have nothing but a network in common", "[ranks]") {
+  if (!can_run()) return;
+  const Scratch scratch;
+  const auto on_two_hosts = [](const Words& words) {
+    std::string line = "\"" FORGER_SOURCE_DIR "/tests/apps/two_hosts.sh\" \"$FORGER\"";
+    for (const std::string& word : words) line += " '" + word + "'";
+    return shell(line);
+  };
+  const Words more{"--n-critic", "1", "--sync-bn"};
+  const std::string alone = scratch / "alone", run = scratch / "run";
+  const Result result = on_two_hosts(training(scratch, "wgan-gp", run, more));
+  if (result.code == 77) {
+    std::cout << "skipped: no network namespaces can be made here (root and iproute2)\n";
+    return;
+  }
+  INFO(result.err);
+  REQUIRE(result.code == 0);
+  REQUIRE(program::forger(training(scratch, "wgan-gp", alone, more)).code == 0);
+  check_alike(alone, run, 1e-5);
+
+  // What each hands over went through the cable, once at least: it did not go by way of memory.
+  const std::string log = read_file(run + "/log.txt"), hands = "hands over ", sent = "sent: ";
+  REQUIRE(log.find(hands) != std::string::npos);
+  REQUIRE(result.out.find(sent) != std::string::npos);
+  const int64_t of_a_step = std::stoll(log.substr(log.find(hands) + hands.size())),
+                over_the_cable = std::stoll(result.out.substr(result.out.find(sent) + sent.size()));
+  CHECK(over_the_cable > 6 * of_a_step);
+
+  const Result uneven = on_two_hosts(training(scratch, "dcgan", scratch / "uneven", {"--batch", "7"}));
+  CHECK(uneven.code != 0);
+  CHECK(errors(uneven).size() == 1);
+}
+
 TEST_CASE("ranks: what cannot be is said once", "[ranks]") {
   if (!can_run()) return;
   const Scratch scratch;
