@@ -15,8 +15,8 @@
 // out already: as many multiply-adds, no gathering. And beside cuDNN, where it is found.
 //
 // On simt a time means nothing. There the table shows what one call asks of a GPU: launches; bytes of global memory, as
-// a multiple of the compulsory ones; the share of the sectors touched that is put to use; bank conflicts of shared
-// memory (1: none); barriers of a block.
+// a multiple of the compulsory ones, and the same with each sector of a launch once, as a cache has it; the share of
+// the sectors touched that is put to use; bank conflicts of shared memory (1: none); barriers of a block.
 #include <cstdio>
 #include <functional>
 #include <memory>
@@ -141,8 +141,8 @@ class Bench {
     if (o_.device == Device::cuda) std::printf(", math %s", tf32() ? "tf32" : "fp32");
     std::printf("; DCGAN, width %ld, batch %ld\n", o_.width, o_.batch);
     if (!timed_) {
-      std::printf("\n%-18s  %-24s  %9s  %12s  %12s  %12s  %7s  %5s  %6s\n", "kernel", "shape", "launches", "read kB",
-                  "written kB", "x compulsory", "sectors", "banks", "sync");
+      std::printf("\n%-18s  %-24s  %9s  %12s  %12s  %12s  %6s  %7s  %5s  %6s\n", "kernel", "shape", "launches",
+                  "read kB", "written kB", "x compulsory", "once", "sectors", "banks", "sync");
       return;
     }
     if (o_.device == Device::cuda) open_cudnn();
@@ -199,9 +199,9 @@ class Bench {
     call.run();
     const simt::Traffic sum = simt::all_traffic();
     const auto each = [](uint64_t n) { return static_cast<double>(n); };
-    std::printf("%-18s  %-24s  %9.0f  %12.1f  %12.1f  %12.2f  %6.1f%%", call.kernel.c_str(), call.shape.c_str(),
+    std::printf("%-18s  %-24s  %9.0f  %12.1f  %12.1f  %12.2f  %6.2f  %6.1f%%", call.kernel.c_str(), call.shape.c_str(),
                 each(sum.launches), each(sum.read_bytes) * 1e-3, each(sum.written_bytes) * 1e-3,
-                each(sum.read_bytes + sum.written_bytes) / call.bytes,
+                each(sum.read_bytes + sum.written_bytes) / call.bytes, each(sum.distinct_bytes) / call.bytes,
                 100 * each(sum.global.least) / each(sum.global.units));
     sum.shared.least > 0 ? std::printf("  %5.2f", each(sum.shared.units) / each(sum.shared.least))
                          : std::printf("  %5s", "");

@@ -1,9 +1,10 @@
 // What was counted on the software device, as a table, and the time that a card would need for it at least.
 //
 // The model, kernel by kernel: a launch in a recorded graph costs `gap`, during which the one before drains and this
-// one fills the card; then it takes as long as the busier of the L2 cache, which moves every sector asked for, and the
-// arithmetic (matrix products alone are counted). With fewer blocks than multiprocessors only as many of these work;
-// cuBLAS is taken to find work for all.
+// one fills the card; then it takes as long as the busiest of the L2 cache, which moves every sector asked for, of
+// memory, which moves each sector of a launch once (the L2 holds a launch's operands, and nothing from one launch to
+// the next), and of the arithmetic (matrix products alone are counted). With fewer blocks than multiprocessors only as
+// many of these work; cuBLAS is taken to find work for all.
 // Figures are those of data sheets and whitepapers (A100 SXM 40 GB, H100 SXM); the L2 of both hands out 5,120 bytes a
 // clock by the A100's whitepaper, which is assumed of the H100, too. So a predicted time is what the counts allow, not
 // what was seen: a card waits for memory's latency and for barriers besides.
@@ -34,7 +35,8 @@ inline double seconds_of(const simt::Traffic& t, bool library, const Card& card)
   const double sector = 32, launches = static_cast<double>(t.launches);
   const double busy = library ? 1.0 : std::min(1.0, static_cast<double>(t.blocks) / launches / card.multiprocessors);
   const double rate = kernels::math_mode() == kernels::MathMode::tf32 ? card.tensor_operations : card.multiply_adds;
-  const double work = std::max(static_cast<double>(t.global.units) * sector / card.l2, t.operations / rate);
+  const double work = std::max({static_cast<double>(t.global.units) * sector / card.l2,
+                                static_cast<double>(t.distinct_bytes) / card.memory, t.operations / rate});
   return launches * gap + work / busy;
 }
 
@@ -51,13 +53,14 @@ inline std::string brief(std::string name) {
 // A line a kernel; registers are those of the second card. `least_bytes`: of all operands of all ops, each once.
 inline void print_counts(const std::map<std::string, simt::Traffic, std::less<>>& kernels, double least_bytes) {
   const auto resources = read_resources();
-  std::printf("%-56s %6s %7s %8s %8s %8s %8s %6s %6s %5s %8s %8s\n", "kernel", "launch", "blocks", "GFLOP", "read MB",
-              "write MB", "sectors", "banks", "sync", "regs", "A100 us", "H100 us");
+  std::printf("%-56s %6s %7s %8s %8s %8s %8s %8s %6s %6s %5s %8s %8s\n", "kernel", "launch", "blocks", "GFLOP",
+              "read MB", "write MB", "once MB", "sectors", "banks", "sync", "regs", "A100 us", "H100 us");
   const auto line = [](const std::string& name, const simt::Traffic& t, const std::string& registers,
                        const double(&seconds)[2]) {
     const auto each = [](uint64_t n) { return static_cast<double>(n); };
-    std::printf("%-56s %6.0f %7.0f %8.2f %8.2f %8.2f ", name.substr(0, 56).c_str(), each(t.launches), each(t.blocks),
-                t.operations * 1e-9, each(t.read_bytes) * 1e-6, each(t.written_bytes) * 1e-6);
+    std::printf("%-56s %6.0f %7.0f %8.2f %8.2f %8.2f %8.2f ", name.substr(0, 56).c_str(), each(t.launches),
+                each(t.blocks), t.operations * 1e-9, each(t.read_bytes) * 1e-6, each(t.written_bytes) * 1e-6,
+                each(t.distinct_bytes) * 1e-6);
     t.global.units > 0 ? std::printf("%7.1f%% ", 100 * each(t.global.least) / each(t.global.units))
                        : std::printf("%8s ", "");
     t.shared.least > 0 ? std::printf("%6.2f ", each(t.shared.units) / each(t.shared.least)) : std::printf("%6s ", "");
@@ -81,11 +84,11 @@ inline void print_counts(const std::map<std::string, simt::Traffic, std::less<>>
   line("all", all, "", total);
   const double asked = static_cast<double>(all.read_bytes + all.written_bytes);
   std::printf(
-      "Operands of all ops, each once: %.1f MB; threads ask for %.2f times that. From memory alone %.0f us (A100), "
-      "%.0f "
-      "us (H100).\n",
-      least_bytes * 1e-6, asked / least_bytes, 1e6 * least_bytes / cards[0].memory,
-      1e6 * least_bytes / cards[1].memory);
+      "Operands of all ops, each once: %.1f MB. Of memory launches want %.2f times that, each sector once; their "
+      "threads "
+      "ask for %.2f times that, of caches. From memory alone %.0f us (A100), %.0f us (H100).\n",
+      least_bytes * 1e-6, static_cast<double>(all.distinct_bytes) / least_bytes, asked / least_bytes,
+      1e6 * least_bytes / cards[0].memory, 1e6 * least_bytes / cards[1].memory);
 }
 
 }  // namespace forger::bench

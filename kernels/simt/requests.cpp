@@ -1,12 +1,13 @@
 #include "kernels/simt/requests.h"
 
 #include <algorithm>
+#include <cmath>
 #include <utility>
 
 namespace forger::simt {
 namespace {
 
-constexpr size_t sector = 32, bank = 4, banks = 32;
+constexpr size_t sector = RequestCounter::sector, bank = 4, banks = 32;
 
 // The bytes that lanes want of global memory: [begin, end) of each, in order, those that overlap put together.
 Requests sectors(const std::array<uintptr_t, 32>& addresses, size_t bytes) {
@@ -75,6 +76,13 @@ void RequestCounter::add(unsigned thread, const void* place, Space space, uintpt
   here.requests[time].bytes = bytes;
 }
 
+void RequestCounter::touch(Space space, uintptr_t begin, uintptr_t end, uintptr_t address, size_t bytes) {
+  Touched& allocation = touched_[begin];
+  allocation.end = end;
+  auto& sectors = allocation.sectors[space == Space::global_write];
+  for (uintptr_t s = address / sector; s <= (address + bytes - 1) / sector; s++) sectors.insert(s);
+}
+
 void RequestCounter::count(Space space, const Request& r) {
   if (space == Space::shared) {
     shared_ += passes(r.address, r.bytes);
@@ -93,11 +101,20 @@ void RequestCounter::settle() {
   }
 }
 
-void RequestCounter::take(Traffic& into) {
+void RequestCounter::take(Traffic& into, double times) {
   settle();
   for (Warp& warp : warps_) warp.clear();  // another kernel has other places
   into.global = std::exchange(global_, {});
   into.shared = std::exchange(shared_, {});
+  // Blocks share some of what they touch, so `times` of it is at most too much, as is all that there is.
+  double distinct = 0;
+  for (const auto& [begin, allocation] : touched_) {
+    const auto all = static_cast<double>((allocation.end - 1) / sector - begin / sector + 1);
+    for (const auto& sectors : allocation.sectors)
+      distinct += std::min(all, times * static_cast<double>(sectors.size()));
+  }
+  into.distinct_bytes = static_cast<uint64_t>(std::llround(distinct)) * sector;
+  touched_.clear();
   accesses_ = 0;
 }
 

@@ -14,7 +14,9 @@
 #include <array>
 #include <cstddef>
 #include <cstdint>
+#include <map>
 #include <unordered_map>
+#include <unordered_set>
 #include <vector>
 
 #include "kernels/simt/runtime.h"
@@ -27,13 +29,18 @@ class RequestCounter {
  public:
   enum class Space : uint8_t { global_read, global_write, shared };
 
+  static constexpr size_t sector = 32;
+
   void begin_block(size_t warps) { warps_.resize(warps); }
   // A thread's access; `place` tells program points apart.
   void add(unsigned thread, const void* place, Space space, uintptr_t address, size_t bytes);
+  // Of those, the bytes that lie in the allocation [begin, end) of global memory.
+  void touch(Space space, uintptr_t begin, uintptr_t end, uintptr_t address, size_t bytes);
   void settle();  // what was begun is whole: at barriers, and where a block ends
 
   uint64_t accesses() const { return accesses_; }
-  void take(Traffic& into);  // and begin anew
+  // And begin anew. `times`: how many times as many blocks there are as have run.
+  void take(Traffic& into, double times);
 
  private:
   struct Request {
@@ -46,10 +53,16 @@ class RequestCounter {
   };
   using Warp = std::unordered_map<uintptr_t, Place>;
 
+  struct Touched {  // of an allocation
+    uintptr_t end = 0;
+    std::unordered_set<uintptr_t> sectors[2];  // by number: read, written
+  };
+
   void count(Space space, const Request& request);
 
   std::vector<Warp> warps_;
   Requests global_, shared_;
+  std::map<uintptr_t, Touched> touched_;  // by where it begins
   uint64_t accesses_ = 0;
 };
 

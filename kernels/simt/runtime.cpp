@@ -5,7 +5,6 @@
 #include <algorithm>
 #include <boost/context/fiber.hpp>
 #include <boost/context/preallocated.hpp>
-#include <cmath>
 #include <cstdlib>
 #include <cstring>
 #include <memory>
@@ -160,20 +159,6 @@ void add_traffic(const Launch& launch, Traffic more) {
   add(found->second, more);
 }
 
-// What so many blocks ask for, by what some of them have asked.
-Traffic of_all(uint64_t blocks, Traffic of_some) {
-  const double times = static_cast<double>(blocks) / static_cast<double>(std::max<uint64_t>(1, of_some.blocks));
-  if (blocks == of_some.blocks) return of_some;
-  const auto scale = [&](uint64_t& figure) {
-    figure = static_cast<uint64_t>(std::llround(static_cast<double>(figure) * times));
-  };
-  for (uint64_t* figure : {&of_some.read_bytes, &of_some.written_bytes, &of_some.barriers}) scale(*figure);
-  for (Requests* requests : {&of_some.global, &of_some.shared})
-    for (uint64_t* figure : {&requests->count, &requests->units, &requests->least}) scale(*figure);
-  of_some.blocks = blocks;
-  return of_some;
-}
-
 class Scheduler {
  public:
   void run(const Launch& launch, const Body& body) {
@@ -192,7 +177,7 @@ class Scheduler {
     for (size_t i = 0; i < blocks.size() && message_.empty() && !machine().profiled_enough(); i++) run_block(blocks[i]);
     if (!message_.empty()) abandon();
     running_ = false;
-    add_traffic(launch, of_all(blocks.size(), machine().take_traffic()));
+    add_traffic(launch, machine().take_traffic(blocks.size()));
     if (!message_.empty()) throw DeviceError(message_);
   }
 
@@ -536,6 +521,7 @@ void add(Traffic& sum, const Traffic& more) {
   sum.dynamic_shared = std::max(sum.dynamic_shared, more.dynamic_shared);
   sum.global += more.global;
   sum.shared += more.shared;
+  sum.distinct_bytes += more.distinct_bytes;
 }
 const std::map<std::string, Traffic, std::less<>>& traffic() { return traffic_table(); }
 Traffic all_traffic() {

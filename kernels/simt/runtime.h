@@ -118,6 +118,9 @@ struct Traffic {
   unsigned block_threads = 0;                                            // of the largest block
   size_t dynamic_shared = 0;                                             // bytes, the largest
   Requests global, shared;                                               // while profiling
+  // While profiling: the sectors of global memory that a launch reads and those that it writes, each once, in bytes:
+  // what goes to and from memory where a cache holds all else.
+  uint64_t distinct_bytes = 0;
 };
 void add(Traffic& sum, const Traffic& more);
 const std::map<std::string, Traffic, std::less<>>& traffic();  // by kernel, since the last reset
@@ -125,7 +128,7 @@ Traffic all_traffic();                                         // of all kernels
 void reset_traffic();
 
 // On: requests are counted, and of each launch only as many blocks run, drawn at random, as make `accesses` accesses;
-// figures are scaled up to all of its blocks. So a step of any size is counted in seconds. What kernels compute is
+// figures are scaled up to all of its blocks, distinct bytes to a whole allocation at most. So a step of any size is counted in seconds. What kernels compute is
 // worthless then, unless `accesses` is without limit.
 void set_profiling(bool on, uint64_t accesses = UINT64_MAX);
 

@@ -41,7 +41,7 @@ class Machine {
   void pass_warp_barrier(size_t warp) { warp_epochs_[warp]++; }
   void set_profiling(bool on, uint64_t accesses);
   bool profiled_enough() const { return requests_ && requests_->accesses() >= wanted_accesses_; }
-  Traffic take_traffic();
+  Traffic take_traffic(uint64_t blocks);  // of so many, by what those that have run asked for
 
   // ---- every access of device code ----
   bool watching() const { return watching_; }
@@ -65,7 +65,10 @@ class Machine {
 
   void touch_memory(uintptr_t at, size_t bytes, Access access);
   void touch_global(uintptr_t address, size_t bytes, Access access);
-  void look_up(uintptr_t address, size_t bytes, Access access);  // a fault when it lies in no allocation
+  struct Range {
+    uintptr_t begin = 0, end = 0;
+  };
+  Range allocation_of(uintptr_t address, size_t bytes, Access access);  // a fault when it lies in none
   void touch_shared(uintptr_t at, Word* words, size_t offset, size_t bytes, Access access);  // offset in the first
   void touch_word(Word& word, Access access);
   Word* words_at(const void* shared, size_t bytes);
@@ -84,10 +87,7 @@ class Machine {
   std::map<uintptr_t, size_t> allocations_;  // begin -> bytes asked for
   std::multimap<size_t, uintptr_t> free_;    // room -> begin
   std::map<uintptr_t, size_t> rooms_;        // begin -> room
-  struct Range {
-    uintptr_t begin = 0, end = 0;
-  };
-  Range recent_[8];  // allocations looked up lately
+  Range recent_[8];                          // allocations looked up lately
   unsigned next_recent_ = 0;
 
   // The program, or a library, with device code in it: first constants, then variables. __shared__ arrays are among

@@ -4,6 +4,7 @@
 #include <sys/mman.h>
 
 #include <algorithm>
+#include <cmath>
 #include <cstring>
 #include <new>
 #include <utility>
@@ -96,23 +97,23 @@ void Machine::close() {
 
 void Machine::touch_global(uintptr_t address, size_t bytes, Access access) {
   (access == Access::read ? traffic_.read_bytes : traffic_.written_bytes) += bytes;
-  if (requests_) {
-    using Space = RequestCounter::Space;
-    requests_->add(thread_, place_, access == Access::read ? Space::global_read : Space::global_write, address, bytes);
-  }
-  for (const Range& range : recent_)
-    if (address >= range.begin && address + bytes <= range.end) return;
-  look_up(address, bytes, access);
+  const Range allocation = allocation_of(address, bytes, access);
+  if (!requests_) return;
+  using Space = RequestCounter::Space;
+  const Space space = access == Access::read ? Space::global_read : Space::global_write;
+  requests_->add(thread_, place_, space, address, bytes);
+  requests_->touch(space, allocation.begin, allocation.end, address, bytes);
 }
 
-void Machine::look_up(uintptr_t address, size_t bytes, Access access) {
+Machine::Range Machine::allocation_of(uintptr_t address, size_t bytes, Access access) {
+  for (const Range& range : recent_)
+    if (address >= range.begin && address + bytes <= range.end) return range;
   auto found = allocations_.upper_bound(address);
   if (found != allocations_.begin()) {
     --found;
     const uintptr_t end = found->first + found->second;
     if (address + bytes <= end) {
-      recent_[next_recent_++ % std::size(recent_)] = {found->first, end};
-      return;
+      return recent_[next_recent_++ % std::size(recent_)] = {found->first, end};
     }
   }
   std::string what = std::string(access == Access::read ? "read" : "write") + " of " + std::to_string(bytes) +
@@ -183,9 +184,19 @@ void Machine::set_profiling(bool on, uint64_t accesses) {
   wanted_accesses_ = accesses;
 }
 
-Traffic Machine::take_traffic() {
-  if (requests_) requests_->take(traffic_);
-  return std::exchange(traffic_, {});
+Traffic Machine::take_traffic(uint64_t blocks) {
+  const double times = static_cast<double>(blocks) / static_cast<double>(std::max<uint64_t>(1, traffic_.blocks));
+  if (requests_) requests_->take(traffic_, times);
+  Traffic all = std::exchange(traffic_, {});
+  if (blocks == all.blocks) return all;
+  const auto scale = [&](uint64_t& figure) {
+    figure = static_cast<uint64_t>(std::llround(static_cast<double>(figure) * times));
+  };
+  for (uint64_t* figure : {&all.read_bytes, &all.written_bytes, &all.barriers}) scale(*figure);
+  for (Requests* requests : {&all.global, &all.shared})
+    for (uint64_t* figure : {&requests->count, &requests->units, &requests->least}) scale(*figure);
+  all.blocks = blocks;
+  return all;
 }
 
 void Machine::next_epoch() {

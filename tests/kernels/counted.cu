@@ -54,17 +54,17 @@ const std::vector<Counted>& counted() {
   using simt::Requests;
   const Requests none, four_sectors_each{4, 16, 16};
   static const std::vector<Counted> list{
-      {"neighbours", four_sectors_each, none, 0, run<in_order>},
-      {"neighbours, not from a sector's beginning", {4, 18, 16}, none, 0, run<one_element_late>},
-      {"every eighth", {4, 64 + 8, 16}, none, 0, run<every_eighth>},
-      {"neighbours in another order", four_sectors_each, none, 0, run<backwards>},
-      {"one for all", {4, 2 + 8, 2 + 8}, none, 0, run<the_same>},
-      {"16 bytes each", {4, 64, 64}, none, 0, run<in_packs>},
-      {"a round more for every other lane", {8, 32, 16 + 8}, none, 0, run<two_rounds_for_odd>},
-      {"columns of a tile in one bank", {2, 8, 8}, {34, 32 + 64, 34}, 1, run<transposed<32>>},
-      {"columns of a padded tile", {2, 8, 8}, {34, 34, 34}, 1, run<transposed<33>>},
-      {"packs, lines a whole number of turns apart", {2, 8, 8}, {4, 16 + 2, 10}, 1, run<packs_of_lines<32>>},
-      {"packs, lines half a turn apart", {2, 8, 8}, {4, 10, 10}, 1, run<packs_of_lines<16>>},
+      {"neighbours", four_sectors_each, none, 0, 16, run<in_order>},
+      {"neighbours, not from a sector's beginning", {4, 18, 16}, none, 0, 17, run<one_element_late>},
+      {"every eighth", {4, 64 + 8, 16}, none, 0, 72, run<every_eighth>},
+      {"neighbours in another order", four_sectors_each, none, 0, 16, run<backwards>},
+      {"one for all", {4, 2 + 8, 2 + 8}, none, 0, 9, run<the_same>},
+      {"16 bytes each", {4, 64, 64}, none, 0, 64, run<in_packs>},
+      {"a round more for every other lane", {8, 32, 16 + 8}, none, 0, 32, run<two_rounds_for_odd>},
+      {"columns of a tile in one bank", {2, 8, 8}, {34, 32 + 64, 34}, 1, 8, run<transposed<32>>},
+      {"columns of a padded tile", {2, 8, 8}, {34, 34, 34}, 1, 8, run<transposed<33>>},
+      {"packs, lines a whole number of turns apart", {2, 8, 8}, {4, 16 + 2, 10}, 1, 8, run<packs_of_lines<32>>},
+      {"packs, lines half a turn apart", {2, 8, 8}, {4, 10, 10}, 1, 8, run<packs_of_lines<16>>},
   };
   return list;
 }

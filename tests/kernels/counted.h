@@ -11,7 +11,8 @@ struct Counted {
   std::string name;
   simt::Requests global, shared;  // of two warps
   uint64_t barriers;
-  void (*run)();  // one launch of one block on simt
+  uint64_t sectors;  // of global memory, each once read and once written
+  void (*run)();     // one launch of one block on simt
 };
 const std::vector<Counted>& counted();
 

@@ -87,6 +87,7 @@ TEST_CASE("requests of warps, their sectors and their bank conflicts are those k
       CHECK(all.barriers == kernel.barriers);
       check_requests(all.global, kernel.global);
       check_requests(all.shared, kernel.shared);
+      CHECK(all.distinct_bytes == 32 * kernel.sectors);
     }
   }
 }
@@ -107,6 +108,9 @@ TEST_CASE("some blocks of a launch stand for all", "[simt]") {
   CHECK(sample.written_bytes == whole.written_bytes);
   check_requests(sample.global, whole.global);
   CHECK(whole.global.units == whole.global.least);
+  CHECK(whole.distinct_bytes >= 2 * sizeof(float) * n);
+  CHECK(whole.distinct_bytes <= 2 * sizeof(float) * n + 4 * sizeof(float) * 8 * 16);
+  CHECK(static_cast<double>(sample.distinct_bytes) == Approx(static_cast<double>(whole.distinct_bytes)).epsilon(0.01));
   CHECK(whole.operations == 2 * 8 * 8 * 16);
 }
 
