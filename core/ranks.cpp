@@ -1,10 +1,11 @@
 #include "core/ranks.h"
 
+#include <algorithm>
 #include <cstdlib>
-#include <cstring>
+#include <map>
 
 #include "core/autograd.h"
-#include "core/device.h"
+#include "core/dispatch.h"
 #include "core/error.h"
 #include "core/ops.h"
 
@@ -37,6 +38,55 @@ namespace {
 
 MPI_Datatype type_of(DType dtype) { return dtype == DType::f32 ? MPI_FLOAT : MPI_DOUBLE; }
 
+// Of a GPU, by which its processes sum without a way through the hosts' memory.
+kernels::Collective& collective(Device device) {
+  static std::map<Device, std::unique_ptr<kernels::Collective>>& known =
+      *new std::map<Device, std::unique_ptr<kernels::Collective>>;  // used until the process ends
+  std::unique_ptr<kernels::Collective>& one = known[device];
+  if (!one) {
+    kernels::CollectiveKey key{};
+    if (my_rank == 0) key = kernels::runtime(device).collective_key();
+    MPI_Bcast(key.data(), static_cast<int>(key.size()), MPI_BYTE, 0, MPI_COMM_WORLD);
+    one = kernels::runtime(device).join(key, static_cast<int>(my_rank), static_cast<int>(rank_count));
+  }
+  return *one;
+}
+
+// The sums of all ranks' values, into their place: begun by send(), there after wait().
+class Sums {
+ public:
+  explicit Sums(Tensor values) : values_(std::move(values)) {}
+
+  void send(int64_t n) {
+    if (values_.device() == Device::cpu) {
+      MPI_Iallreduce(MPI_IN_PLACE, values_.storage()->data(), static_cast<int>(n), type_of(values_.dtype()), MPI_SUM,
+                     MPI_COMM_WORLD, &request_);
+      return;
+    }
+    dispatch(values_, [&]<class K>() {
+      collective(values_.device()).sum(static_cast<typename K::Scalar*>(values_.storage()->data()), n);
+    });
+  }
+  void wait() {
+    values_.device() == Device::cpu ? void(MPI_Wait(&request_, MPI_STATUS_IGNORE))
+                                    : collective(values_.device()).wait();
+  }
+  const Tensor& values() const { return values_; }
+
+ private:
+  Tensor values_;
+  MPI_Request request_ = MPI_REQUEST_NULL;
+};
+
+// n numbers of a tensor's memory, from one place to another.
+void copy_numbers(const Tensor& from, int64_t begin_from, const Tensor& to, int64_t begin_to, int64_t n) {
+  dispatch(to, [&]<class K>() {
+    using T = typename K::Scalar;
+    K::copy(n, static_cast<const T*>(from.storage()->data()) + begin_from,
+            static_cast<T*>(to.storage()->data()) + begin_to);
+  });
+}
+
 }  // namespace
 
 void Ranks::join() {
@@ -46,6 +96,12 @@ void Ranks::join() {
   MPI_Comm_rank(MPI_COMM_WORLD, &rank);
   MPI_Comm_size(MPI_COMM_WORLD, &count);
   my_rank = rank, rank_count = count;
+  MPI_Comm host;
+  int of_host = 0;
+  MPI_Comm_split_type(MPI_COMM_WORLD, MPI_COMM_TYPE_SHARED, rank, MPI_INFO_NULL, &host);
+  MPI_Comm_rank(host, &of_host);
+  MPI_Comm_free(&host);
+  kernels::choose_card(of_host);
   std::atexit([] {
     int finalized = 0;
     MPI_Finalized(&finalized);
@@ -71,51 +127,53 @@ void Ranks::end_all(int code) {
 
 Tensor rank_mean(const Tensor& x) {
   if (rank_count == 1) return x;
-  Tensor y = clone(to(x.detach(), Device::cpu));
-  MPI_Allreduce(MPI_IN_PLACE, y.storage()->data(), static_cast<int>(y.numel()), type_of(y.dtype()), MPI_SUM,
-                MPI_COMM_WORLD);
+  Tensor mean;
   {
     const NoGrad no_grad;
-    y = y * (1.0 / static_cast<double>(rank_count));
+    Sums sums(clone(x.detach()));
+    sums.send(x.numel());
+    sums.wait();
+    mean = sums.values() * (1.0 / static_cast<double>(rank_count));
   }
-  return record("rank_mean", to(y, x.device()), {x},
-                [](const Incoming& in) { return std::vector<Tensor>{rank_mean(in.gy)}; });
+  return record("rank_mean", mean, {x}, [](const Incoming& in) { return std::vector<Tensor>{rank_mean(in.gy)}; });
 }
 
 struct Averaging::Bucket {
-  DType dtype = DType::f32;
-  std::vector<std::byte> values;
+  Bucket(int64_t room, DType dtype, Device device) : sums(Tensor({room}, dtype, device)) {}
+  Sums sums;
   struct Part {
-    size_t index, begin, bytes;
+    size_t index;
+    int64_t begin, count;
   };
   std::vector<Part> parts;
-  MPI_Request request = MPI_REQUEST_NULL;
+  int64_t filled = 0;  // numbers
   bool sent = false;
 };
 
 void Averaging::add(size_t index, const Tensor& gradient) {
-  constexpr size_t enough = size_t{1} << 20;
-  const bool fits = !buckets_.empty() && !buckets_.back()->sent && buckets_.back()->dtype == gradient.dtype();
-  if (!fits) {
+  const int64_t count = gradient.numel(), size = static_cast<int64_t>(size_of(gradient.dtype())),
+                enough = (1 << 20) / size;
+  const auto fits = [&](const Bucket& bucket) {
+    const Tensor& values = bucket.sums.values();
+    return !bucket.sent && values.dtype() == gradient.dtype() && values.device() == gradient.device() &&
+           bucket.filled + count <= values.numel();
+  };
+  if (buckets_.empty() || !fits(*buckets_.back())) {
     send();
-    buckets_.push_back(std::make_unique<Bucket>());
-    buckets_.back()->dtype = gradient.dtype();
+    buckets_.push_back(std::make_unique<Bucket>(std::max(count, enough), gradient.dtype(), gradient.device()));
   }
   Bucket& bucket = *buckets_.back();
-  const Tensor here = to(gradient.detach(), Device::cpu);
-  const size_t begin = bucket.values.size(), bytes = static_cast<size_t>(here.numel()) * size_of(here.dtype());
-  bucket.values.resize(begin + bytes);
-  std::memcpy(bucket.values.data() + begin, here.storage()->data(), bytes);
-  bucket.parts.push_back({index, begin, bytes});
-  averaged += bytes;
-  if (bucket.values.size() >= enough) send();
+  copy_numbers(gradient, 0, bucket.sums.values(), bucket.filled, count);
+  bucket.parts.push_back({index, bucket.filled, count});
+  bucket.filled += count;
+  averaged += static_cast<uint64_t>(count * size);
+  if (bucket.filled >= enough) send();
 }
 
 void Averaging::send() {
   if (buckets_.empty() || buckets_.back()->sent) return;
   Bucket& bucket = *buckets_.back();
-  MPI_Iallreduce(MPI_IN_PLACE, bucket.values.data(), static_cast<int>(bucket.values.size() / size_of(bucket.dtype)),
-                 type_of(bucket.dtype), MPI_SUM, MPI_COMM_WORLD, &bucket.request);
+  bucket.sums.send(bucket.filled);
   bucket.sent = true;
 }
 
@@ -123,11 +181,11 @@ void Averaging::finish(std::span<const Tensor> into) {
   send();
   const NoGrad no_grad;
   for (const auto& bucket : buckets_) {
-    MPI_Wait(&bucket->request, MPI_STATUS_IGNORE);
+    bucket->sums.wait();
     for (const Bucket::Part& part : bucket->parts) {
       const Tensor& tensor = into[part.index];
-      const Tensor sum(tensor.shape(), bucket->dtype);
-      std::memcpy(sum.storage()->data(), bucket->values.data() + part.begin, part.bytes);
+      const Tensor sum(tensor.shape(), tensor.dtype(), tensor.device());
+      copy_numbers(bucket->sums.values(), part.begin, sum, 0, part.count);
       copy_into(tensor, sum * (1.0 / static_cast<double>(rank_count)), "rank_mean");
     }
   }

@@ -8,6 +8,7 @@ namespace kernels {
 namespace {
 MathMode current_math_mode = MathMode::fp32;
 ConvMethod current_conv_method = ConvMethod::automatic;
+int card = 0;
 }  // namespace
 
 void set_math_mode(MathMode mode) { current_math_mode = mode; }
@@ -15,6 +16,14 @@ MathMode math_mode() { return current_math_mode; }
 
 void set_conv_method(ConvMethod method) { current_conv_method = method; }
 ConvMethod conv_method() { return current_conv_method; }
+
+void choose_card(int index) { card = index; }
+int chosen_card() { return card; }
+
+CollectiveKey DeviceRuntime::collective_key() { throw DeviceError("only GPUs have sums over processes"); }
+std::unique_ptr<Collective> DeviceRuntime::join(const CollectiveKey&, int, int) {
+  throw DeviceError("only GPUs have sums over processes");
+}
 
 DeviceRuntime& runtime(Device device) {
   switch (device) {

@@ -5,6 +5,7 @@
 // them and instantiates it with FORGER_KERNEL(Cpu, conv2d); one that it lacks is a link error, not a run-time surprise.
 // Kernels never see a Tensor and never check shapes: the op that calls them has done so.
 #pragma once
+#include <array>
 #include <cstddef>
 #include <cstdint>
 #include <functional>
@@ -244,6 +245,18 @@ class Graph {
   virtual void replay() = 0;
 };
 
+// Sums over several processes that have a device each (NCCL). All of them call the same functions in the same order.
+class Collective {
+ public:
+  virtual ~Collective() = default;
+  // Queued: n numbers of device memory become the sums of all processes' ones. Begins when what was queued on the device
+  // before has ended, and goes on beside what is queued after it.
+  virtual void sum(float* values, int64_t n) = 0;
+  virtual void sum(double* values, int64_t n) = 0;
+  virtual void wait() = 0;  // what is queued on the device from here on comes after all sums
+};
+using CollectiveKey = std::array<char, 128>;  // by which processes find each other
+
 // What a device does besides computing. Work is queued in order; only the calls that say so wait for it.
 class DeviceRuntime {
  public:
@@ -264,13 +277,21 @@ class DeviceRuntime {
   // Random kernels draw from counter block + offset: a recorded step draws new numbers at each replay. 0 at first.
   virtual void set_random_offset(uint64_t blocks) = 0;
 
+  // One process makes the key, by which all join: this one as number `rank` of `count`. DeviceError on the CPU, and where
+  // there is no NCCL.
+  virtual CollectiveKey collective_key();
+  virtual std::unique_ptr<Collective> join(const CollectiveKey& key, int rank, int count);
+
   // Device memory that the runtime itself holds for good, beside what was allocated: intermediate results, workspaces.
   virtual size_t own_bytes() const { return 0; }
   // Called when the runtime itself is short of memory, before it fails: whoever keeps memory that nobody uses sets it,
   // and releases that.
   std::function<void()> reclaim;
 };
-DeviceRuntime& runtime(Device device);   // DeviceError when the device is not part of this build
+DeviceRuntime& runtime(Device device);  // DeviceError when the device is not part of this build
+// Which of a host's GPUs `cuda` means in this process: the first one until it is said, which must be before it is used.
+void choose_card(int index);
+int chosen_card();
 std::string unavailable(Device device);  // why it cannot be used, by this build or this machine; empty when it can
 
 // Threads the CPU backend uses: available_threads() until they are set. Results are bit-identical for a given count.

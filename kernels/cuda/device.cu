@@ -28,6 +28,13 @@ void check_cuda(cudaError_t error, std::string_view what) {
 
 cudaStream_t stream() {
   static const cudaStream_t one = [] {
+    int cards = 0;
+    check_cuda(cudaGetDeviceCount(&cards), "counting GPUs");
+    if (chosen_card() >= cards) {
+      throw DeviceError("CUDA: process " + std::to_string(chosen_card() + 1) +
+                        " of this host needs a GPU of its own, and there are " + std::to_string(cards));
+    }
+    check_cuda(cudaSetDevice(chosen_card()), "choosing a GPU");
     cudaStream_t made{};
     check_cuda(cudaStreamCreateWithFlags(&made, cudaStreamNonBlocking), "creating a stream");
     return made;
@@ -63,6 +70,7 @@ size_t lasting_bytes = 0;
 }
 
 void* lasting_memory(size_t bytes, std::string_view what) {
+  stream();  // chooses the GPU
   void* memory = nullptr;
   cudaError_t error = cudaMalloc(&memory, bytes);
   if (error == cudaErrorMemoryAllocation && gpu_runtime().reclaim) {
@@ -102,7 +110,8 @@ int multiprocessors() {
 #ifdef __CUDACC__
   static const int count = [] {
     int value = 0;
-    check_cuda(cudaDeviceGetAttribute(&value, cudaDevAttrMultiProcessorCount, 0), "asking for multiprocessors");
+    check_cuda(cudaDeviceGetAttribute(&value, cudaDevAttrMultiProcessorCount, chosen_card()),
+               "asking for multiprocessors");
     return value;
   }();
   return count;
@@ -137,6 +146,7 @@ class GpuRuntime : public DeviceRuntime {
   std::string description() const override;
 
   void* allocate(size_t bytes) override {
+    stream();  // chooses the GPU
     void* memory = nullptr;
     const cudaError_t error = cudaMalloc(&memory, bytes > 0 ? bytes : 1);
     if (error == cudaErrorMemoryAllocation) {
@@ -185,6 +195,10 @@ class GpuRuntime : public DeviceRuntime {
     check_cuda(cudaStreamEndCapture(stream(), &graph), "recording");
     return std::make_unique<RecordedGraph>(graph);
   }
+  CollectiveKey collective_key() override { return gpu_words::collective_key(); }
+  std::unique_ptr<Collective> join(const CollectiveKey& key, int rank, int count) override {
+    return join_collective(key, rank, count);
+  }
   size_t own_bytes() const override { return lasting_bytes; }
   void set_random_offset(uint64_t blocks) override {
     launch<set_kernel>({dim3(1), dim3(1)}, blocks, const_cast<uint64_t*>(random_offset()));
@@ -231,7 +245,7 @@ std::string GpuRuntime::missing() const {
 }
 std::string GpuRuntime::description() const {
   cudaDeviceProp p{};
-  check_cuda(cudaGetDeviceProperties(&p, 0), "asking for the device's properties");
+  check_cuda(cudaGetDeviceProperties(&p, chosen_card()), "asking for the device's properties");
   return std::string(p.name) + ", " + std::to_string(p.totalGlobalMem >> 30) + " GiB, compute capability " +
          std::to_string(p.major) + "." + std::to_string(p.minor);
 }

@@ -37,6 +37,9 @@ __host__ __device__ constexpr T ceil_div(T a, T b) {
 void check_cuda(cudaError_t error, std::string_view what);
 cudaStream_t stream();  // the one stream that all work of the process is queued on
 
+CollectiveKey collective_key();
+std::unique_ptr<Collective> join_collective(const CollectiveKey& key, int rank, int count);
+
 const uint64_t* random_offset();  // device memory: added to the counter block of every draw
 
 // Device memory for the life of the process. DeviceError when there is none left, even of what others keep unused.

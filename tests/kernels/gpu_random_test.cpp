@@ -49,6 +49,15 @@ GPU_TEST_CASE("uniform and normal numbers and dropout are the CPU's") {
         Cpu<T>::dropout(seed, stream, block, n, T(0.3), x.data(), right.data());
         CHECK(same_bits(
             under_seeds<T>(n, [&](T* y) { Gpu<T>::dropout(seed, stream, block, n, T(0.3), on_x.data(), y); }), right));
+        // Each array one element late.
+        CHECK(same_bits(unaligned<T>(n, [&](T* y) { Gpu<T>::dropout(seed, stream, block, n, T(0.3), on_x.data(), y); }),
+                        right));
+        std::vector<T> shifted(x);
+        shifted.insert(shifted.begin(), T(0));
+        const OnDevice<T> late(shifted);
+        CHECK(same_bits(
+            under_seeds<T>(n, [&](T* y) { Gpu<T>::dropout(seed, stream, block, n, T(0.3), late.data() + 1, y); }),
+            right));
       }
     }
   });

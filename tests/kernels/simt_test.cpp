@@ -130,6 +130,19 @@ TEST_CASE("a recorded graph computes nothing until it is replayed, and refuses w
   CHECK(x.host() == std::vector<float>{7, 7, 7});
 }
 
+TEST_CASE("a sum over one process is what was there; others have to be there, and on a GPU", "[simt]") {
+  DeviceRuntime& device = runtime(Device::simt);
+  const CollectiveKey key = device.collective_key();
+  const OnDevice<float> x(std::vector<float>{1, 2, 3});
+  const std::unique_ptr<Collective> alone = device.join(key, 0, 1);
+  alone->sum(x.data(), 3);
+  alone->wait();
+  CHECK(x.host() == std::vector<float>{1, 2, 3});
+  CHECK_THROWS_AS(device.join(key, 0, 2), DeviceError);
+  CHECK_THROWS_AS(runtime(Device::cpu).collective_key(), DeviceError);
+  CHECK_THROWS_AS(runtime(Device::cpu).join(key, 0, 1), DeviceError);
+}
+
 TEST_CASE("the CPU records no graphs; every device has a name", "[simt]") {
   CHECK_THROWS_AS(runtime(Device::cpu).begin_recording(), DeviceError);
   CHECK(std::string(name_of(Device::cpu)) == "cpu");
