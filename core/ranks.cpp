@@ -63,9 +63,7 @@ class Sums {
                      MPI_COMM_WORLD, &request_);
       return;
     }
-    dispatch(values_, [&]<class K>() {
-      collective(values_.device()).sum(static_cast<typename K::Scalar*>(values_.storage()->data()), n);
-    });
+    dispatch(values_, [&]<class K>() { collective(values_.device()).sum(values_.data<typename K::Scalar>(), n); });
   }
   void wait() {
     values_.device() == Device::cpu ? void(MPI_Wait(&request_, MPI_STATUS_IGNORE))
@@ -82,8 +80,7 @@ class Sums {
 void copy_numbers(const Tensor& from, int64_t begin_from, const Tensor& to, int64_t begin_to, int64_t n) {
   dispatch(to, [&]<class K>() {
     using T = typename K::Scalar;
-    K::copy(n, static_cast<const T*>(from.storage()->data()) + begin_from,
-            static_cast<T*>(to.storage()->data()) + begin_to);
+    K::copy(n, from.data<T>() + begin_from, to.write<T>("rank_mean") + begin_to);
   });
 }
 
@@ -182,12 +179,8 @@ void Averaging::finish(std::span<const Tensor> into) {
   const NoGrad no_grad;
   for (const auto& bucket : buckets_) {
     bucket->sums.wait();
-    for (const Bucket::Part& part : bucket->parts) {
-      const Tensor& tensor = into[part.index];
-      const Tensor sum(tensor.shape(), tensor.dtype(), tensor.device());
-      copy_numbers(bucket->sums.values(), part.begin, sum, 0, part.count);
-      copy_into(tensor, sum * (1.0 / static_cast<double>(rank_count)), "rank_mean");
-    }
+    const Tensor means = slice(bucket->sums.values(), 0, 0, bucket->filled) * (1.0 / static_cast<double>(rank_count));
+    for (const Bucket::Part& part : bucket->parts) copy_numbers(means, part.begin, into[part.index], 0, part.count);
   }
   buckets_.clear();
 }
