@@ -11,6 +11,7 @@
   extern "C" __attribute__((visibility("hidden"))) const std::byte label##_begin[], label##_end[]
 
 FORGER_EMBED(forger_garments, "garments.safetensors");
+FORGER_EMBED(forger_garments_by_class, "garments-by-class.safetensors");
 
 namespace forger::gan {
 namespace {
@@ -31,6 +32,10 @@ const std::vector<Pretrained>& pretrained() {
        "dcgan --preset best on Fashion-MNIST: 32x32, from noise",
        0xb0576a537874532d,
        {forger_garments_begin, forger_garments_end}},
+      {"garments-by-class",
+       "cgan --steps 4000 --schedule cosine on Fashion-MNIST: 32x32, of the class that is asked for",
+       0xf45ac22321dadf4d,
+       {forger_garments_by_class_begin, forger_garments_by_class_end}},
   };
   return all;
 }
