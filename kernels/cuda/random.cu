@@ -10,7 +10,8 @@
 // each replay. Blocks below 2^62: the last of them is as far as cuRAND's offset, counted in numbers, reaches.
 //
 // Threads: one per block of four numbers, in a grid-stride loop.
-//   bytes: n written (dropout: n read too), by packs where arrays are aligned      operations: ten rounds of two 32x32-bit products per block
+//   bytes: n written (dropout: n read too), by packs where arrays are aligned
+//   operations: ten rounds of two 32x32-bit products per block
 //
 // The sine and cosine of curand_normal4 are the GPU's fast ones, so normal numbers agree with the CPU's to 1e-5; in
 // double, where they are not, to the last digits.

@@ -106,7 +106,7 @@ void RequestCounter::take(Traffic& into, double times) {
   for (Warp& warp : warps_) warp.clear();  // another kernel has other places
   into.global = std::exchange(global_, {});
   into.shared = std::exchange(shared_, {});
-  // Blocks share some of what they touch, so `times` of it is at most too much, as is all that there is.
+  // Upper bounds: `times` of it, since blocks share some of what they touch, and all that there is.
   double distinct = 0;
   for (const auto& [begin, allocation] : touched_) {
     const auto all = static_cast<double>((allocation.end - 1) / sector - begin / sector + 1);
