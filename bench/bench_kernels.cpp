@@ -1,5 +1,5 @@
 // The contract's kernels one by one, at the sizes that DCGAN's layers have for images of 32 and 64 pixels.
-//   bench_kernels --device cpu|cuda|simt [--math fp32|tf32] [--width N] [--batch N] [--filter WORD]
+//   bench_kernels --device cpu|cuda|simt [--math fp32|tf32|bf16] [--width N] [--batch N] [--filter WORD]
 //
 // A time is the median of five measurements of 50 ms or more (on CUDA 10 ms), each of many calls queued one behind
 // the other. Operands that fit into a cache stay there between calls, so a small kernel can seem to read faster than
@@ -28,6 +28,7 @@
 #include "bench/measure.h"
 #include "core/device.h"
 #include "core/dispatch.h"
+#include "core/ops.h"
 #include "core/random.h"
 #include "core/tensor.h"
 #include "kernels/cpu/simd.h"
@@ -42,7 +43,7 @@ using kernels::MatmulShape;
 using kernels::NormShape;
 
 constexpr const char* usage =
-    "usage: bench_kernels --device cpu|cuda|simt [--math fp32|tf32] [--width N] [--batch N] [--filter WORD]";
+    "usage: bench_kernels --device cpu|cuda|simt [--math fp32|tf32|bf16] [--width N] [--batch N] [--filter WORD]";
 
 struct Options {
   Device device = Device::cpu;
@@ -138,7 +139,7 @@ class Bench {
   void header() {
     std::printf("forger %s, %s: %s", FORGER_VERSION, name_of(o_.device), device_.description().c_str());
     if (o_.device == Device::cpu) std::printf(", %d thread(s)", kernels::threads());
-    if (o_.device == Device::cuda) std::printf(", math %s", tf32() ? "tf32" : "fp32");
+    if (o_.device == Device::cuda) std::printf(", math %s", kernels::name_of(kernels::math_mode()));
     std::printf("; DCGAN, width %ld, batch %ld\n", o_.width, o_.batch);
     if (!timed_) {
       std::printf("\n%-18s  %-24s  %9s  %12s  %12s  %12s  %6s  %7s  %5s  %6s\n", "kernel", "shape", "launches",
@@ -211,7 +212,15 @@ class Bench {
 
   // ---- kernels ----
 
-  static bool tf32() { return kernels::math_mode() == kernels::MathMode::tf32; }
+  static bool bf16() { return kernels::math_mode() == kernels::MathMode::bf16; }
+
+  // What layers hand on, and its bytes.
+  Tensor activations(const Shape& shape) {
+    return bf16() && o_.device != Device::cpu ? cast(values(shape), DType::bf16) : values(shape);
+  }
+  static double bytes_of(const Tensor& x, int64_t arrays = 1) {
+    return static_cast<double>(arrays * x.numel()) * static_cast<double>(size_of(x.dtype()));
+  }
 
   static void copy(const Tensor& x, const Tensor& y) {
     dispatch(x, [&]<class K>() {
@@ -239,37 +248,37 @@ class Bench {
   }
 
   void convolution(const ConvShape& s) {
-    const Tensor image = values({s.n, s.h, s.w, s.c}), map = values({s.n, s.oh, s.ow, s.oc}),
+    const Tensor image = activations({s.n, s.h, s.w, s.c}), map = activations({s.n, s.oh, s.ow, s.oc}),
                  weight = values({s.oc, s.kh, s.kw, s.c});
-    const double bytes = floats(image.numel() + map.numel() + weight.numel());
+    const double bytes = bytes_of(image) + bytes_of(map) + bytes_of(weight);
     const int64_t positions = s.n * s.oh * s.ow, taps = s.kh * s.kw * s.c;
     const MatmulShape over_taps{.m = positions, .n = s.oc, .k = taps};
     const MatmulShape over_positions{.m = s.oc, .n = taps, .k = positions, .trans_a = true};
     const auto side = [&](Side which, const char* kernel, const MatmulShape& same, const std::function<void()>& run) {
       if (!wanted(kernel, layer_name(s))) return;
       Peers peers;
-      if (o_.device == Device::cuda) {
+      if (o_.device == Device::cuda && !bf16()) {
         peers.cublas = timing(product(same)).median;
         peers.cudnn = cudnn_seconds(which, s, image, map, weight);
       }
       line({kernel, layer_name(s), s.flops(), bytes, run}, peers);
     };
     side(Side::conv2d, "conv2d", over_taps, [&] {
-      dispatch(image, [&]<class K>() {
+      dispatch_with_bf16(image, [&]<class K>() {
         using T = typename K::Scalar;
-        K::conv2d(s, image.data<T>(), weight.data<T>(), map.data<T>());
+        K::conv2d(s, image.data<T>(), weight.data<typename K::Wide>(), map.data<T>());
       });
     });
     side(Side::conv_transpose2d, "conv_transpose2d", over_taps, [&] {
-      dispatch(image, [&]<class K>() {
+      dispatch_with_bf16(image, [&]<class K>() {
         using T = typename K::Scalar;
-        K::conv_transpose2d(s, map.data<T>(), weight.data<T>(), image.data<T>());
+        K::conv_transpose2d(s, map.data<T>(), weight.data<typename K::Wide>(), image.data<T>());
       });
     });
     side(Side::conv_weight_grad, "conv_weight_grad", over_positions, [&] {
-      dispatch(image, [&]<class K>() {
+      dispatch_with_bf16(image, [&]<class K>() {
         using T = typename K::Scalar;
-        K::conv_weight_grad(s, image.data<T>(), map.data<T>(), weight.data<T>());
+        K::conv_weight_grad(s, image.data<T>(), map.data<T>(), weight.data<typename K::Wide>());
       });
     });
   }
@@ -283,32 +292,34 @@ class Bench {
 
   void norm(const NormShape& s) {
     const std::string shape = text(s.rows, " x ", s.channels);
-    const Tensor x = values({s.rows, s.channels}), gy = values(x.shape()), y(x.shape(), x.dtype(), o_.device);
+    const Tensor x = activations({s.rows, s.channels}), gy = activations(x.shape()), y(x.shape(), x.dtype(), o_.device);
     const Tensor mean = zeros({s.channels}, DType::f32, o_.device), rstd = positive_values(s.channels),
                  gamma = positive_values(s.channels), beta = values({s.channels}), ggamma = values({s.channels}),
                  gbeta = values({s.channels});
     constexpr auto leaky = kernels::Activation::leaky_relu;
     const auto add = [&](const char* kernel, int64_t arrays, int64_t rows, const std::function<void()>& run) {
-      if (wanted(kernel, shape)) line({kernel, shape, 0, floats(arrays * x.numel() + rows * s.channels), run});
+      if (wanted(kernel, shape)) line({kernel, shape, 0, bytes_of(x, arrays) + floats(rows * s.channels), run});
     };
     add("norm_stats", 1, 2, [&] {
-      dispatch(x, [&]<class K>() {
-        using T = typename K::Scalar;
-        K::norm_stats(s, x.data<T>(), T(1e-5), mean.data<T>(), rstd.data<T>());
+      dispatch_with_bf16(x, [&]<class K>() {
+        using W = typename K::Wide;
+        K::norm_stats(s, x.data<typename K::Scalar>(), W(1e-5), mean.data<W>(), rstd.data<W>());
       });
     });
     add("norm_apply", 2, 4, [&] {
-      dispatch(x, [&]<class K>() {
+      dispatch_with_bf16(x, [&]<class K>() {
         using T = typename K::Scalar;
-        K::norm_apply(s, x.data<T>(), mean.data<T>(), rstd.data<T>(), gamma.data<T>(), beta.data<T>(), leaky, T(0.2),
+        using W = typename K::Wide;
+        K::norm_apply(s, x.data<T>(), mean.data<W>(), rstd.data<W>(), gamma.data<W>(), beta.data<W>(), leaky, W(0.2),
                       y.data<T>());
       });
     });
     add("norm_backward", 3, 6, [&] {
-      dispatch(x, [&]<class K>() {
+      dispatch_with_bf16(x, [&]<class K>() {
         using T = typename K::Scalar;
-        K::norm_backward(s, x.data<T>(), gy.data<T>(), mean.data<T>(), rstd.data<T>(), gamma.data<T>(), beta.data<T>(),
-                         leaky, T(0.2), y.data<T>(), ggamma.data<T>(), gbeta.data<T>());
+        using W = typename K::Wide;
+        K::norm_backward(s, x.data<T>(), gy.data<T>(), mean.data<W>(), rstd.data<W>(), gamma.data<W>(), beta.data<W>(),
+                         leaky, W(0.2), y.data<T>(), ggamma.data<W>(), gbeta.data<W>());
       });
     });
   }
@@ -317,21 +328,23 @@ class Bench {
   void leaky_relu(int64_t size) {
     const int64_t n = o_.batch * size / 2 * size / 2 * o_.width;
     const std::string shape = text(n);
-    const Tensor x = values({n}), gy = values({n}), y(x.shape(), x.dtype(), o_.device);
+    const Tensor x = activations({n}), gy = activations({n}), y(x.shape(), x.dtype(), o_.device);
     if (wanted("leaky_relu", shape)) {
-      line({"leaky_relu", shape, 0, floats(2 * n), [&] {
-              dispatch(x, [&]<class K>() {
+      line({"leaky_relu", shape, 0, bytes_of(x, 2), [&] {
+              dispatch_with_bf16(x, [&]<class K>() {
                 using T = typename K::Scalar;
-                K::unary(kernels::Unary::leaky_relu, n, x.data<T>(), y.data<T>(), T(0.2), T(0));
+                using W = typename K::Wide;
+                K::unary(kernels::Unary::leaky_relu, n, x.data<T>(), y.data<T>(), W(0.2), W(0));
               });
             }});
     }
     if (wanted("leaky_relu_grad", shape)) {
       const kernels::Broadcast same{.rank = 1, .sizes = {n}, .a_strides = {1}, .b_strides = {1}};
-      line({"leaky_relu_grad", shape, 0, floats(3 * n), [&] {
-              dispatch(x, [&]<class K>() {
+      line({"leaky_relu_grad", shape, 0, bytes_of(x, 3), [&] {
+              dispatch_with_bf16(x, [&]<class K>() {
                 using T = typename K::Scalar;
-                K::binary(kernels::Binary::leaky_relu_grad, same, gy.data<T>(), x.data<T>(), y.data<T>(), T(0.2));
+                K::binary(kernels::Binary::leaky_relu_grad, same, gy.data<T>(), x.data<T>(), y.data<T>(),
+                          typename K::Wide(0.2));
               });
             }});
     }

@@ -1,5 +1,5 @@
 // One training step of DCGAN (D and G update) or of the WGAN-GP critic: the median over STEPS, after two warm-up steps.
-//   bench_train dcgan|wgan-gp SIZE CHANNELS WIDTH BATCH STEPS [THREADS] [--device cpu|cuda|simt] [--math fp32|tf32]
+//   bench_train dcgan|wgan-gp SIZE CHANNELS WIDTH BATCH STEPS [THREADS] [--device cpu|cuda|simt] [--math fp32|tf32|bf16]
 //               [--conv automatic|direct|winograd] [--graph] [--count] [--profile]
 // The same networks, losses and updates as the recipes, on random images; data loading, averages and previews are left
 // out. --graph records the step once and replays it. On a GPU steps are queued ten at a time and their losses are not
@@ -37,7 +37,7 @@ constexpr int64_t latent = 100;
 constexpr int64_t warm_up = 2;
 constexpr const char* usage =
     "usage: bench_train dcgan|wgan-gp SIZE CHANNELS WIDTH BATCH STEPS [THREADS] [--device cpu|cuda|simt] "
-    "[--math fp32|tf32] [--conv automatic|direct|winograd] [--graph] [--count] [--profile]";
+    "[--math fp32|tf32|bf16] [--conv automatic|direct|winograd] [--graph] [--count] [--profile]";
 
 struct Options {
   std::string mode;
@@ -217,7 +217,7 @@ void count(const Options& o) {
   for (const auto& [op, entry] : profile.entries()) bytes += entry.bytes;
   std::printf("forger %s %s size=%ld channels=%ld width=%ld batch=%ld math=%s: what a step asks of a GPU\n",
               FORGER_VERSION, o.mode.c_str(), o.size, o.channels, o.width, o.batch,
-              kernels::math_mode() == kernels::MathMode::tf32 ? "tf32" : "fp32");
+              kernels::name_of(kernels::math_mode()));
   print_counts(simt::traffic(), bytes);
 }
 

@@ -13,7 +13,7 @@ Every program takes a turn of a few steps in each round, so that what else the m
 the median over all rounds. On the CPU peers run in processes of their own that wait between turns. On a GPU, which is
 nobody else's, they share one, take one turn after the other, and are told as they are measured; steps are queued ten at
 a time, as training queues them; MiB are the GPU's while steps run, tensors and workspaces, without CUDA's own.
-The ratio is to Forger's fastest in the same arithmetic (amp, which is bf16, to its tf32). Needs the package torch (and
+The ratio is to Forger's fastest in the same arithmetic (amp is bf16). Needs the package torch (and
 a C++ compiler for its compile mode); Forger itself needs neither. Build first: ./run build
 """
 import argparse
@@ -32,7 +32,7 @@ GPU_CASES = CASES + [re.sub("64$", "256", case) for case in CASES]
 PEERS = {"cpu": ["eager", "channels_last", "compile"],
          "cuda": ["eager fp32", "channels_last fp32", "graph fp32", "eager tf32", "channels_last tf32", "graph tf32",
                   "channels_last amp", "graph amp", "compile tf32", "compile amp"]}
-FORGER = {"cpu": [""], "cuda": ["fp32", "fp32 graph", "tf32", "tf32 graph"]}
+FORGER = {"cpu": [""], "cuda": ["fp32", "fp32 graph", "tf32", "tf32 graph", "bf16", "bf16 graph"]}
 LATENT = 100
 QUEUED = 10  # steps between waits for a GPU
 
@@ -293,7 +293,7 @@ def compare(case, options, shared_process):
             row = {"case": case, "threads": options.threads, "program": p.name, "ms": "", "ratio": "", "peak_mib": "",
                    "failure": failures.get(p, "")}
             if p in medians:
-                math = "tf32" if p.math == "amp" else p.math
+                math = "bf16" if p.math == "amp" else p.math
                 forger = [m for q, m in medians.items() if q.name.startswith("forger") and q.math == math]
                 row.update(ms=round(1e3 * medians[p], 3 if options.device == "cuda" else 1), peak_mib=int(p.peak))
                 if forger:

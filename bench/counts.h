@@ -23,18 +23,21 @@ namespace forger::bench {
 struct Card {
   const char* name;
   int architecture, multiprocessors;
-  double memory, l2;         // bytes per second
-  double multiply_adds;      // operations per second, of floats
-  double tensor_operations;  // and of TF32 on tensor cores
+  double memory, l2;     // bytes per second
+  double multiply_adds;  // operations per second, of floats
+  double tf32, bf16;     // and on tensor cores
 };
 constexpr double gap = 1.5e-6;  // seconds
-inline const Card cards[] = {{"A100", 80, 108, 1.555e12, 5120 * 1.41e9, 19.5e12, 156e12},
-                             {"H100", 90, 132, 3.35e12, 5120 * 1.755e9, 66.9e12, 494e12}};
+inline const Card cards[] = {{"A100", 80, 108, 1.555e12, 5120 * 1.41e9, 19.5e12, 156e12, 312e12},
+                             {"H100", 90, 132, 3.35e12, 5120 * 1.755e9, 66.9e12, 494e12, 989e12}};
 
-inline double seconds_of(const simt::Traffic& t, bool library, const Card& card) {
+inline double seconds_of(const std::string& kernel, const simt::Traffic& t, const Card& card) {
+  const bool library = kernel.starts_with("cublas");
   const double sector = 32, launches = static_cast<double>(t.launches);
   const double busy = library ? 1.0 : std::min(1.0, static_cast<double>(t.blocks) / launches / card.multiprocessors);
-  const double rate = kernels::math_mode() == kernels::MathMode::tf32 ? card.tensor_operations : card.multiply_adds;
+  const double rate = kernels::math_mode() == kernels::MathMode::fp32 ? card.multiply_adds
+                      : kernel.find("Bf16") == std::string::npos      ? card.tf32
+                                                                      : card.bf16;
   const double work = std::max({static_cast<double>(t.global.units) * sector / card.l2,
                                 static_cast<double>(t.distinct_bytes) / card.memory, t.operations / rate});
   return launches * gap + work / busy;
@@ -42,10 +45,13 @@ inline double seconds_of(const simt::Traffic& t, bool library, const Card& card)
 
 // A kernel's name without what all have: "multiply<Fma,64x64,Patches by rows,Matrix by rows,Identity>".
 inline std::string brief(std::string name) {
-  for (const auto& [long_form, short_form] :
-       {std::pair{"Operand<(\\w+)<\\w+>,true>", "$1 by rows"}, std::pair{"Operand<(\\w+)<\\w+>,false>", "$1 by depth"},
-        std::pair{"Tile<(\\d+),(\\d+),\\d+>", "$1x$2"}, std::pair{"Product<(.*),RowsOut,(\\w+)(<\\w+>)?>", "$1,$2"},
-        std::pair{"<float>|Activation::|Binary::|Unary::", ""}, std::pair{"<float,", "<"}})
+  for (const auto& [long_form, short_form] : {std::pair{"Operand<(\\w+)<\\w+>,true>", "$1 by rows"},
+                                              std::pair{"Operand<(\\w+)<\\w+>,false>", "$1 by depth"},
+                                              std::pair{"Tile<(\\d+),(\\d+),\\d+>", "$1x$2"},
+                                              std::pair{"Product<(.*),RowsOut,(\\w+)(<\\w+>)?>", "$1,$2"},
+                                              std::pair{"<float>|Activation::|Binary::|Unary::", ""},
+                                              std::pair{"<float,", "<"},
+                                              {",float>$", ">"}})
     name = std::regex_replace(name, std::regex(long_form), short_form);
   return name;
 }
@@ -75,8 +81,7 @@ inline void print_counts(const std::map<std::string, simt::Traffic, std::less<>>
     std::string registers;
     if (found != resources.end() && found->second.contains(cards[1].architecture))
       registers = std::to_string(found->second.at(cards[1].architecture).registers);
-    const bool library = name.starts_with("cublas");
-    const double seconds[2] = {seconds_of(t, library, cards[0]), seconds_of(t, library, cards[1])};
+    const double seconds[2] = {seconds_of(name, t, cards[0]), seconds_of(name, t, cards[1])};
     line(brief(name), t, registers, seconds);
     simt::add(all, t);
     for (int i = 0; i < 2; i++) total[i] += seconds[i];

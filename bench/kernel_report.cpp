@@ -77,9 +77,13 @@ struct Meant {
   const char* opcode;
 };
 constexpr const char *load16 = "LDG*.128", *store16 = "STG*.128", *copy16 = "LDGSTS*.128";
+constexpr const char *load8 = "LDG*.64", *store8 = "STG*.64";  // four bfloat16
 const Meant all_meant[] = {
     {"multiply<Tf32,", "HMMA*TF32"},
     {"multiply<Tf32,", copy16},
+    {"multiply<Bf16,", "HMMA*BF16"},
+    {"multiply<Bf16,", "LDSM"},
+    {"multiply<Bf16,", copy16},
     {"multiply<Fma,", copy16},
     {"multiply<Fma,", "LDS.128"},
     {"multiply<", store16},
@@ -105,6 +109,17 @@ const Meant all_meant[] = {
     {"backward_grad_kernel<float,4,", load16},
     {"backward_grad_kernel<float,4,", store16},
     {"cross_kernel<float,4,", load16},
+    {"apply_kernel<bfloat16,4,", load8},
+    {"apply_kernel<bfloat16,4,", store8},
+    {"input_grad_kernel<bfloat16,4,", load8},
+    {"input_grad_kernel<bfloat16,4,", store8},
+    {"sums_kernel<bfloat16,4,", load8},
+    {"stats_kernel<bfloat16,4", load8},
+    {"backward_grad_kernel<bfloat16,4,", load8},
+    {"backward_grad_kernel<bfloat16,4,", store8},
+    {"cross_kernel<bfloat16,4,", load8},
+    {"convert_kernel<float,bfloat16>", store8},
+    {"convert_kernel<bfloat16,float>", load8},
     {"layer_norm_kernel<float,4,", load16},
     {"layer_norm_kernel<float,4,", store16},
     {"parameter_grad_kernel<float,4", load16},

@@ -55,7 +55,7 @@ void spell_out(std::string& name, const std::string& type) {
 // One spelling for what ptxas (mangled) and the host compiler (pretty) call a kernel: name<arguments>.
 inline std::string normalised(std::string name) {
   for (const char* noise : {"(anonymous namespace)::", "{anonymous}::", "forger::kernels::", "cuda_words::",
-                            "simt_words::", "void ", "(int)", "(bool)", " "}) {
+                            "simt_words::", "forger::", "void ", "(int)", "(bool)", " "}) {
     for (size_t at; (at = name.find(noise)) != std::string::npos;) name.erase(at, std::string(noise).size());
   }
   spell_out<kernels::Unary>(name, "Unary");

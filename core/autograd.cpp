@@ -21,7 +21,7 @@ bool fused_on = true;
 
 bool finite(const Tensor& x) {
   if (!x.defined() || x.dtype() == DType::i64) return true;
-  return dispatch(x, [&]<class K>() { return K::all_finite(x.numel(), x.data<typename K::Scalar>()); });
+  return dispatch_with_bf16(x, [&]<class K>() { return K::all_finite(x.numel(), x.data<typename K::Scalar>()); });
 }
 
 // What identifies a tensor in the graph: the node that made it, or the leaf itself.
@@ -29,7 +29,7 @@ const void* key_of(const Variable& v) { return v.creator ? static_cast<const voi
 
 // a + b, reusing the memory of whichever nobody else holds. Not while recording: the sum must be a node then.
 Tensor add_up(Tensor a, Tensor b) {
-  if (recording_on) return add(a, b);
+  if (recording_on || a.dtype() == DType::bf16) return add(a, b);
   if (a.storage().use_count() > 1) std::swap(a, b);
   if (a.storage().use_count() > 1) return add(a, b);
   dispatch(a, [&]<class K>() {

@@ -18,9 +18,9 @@ Device device_named(const std::string& name) {
 }
 
 kernels::MathMode find_math_mode(const std::string& name) {
-  if (name == "fp32") return kernels::MathMode::fp32;
-  if (name == "tf32") return kernels::MathMode::tf32;
-  throw UsageError(text("--math '", name, "' is not known; there are: fp32, tf32"));
+  for (const auto mode : {kernels::MathMode::fp32, kernels::MathMode::tf32, kernels::MathMode::bf16})
+    if (name == kernels::name_of(mode)) return mode;
+  throw UsageError(text("--math '", name, "' is not known; there are: fp32, tf32, bf16"));
 }
 
 kernels::ConvMethod find_conv_method(const std::string& name) {

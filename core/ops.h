@@ -2,6 +2,11 @@
 // operands alike), throws ShapeError naming itself, and has a row in tests/op_cases.h.
 // Shapes: images are (N, H, W, C), convolution weights (O, KH, KW, C). Axes may be negative. An axis may be empty where
 // there is an answer (the sum of nothing is 0); a mean, a loss, a norm or an extremum of nothing is a ShapeError.
+//
+// bfloat16, on a GPU: MathMode::bf16 makes convolutions round their images to it. Convolutions, batch and instance norm,
+// elementwise ops, cast, and ops of shape but gather and scatter_add, give bfloat16 where they are given it (weights,
+// gamma, beta and statistics being float32); beside a float32 operand it is widened. All other ops, sums among them,
+// take it as float32, which they give. Gradients have the type of what they are gradients of.
 #pragma once
 #include <optional>
 #include <span>
@@ -93,7 +98,7 @@ Tensor pad(const Tensor& x, int axis, int64_t before, int64_t after);  // with z
 Tensor gather(const Tensor& table, const Tensor& index);               // rows: (V, ...) and i64 (N) -> (N, ...)
 Tensor scatter_add(const Tensor& rows, const Tensor& index,
                    int64_t entries);        // the gradient of gather, and the reverse
-Tensor cast(const Tensor& x, DType dtype);  // between float32 and float64
+Tensor cast(const Tensor& x, DType dtype);  // between floating types; to bfloat16 on a GPU only
 
 // ---- the convolution triangle ---- core/ops/conv.cpp
 struct Conv2dOptions {
@@ -104,6 +109,8 @@ struct Conv2dOptions {
   kernels::Activation activation = kernels::Activation::none;  // conv2d only: what follows, fused into it
   double slope = 0.2;                                          // leaky_relu only, >= 0
 };
+// Whether a convolution rounds x, which is float32, to bfloat16 before it reads it, and gives bfloat16.
+bool kept_as_bf16(const Tensor& x);
 // x (N, H, W, C), weight (O, KH, KW, C) -> (N, OH, OW, O), OH = (H + 2*padding - KH) / stride + 1
 Tensor conv2d(const Tensor& x, const Tensor& weight, const Conv2dOptions& options = {});
 // act(conv2d(x, weight) + bias) in one pass; bias (O), or undefined for none

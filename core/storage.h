@@ -13,10 +13,10 @@
 
 namespace forger {
 
-// f32 and f64 carry arithmetic; i64 holds indices and labels only.
-enum class DType : uint8_t { f32, f64, i64 };
+// f32 and f64 carry arithmetic; i64 holds indices and labels only. bf16 is for activations on a GPU: ops read it as f32.
+enum class DType : uint8_t { f32, f64, i64, bf16 };
 size_t size_of(DType dtype);
-const char* name_of(DType dtype);  // "float32", "float64", "int64"
+const char* name_of(DType dtype);  // "float32", "float64", "int64", "bfloat16"
 
 class Storage {
  public:

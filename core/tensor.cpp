@@ -10,8 +10,20 @@
 
 namespace forger {
 
-size_t size_of(DType dtype) { return dtype == DType::f32 ? 4 : 8; }
-const char* name_of(DType dtype) { return dtype == DType::f32 ? "float32" : dtype == DType::f64 ? "float64" : "int64"; }
+size_t size_of(DType dtype) { return dtype == DType::bf16 ? 2 : dtype == DType::f32 ? 4 : 8; }
+const char* name_of(DType dtype) {
+  switch (dtype) {
+    case DType::f32:
+      return "float32";
+    case DType::f64:
+      return "float64";
+    case DType::i64:
+      return "int64";
+    case DType::bf16:
+      return "bfloat16";
+  }
+  return "?";
+}
 
 // ---- Shape ----
 
@@ -70,14 +82,10 @@ double Tensor::item() const {
 std::vector<double> Tensor::to_vector() const {
   check<ShapeError>(defined(), "an undefined tensor has no elements");
   if (device() != Device::cpu) return to(*this, Device::cpu).to_vector();
-  if (dtype() == DType::i64) {
-    const auto* p = data<int64_t>();
-    return {p, p + numel()};
-  }
-  return dispatch(*this, [&]<class K>() {
-    const auto* p = data<typename K::Scalar>();
-    return std::vector<double>(p, p + numel());
-  });
+  const auto widened = [&](const auto* p) { return std::vector<double>(p, p + numel()); };
+  if (dtype() == DType::i64) return widened(data<int64_t>());
+  if (dtype() == DType::bf16) return widened(data<bfloat16>());
+  return dispatch(*this, [&]<class K>() { return widened(data<typename K::Scalar>()); });
 }
 
 bool Tensor::requires_grad() const { return variable_ && variable_->requires_grad; }
@@ -105,7 +113,7 @@ Tensor full(const Shape& shape, double value, DType dtype, Device device) {
     return to(result, device);
   }
   Tensor result(shape, dtype, device);
-  dispatch(result, [&]<class K>() {
+  dispatch_with_bf16(result, [&]<class K>() {
     using T = typename K::Scalar;
     K::fill(result.numel(), static_cast<T>(value), result.data<T>());
   });
@@ -125,6 +133,7 @@ Tensor from_values(const Shape& shape, std::span<const double> values, DType dty
   if (dtype == DType::f32) convert(result.data<float>());
   if (dtype == DType::f64) convert(result.data<double>());
   if (dtype == DType::i64) convert(result.data<int64_t>());
+  if (dtype == DType::bf16) convert(result.data<bfloat16>());
   return result;
 }
 
@@ -145,7 +154,7 @@ void copy_elements(const Tensor& src, const Tensor& dst) {
     }
     return;
   }
-  dispatch(src, [&]<class K>() {
+  dispatch_with_bf16(src, [&]<class K>() {
     using T = typename K::Scalar;
     K::copy(src.numel(), src.data<T>(), dst.data<T>());
   });

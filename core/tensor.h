@@ -17,8 +17,12 @@ namespace forger {
 
 template <class T>
 constexpr DType dtype_of() {
-  static_assert(std::is_same_v<T, float> || std::is_same_v<T, double> || std::is_same_v<T, int64_t>);
-  return std::is_same_v<T, float> ? DType::f32 : std::is_same_v<T, double> ? DType::f64 : DType::i64;
+  static_assert(std::is_same_v<T, float> || std::is_same_v<T, double> || std::is_same_v<T, int64_t> ||
+                std::is_same_v<T, bfloat16>);
+  return std::is_same_v<T, float>     ? DType::f32
+         : std::is_same_v<T, double>  ? DType::f64
+         : std::is_same_v<T, int64_t> ? DType::i64
+                                      : DType::bf16;
 }
 
 // Up to six sizes, stored inline. A scalar has rank 0 and one element.
@@ -99,7 +103,7 @@ Tensor full(const Shape& shape, double value, DType dtype = DType::f32, Device d
 Tensor zeros(const Shape& shape, DType dtype = DType::f32, Device device = Device::cpu);
 Tensor ones(const Shape& shape, DType dtype = DType::f32, Device device = Device::cpu);
 Tensor full_like(const Tensor& like, double value);
-// Values in row-major order; ShapeError when their number is not shape.numel(). f32 and f64 convert, i64 rounds to
+// Values in row-major order; ShapeError when their number is not shape.numel(). Floating types convert, i64 rounds to
 // zero.
 Tensor from_values(const Shape& shape, std::span<const double> values, DType dtype = DType::f32);
 Tensor from_indices(std::span<const int64_t> values);  // i64, shape (n)

@@ -1,5 +1,5 @@
 // Included inside each backend's struct (kernels.h), where T is the scalar type: the list of everything a backend
-// provides. Arrays are contiguous, images NHWC, counts in elements; outputs are written whole unless a line says
+// provides; Wide is T, or float where T is bfloat16. Arrays are contiguous, images NHWC, counts in elements; outputs are written whole unless a line says
 // "accumulates". Outputs never alias inputs unless a line says "in place allowed".
 
 // ---- memory and layout ----
@@ -8,14 +8,15 @@ static void copy(int64_t n, const T* x, T* y);
 static void strided_copy(const StridedCopy& s, const T* src, T* dst);
 static void from_float(int64_t n, const float* x, T* y);  // conversions between the scalar types
 static void from_double(int64_t n, const double* x, T* y);
+static void from_bfloat16(int64_t n, const bfloat16* x, T* y);
 
 // ---- elementwise (in place allowed) ----
-static void unary(Unary op, int64_t n, const T* x, T* y, T p, T q);
-static void binary(Binary op, const Broadcast& s, const T* a, const T* b, T* y, T p);
+static void unary(Unary op, int64_t n, const T* x, T* y, Wide p, Wide q);
+static void binary(Binary op, const Broadcast& s, const T* a, const T* b, T* y, Wide p);
 static bool all_finite(int64_t n, const T* x);
 
 // ---- reductions: fixed order, pairwise or blocked so that the error does not grow with n ----
-static void reduce(Reduce op, const ReduceShape& s, const T* x, T* y);
+static void reduce(Reduce op, const ReduceShape& s, const T* x, Wide* y);
 // Flat index of the first maximum along the last axis: x (rows, cols) -> index (rows).
 static void argmax(int64_t rows, int64_t cols, const T* x, int64_t* index);
 
@@ -28,32 +29,35 @@ static void matmul(const MatmulShape& s, const T* a, const T* b, T* c);
 
 // ---- the convolution triangle: implicit GEMMs or Winograd, no patch matrix in memory ----
 // map[n,p,q,o] = sum_{i,j,c} image[n, p*stride - pad + i, q*stride - pad + j, c] * weight[o,i,j,c]
-static void conv2d(const ConvShape& s, const T* image, const T* weight, T* map);
+static void conv2d(const ConvShape& s, const T* image, const Wide* weight, T* map);
 // map = act(conv2d(image, weight) + bias) in one pass; bias (oc) may be null.
-static void conv2d_bias(const ConvShape& s, const T* image, const T* weight, const T* bias, Activation act, T slope,
-                        T* map);
+static void conv2d_bias(const ConvShape& s, const T* image, const Wide* weight, const Wide* bias, Activation act,
+                        Wide slope, T* map);
 // image = the transpose of conv2d applied to map; pixels under no window become 0.
-static void conv_transpose2d(const ConvShape& s, const T* map, const T* weight, T* image);
+static void conv_transpose2d(const ConvShape& s, const T* map, const Wide* weight, T* image);
 // weight[o,i,j,c] = sum_{n,p,q} map[n,p,q,o] * image[n, p*stride - pad + i, q*stride - pad + j, c]
-static void conv_weight_grad(const ConvShape& s, const T* image, const T* map, T* weight);
+static void conv_weight_grad(const ConvShape& s, const T* image, const T* map, Wide* weight);
 // The multiply-adds that conv2d or conv_weight_grad takes, or conv_transpose2d: s.flops() / 2 by the definition.
 static double conv_multiply_adds(const ConvShape& s, bool transposed);
 
 // ---- normalisation with a fused activation ----
 // mean, rstd = 1/sqrt(variance + eps) (groups, channels), the variance biased, of x (groups, rows, channels). Those of a
 // channel of equal values are exact: the value and a variance of 0. `running`, of one group only, moves towards them.
-static void norm_stats(const NormShape& s, const T* x, T eps, T* mean, T* rstd, const Running<T>& running = {});
+static void norm_stats(const NormShape& s, const T* x, Wide eps, Wide* mean, Wide* rstd,
+                       const Running<Wide>& running = {});
 // y = act((x - mean)*rstd*gamma + beta); gamma and beta may be null (1 and 0).
-static void norm_apply(const NormShape& s, const T* x, const T* mean, const T* rstd, const T* gamma, const T* beta,
-                       Activation act, T slope, T* y);
+static void norm_apply(const NormShape& s, const T* x, const Wide* mean, const Wide* rstd, const Wide* gamma,
+                       const Wide* beta, Activation act, Wide slope, T* y);
 // Gradient of norm_stats followed by norm_apply, statistics being functions of x. gx may be null; ggamma and gbeta
 // (channels, summed over groups) may be null.
-static void norm_backward(const NormShape& s, const T* x, const T* gy, const T* mean, const T* rstd, const T* gamma,
-                          const T* beta, Activation act, T slope, T* gx, T* ggamma, T* gbeta);
+static void norm_backward(const NormShape& s, const T* x, const T* gy, const Wide* mean, const Wide* rstd,
+                          const Wide* gamma, const Wide* beta, Activation act, Wide slope, T* gx, Wide* ggamma,
+                          Wide* gbeta);
 // Gradient of norm_backward's gx towards x, gy and gamma: `a` is the incoming gradient, shaped as gx. Any of dx, dgy
 // (as x) and dgamma (channels, summed over groups) may be null.
-static void norm_backward_grad(const NormShape& s, const T* x, const T* gy, const T* a, const T* mean, const T* rstd,
-                               const T* gamma, const T* beta, Activation act, T slope, T* dx, T* dgy, T* dgamma);
+static void norm_backward_grad(const NormShape& s, const T* x, const T* gy, const T* a, const Wide* mean,
+                               const Wide* rstd, const Wide* gamma, const Wide* beta, Activation act, Wide slope, T* dx,
+                               T* dgy, Wide* dgamma);
 // Layer norm: x (rows, cols), statistics over cols, gamma and beta (cols) may be null; mean, rstd (rows).
 static void layer_norm(int64_t rows, int64_t cols, const T* x, const T* gamma, const T* beta, T eps, T* y, T* mean,
                        T* rstd);

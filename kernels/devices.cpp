@@ -11,6 +11,9 @@ ConvMethod current_conv_method = ConvMethod::automatic;
 int card = 0;
 }  // namespace
 
+const char* name_of(MathMode mode) {
+  return mode == MathMode::fp32 ? "fp32" : mode == MathMode::tf32 ? "tf32" : "bf16";
+}
 void set_math_mode(MathMode mode) { current_math_mode = mode; }
 MathMode math_mode() { return current_math_mode; }
 

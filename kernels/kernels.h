@@ -3,6 +3,8 @@
 // Every function is listed once, in kernels/contract.h, and declared from that list for each backend:
 // `Cpu<float>::conv2d`, `Cuda<float>::conv2d`, `Simt<float>::conv2d`, and the same in double. A backend defines each of
 // them and instantiates it with FORGER_KERNEL(Cpu, conv2d); one that it lacks is a link error, not a run-time surprise.
+// GPUs also keep activations as bfloat16: what a training step spends its bytes on is instantiated for that too, with
+// FORGER_KERNEL_BF16, and its `Wide` numbers (weights, statistics, sums) are floats then.
 // Kernels never see a Tensor and never check shapes: the op that calls them has done so.
 #pragma once
 #include <array>
@@ -13,6 +15,8 @@
 #include <span>
 #include <stdexcept>
 #include <string>
+
+#include "kernels/bfloat16.h"
 
 namespace forger {
 
@@ -223,18 +227,21 @@ struct ClipSlice {
 template <class T>
 struct Cpu {
   using Scalar = T;
+  using Wide = forger::Wide<T>;
 #include "kernels/contract.h"
 };
 
 template <class T>
 struct Cuda {
   using Scalar = T;
+  using Wide = forger::Wide<T>;
 #include "kernels/contract.h"
 };
 
 template <class T>
 struct Simt {
   using Scalar = T;
+  using Wide = forger::Wide<T>;
 #include "kernels/contract.h"
 };
 
@@ -304,8 +311,12 @@ int threads();
 int available_threads();
 
 // How GPUs multiply floats, in convolutions and matrix products: fp32 (at first), or tf32 on tensor cores, which round
-// the factors to 10 fraction bits and sum in fp32. GPUs older than compute capability 8.0 stay with fp32.
-enum class MathMode : uint8_t { fp32, tf32 };
+// the factors to 10 fraction bits and sum in fp32. GPUs older than compute capability 8.0 stay with fp32. bf16: what
+// convolutions and linear layers read and write is kept as bfloat16, and so is all that follows elementwise or by a norm;
+// weights, statistics, sums, losses and optimisers stay in fp32, and other products are as with tf32. From compute
+// capability 8.0 on.
+enum class MathMode : uint8_t { fp32, tf32, bf16 };
+const char* name_of(MathMode mode);  // "fp32", "tf32", "bf16"
 void set_math_mode(MathMode mode);
 MathMode math_mode();
 
@@ -326,3 +337,4 @@ const char* simd_level();
 #define FORGER_KERNEL(Backend, function)                                \
   template decltype(Backend<float>::function) Backend<float>::function; \
   template decltype(Backend<double>::function) Backend<double>::function
+#define FORGER_KERNEL_BF16(Backend, function) template decltype(Backend<bfloat16>::function) Backend<bfloat16>::function

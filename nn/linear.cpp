@@ -21,6 +21,10 @@ Linear::Linear(int64_t in, int64_t out, Random& random, bool with_bias, DType dt
 Tensor Linear::apply(const Tensor& x, const Tensor& with_weight) const {
   check<ShapeError>(x.rank() == 2 && x.size(1) == with_weight.size(1), "[linear] weight expects x of (N, ",
                     with_weight.size(1), "), x is ", x.shape(), " (weight: ", with_weight.shape(), ")");
+  if (kept_as_bf16(x) || x.dtype() == DType::bf16) {  // a convolution of images of one pixel
+    const int64_t n = x.size(0), in = x.size(1), out = with_weight.size(0);
+    return reshape(conv2d(reshape(x, {n, 1, 1, in}), reshape(with_weight, {out, 1, 1, in}), bias), {n, out});
+  }
   return add_bias(matmul(x, with_weight, false, true));
 }
 

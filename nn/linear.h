@@ -16,7 +16,7 @@ class WeightedLayer : public Layer {
 
  protected:
   WeightedLayer(const Shape& weight_shape, int64_t out, Random& random, bool with_bias, DType dtype);
-  Tensor add_bias(const Tensor& y) const { return bias.defined() ? y + bias : y; }
+  Tensor add_bias(const Tensor& y) const { return bias.defined() ? y + cast(bias, y.dtype()) : y; }
 };
 
 class Linear : public WeightedLayer {  // (N, in) -> (N, out): x W^T + b, weight (out, in)

@@ -351,7 +351,7 @@ forger_steps() {  # BATCH
   local recipe images options name median
   for recipe in dcgan wgan-gp; do
     for images in "32 1" "64 3"; do
-      for options in "" "--graph" "--math tf32" "--graph --math tf32"; do
+      for options in "" "--graph" "--math tf32" "--graph --math tf32" "--math bf16" "--graph --math bf16"; do
         name="bench_train $recipe $images 64 $1 50 --device cuda${options:+ $options}"
         # shellcheck disable=SC2086  # images and options are lists of words
         attempt "$name" 30 "$build/bench_train" "$recipe" $images 64 "$1" 50 --device cuda $options || continue
@@ -376,7 +376,7 @@ check_steps() {  # BATCH
 
 check_kernels() {
   local math name figures rows
-  for math in fp32 tf32; do
+  for math in fp32 tf32 bf16; do
     built "bench_kernels $math" bench_kernels || continue
     attempt "bench_kernels $math" 45 "$build/bench_kernels" --device cuda --math "$math" || continue
     rows=0

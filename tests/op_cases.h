@@ -643,7 +643,8 @@ class OpTable {
     }
     row("batch_norm: running statistics", {real({2, 2, 2, 3}), real({3}).range(0.5, 1.5), real({3})},
         [](const Tensor& x, const Tensor& gamma, const Tensor& beta) {
-          RunningStats running{.mean = zeros({3}, x.dtype(), x.device()), .variance = ones({3}, x.dtype(), x.device())};
+          RunningStats running{.mean = zeros({3}, beta.dtype(), x.device()),
+                               .variance = ones({3}, beta.dtype(), x.device())};
           return batch_norm(x, gamma, beta, {}, &running);
         });
     for (const Shape& x : {Shape{1, 5}, Shape{4, 7}, Shape{2, 2, 3, 5}, Shape{3, 31}, Shape{2, 33}}) {

@@ -24,6 +24,19 @@ inline void check_operand(const char* op, const Tensor& x) {
   check<ShapeError>(x.dtype() != DType::i64, "[", op, "] expects float32 or float64, got int64 ", x.shape());
 }
 
+// bfloat16 is what some ops read and write; the others, and all sums, take and give float32 in its place.
+inline bool is_bf16(const Tensor& x) { return x.defined() && x.dtype() == DType::bf16; }
+inline DType wide(DType dtype) { return dtype == DType::bf16 ? DType::f32 : dtype; }
+inline Tensor wide(const Tensor& x) { return is_bf16(x) ? cast(x, DType::f32) : x; }
+
+// Both in the wider of two types, where one is bfloat16.
+struct Pair {
+  Tensor a, b;
+};
+inline Pair matched(const Tensor& a, const Tensor& b) {
+  return is_bf16(a) != is_bf16(b) && a.defined() && b.defined() ? Pair{wide(a), wide(b)} : Pair{a, b};
+}
+
 // All operands defined, floating, and of one type and device.
 template <class... Rest>
 void check_operands(const char* op, const Tensor& first, const Rest&... rest) {
@@ -35,15 +48,27 @@ void check_operands(const char* op, const Tensor& first, const Rest&... rest) {
   (check<ShapeError>(first.device() == rest.device(), "[", op, "] operands must be on one device"), ...);
 }
 
+// The same of an op that keeps x as bfloat16, its weights as float32.
+template <class... Weights>
+void check_weights(const char* op, const Tensor& x, const Weights&... weights) {
+  check_operand(op, x);
+  (check_operand(op, weights), ...);
+  (check<ShapeError>(wide(x.dtype()) == weights.dtype(), "[", op, "] operands must have one type, got ",
+                     name_of(x.dtype()), " and ", name_of(weights.dtype())),
+   ...);
+  (check<ShapeError>(x.device() == weights.device(), "[", op, "] operands must be on one device"), ...);
+}
+
 inline void check_index(const char* op, const Tensor& index) {
   check<ShapeError>(index.defined() && index.dtype() == DType::i64, "[", op, "] indices must be int64");
 }
 
 inline Tensor fresh(const Tensor& like, const Shape& shape) { return {shape, like.dtype(), like.device()}; }
 inline Tensor fresh(const Tensor& like) { return fresh(like, like.shape()); }
+inline Tensor fresh_wide(const Tensor& like, const Shape& shape) { return {shape, wide(like.dtype()), like.device()}; }
 
 inline double largest_of(DType dtype) {  // finite number
-  return dtype == DType::f32 ? std::numeric_limits<float>::max() : std::numeric_limits<double>::max();
+  return dtype == DType::f64 ? std::numeric_limits<double>::max() : std::numeric_limits<float>::max();
 }
 
 inline Saved save_if(bool read_later, const Tensor& x) { return read_later ? Saved(x) : Saved(); }

@@ -10,7 +10,8 @@
 //   conv_weight_grad(image, map)       conv_transpose(map, gy)         conv(image, gy)
 //       -> weight
 //
-// They are the three partial derivatives of the one trilinear form <conv(image, weight), map>.
+// They are the three partial derivatives of the one trilinear form <conv(image, weight), map>. Images and maps may be
+// bfloat16, weights are float32 then, and so are weights' gradients, whose own gradients are weights in turn.
 //
 // One ConvShape travels through all closures. It holds both spatial sizes, because with a stride of 2 an image of 7 and
 // one of 8 rows give the same map: the transposed convolution has to know which of them it returns to, and the row
@@ -40,16 +41,16 @@ void announce(const ConvShape& s, const Tensor& operand, bool transposed = false
   Profile* const profile = Profile::active();
   if (!profile) return;
   double multiply_adds = 0;
-  dispatch(operand, [&]<class K>() { multiply_adds = K::conv_multiply_adds(s, transposed); });
+  dispatch_with_bf16(operand, [&]<class K>() { multiply_adds = K::conv_multiply_adds(s, transposed); });
   profile->announce({.flops = s.flops(), .true_flops = 2 * multiply_adds},
                     text(s.h, 'x', s.w, 'x', s.c, " - ", s.oh, 'x', s.ow, 'x', s.oc));
 }
 
 Tensor conv(const ConvShape& s, const Tensor& image, const Tensor& weight) {
   Tensor map = fresh(image, {s.n, s.oh, s.ow, s.oc});
-  dispatch(image, [&]<class K>() {
+  dispatch_with_bf16(image, [&]<class K>() {
     using T = typename K::Scalar;
-    K::conv2d(s, image.data<T>(), weight.data<T>(), map.data<T>());
+    K::conv2d(s, image.data<T>(), weight.data<typename K::Wide>(), map.data<T>());
   });
   announce(s, image);
   return record("conv2d", map, {image, weight},
@@ -62,9 +63,9 @@ Tensor conv(const ConvShape& s, const Tensor& image, const Tensor& weight) {
 
 Tensor conv_transpose(const ConvShape& s, const Tensor& map, const Tensor& weight) {
   Tensor image = fresh(map, {s.n, s.h, s.w, s.c});
-  dispatch(map, [&]<class K>() {
+  dispatch_with_bf16(map, [&]<class K>() {
     using T = typename K::Scalar;
-    K::conv_transpose2d(s, map.data<T>(), weight.data<T>(), image.data<T>());
+    K::conv_transpose2d(s, map.data<T>(), weight.data<typename K::Wide>(), image.data<T>());
   });
   announce(s, map, /*transposed=*/true);
   return record("conv_transpose2d", image, {map, weight},
@@ -76,10 +77,10 @@ Tensor conv_transpose(const ConvShape& s, const Tensor& map, const Tensor& weigh
 }
 
 Tensor weight_grad(const ConvShape& s, const Tensor& image, const Tensor& map) {
-  Tensor weight = fresh(image, {s.oc, s.kh, s.kw, s.c});
-  dispatch(image, [&]<class K>() {
+  Tensor weight = fresh_wide(image, {s.oc, s.kh, s.kw, s.c});
+  dispatch_with_bf16(image, [&]<class K>() {
     using T = typename K::Scalar;
-    K::conv_weight_grad(s, image.data<T>(), map.data<T>(), weight.data<T>());
+    K::conv_weight_grad(s, image.data<T>(), map.data<T>(), weight.data<typename K::Wide>());
   });
   announce(s, image);
   return record("conv_weight_grad", weight, {image, map},
@@ -111,7 +112,6 @@ ConvShape geometry(const char* op, const Shape& image, int64_t oc, int64_t kh, i
 }
 
 void check_ranks(const char* op, const Tensor& x, const char* other_name, const Tensor& other) {
-  check_operands(op, x, other);
   check<ShapeError>(x.rank() == 4 && other.rank() == 4, "[", op, "] x and ", other_name,
                     " need four axes (x: ", x.shape(), ", ", other_name, ": ", other.shape(), ")");
 }
@@ -126,12 +126,19 @@ void check_no_activation(const char* op, const Conv2dOptions& options) {
 
 }  // namespace
 
+bool kept_as_bf16(const Tensor& x) {
+  return kernels::math_mode() == kernels::MathMode::bf16 && x.defined() && x.dtype() == DType::f32 &&
+         x.device() != Device::cpu;
+}
+
 Tensor conv2d(const Tensor& x, const Tensor& weight, const Conv2dOptions& options) {
   return conv2d(x, weight, Tensor(), options);
 }
 
 // Both activations are piecewise linear and keep the sign, so that y tells their slope, and every derivative is ops.
 Tensor conv2d(const Tensor& x, const Tensor& weight, const Tensor& bias, const Conv2dOptions& options) {
+  if (kept_as_bf16(x)) return conv2d(cast(x, DType::bf16), weight, bias, options);
+  check_weights("conv2d", x, weight);
   check_ranks("conv2d", x, "weight", weight);
   check_no_output_padding("conv2d", options);
   check<ShapeError>(weight.size(3) == x.size(3), "[conv2d] weight expects ", weight.size(3), " input channels, x has ",
@@ -140,19 +147,20 @@ Tensor conv2d(const Tensor& x, const Tensor& weight, const Tensor& bias, const C
   const ConvShape s = geometry("conv2d", x.shape(), weight.size(0), weight.size(1), weight.size(2), options);
   const bool biased = bias.defined(), activated = options.activation != Activation::none;
   if (biased) {
-    check_operands("conv2d", x, bias);
+    check_weights("conv2d", x, bias);
     check<ShapeError>(bias.shape() == Shape{s.oc}, "[conv2d] bias should be ", Shape{s.oc}, ", got ", bias.shape());
   }
   if (!biased && !activated) return conv(s, x, weight);
   if (!fused_enabled()) {
     const Tensor map = conv(s, x, weight);
-    return activate(biased ? add(map, bias) : map, options.activation, options.slope);
+    return activate(biased ? add(map, cast(bias, map.dtype())) : map, options.activation, options.slope);
   }
   Tensor map = fresh(x, {s.n, s.oh, s.ow, s.oc});
-  dispatch(x, [&]<class K>() {
+  dispatch_with_bf16(x, [&]<class K>() {
     using T = typename K::Scalar;
-    K::conv2d_bias(s, x.data<T>(), weight.data<T>(), biased ? bias.data<T>() : nullptr, options.activation,
-                   static_cast<T>(options.slope), map.data<T>());
+    using Wide = typename K::Wide;
+    K::conv2d_bias(s, x.data<T>(), weight.data<Wide>(), biased ? bias.data<Wide>() : nullptr, options.activation,
+                   static_cast<Wide>(options.slope), map.data<T>());
   });
   announce(s, x, false, options.activation, options.slope);
   const Tensor inputs[] = {x, weight, bias};
@@ -164,13 +172,15 @@ Tensor conv2d(const Tensor& x, const Tensor& weight, const Tensor& bias, const C
         const Tensor g = activated ? leaky_relu_grad(in.gy, in.y, slope) : in.gy;
         Gradients gradients{in.needs(0) ? conv_transpose(s, g, *weight_) : Tensor(),
                             in.needs(1) ? weight_grad(s, *x_, g) : Tensor()};
-        if (biased) gradients.push_back(in.needs(2) ? sum_to(g, Shape{s.oc}) : Tensor());
+        if (biased) gradients.push_back(in.needs(2) ? sum(g, {0, 1, 2}) : Tensor());
         return gradients;
       },
       activated);
 }
 
 Tensor conv_transpose2d(const Tensor& x, const Tensor& weight, const Conv2dOptions& options) {
+  if (kept_as_bf16(x)) return conv_transpose2d(cast(x, DType::bf16), weight, options);
+  check_weights("conv_transpose2d", x, weight);
   check_ranks("conv_transpose2d", x, "weight", weight);
   check_no_activation("conv_transpose2d", options);
   check<ShapeError>(weight.size(0) == x.size(3), "[conv_transpose2d] weight expects ", weight.size(0),
@@ -194,6 +204,7 @@ Tensor conv_transpose2d(const Tensor& x, const Tensor& weight, const Conv2dOptio
 }
 
 Tensor conv_weight_grad(const Tensor& x, const Tensor& gy, int64_t kh, int64_t kw, const Conv2dOptions& options) {
+  check_operands("conv_weight_grad", x, gy);
   check_ranks("conv_weight_grad", x, "gy", gy);
   check_no_output_padding("conv_weight_grad", options);
   check_no_activation("conv_weight_grad", options);

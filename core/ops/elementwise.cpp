@@ -9,6 +9,8 @@
 //   from the input:    log, square, abs, pow, clamp, sin, cos, softplus, elu
 //   from nothing:      add, sub, affine, neg
 //
+// Of a bfloat16 and a float32 operand the former is widened.
+//
 // The first derivatives of the activations are one kernel pass each. They are ops too (tanh_grad, sigmoid_grad,
 // leaky_relu_grad, elu_grad below), linear in gy, with gradients of their own, so the second derivative of a network
 // costs passes of the same kind. Where f is piecewise linear the derivative by the mask is zero and not recorded.
@@ -29,9 +31,10 @@ using namespace ops;
 Tensor map(const char* name, Unary op, const Tensor& x, double p = 0, double q = 0) {
   check_operand(name, x);
   Tensor y = fresh(x);
-  dispatch(x, [&]<class K>() {
+  dispatch_with_bf16(x, [&]<class K>() {
     using T = typename K::Scalar;
-    K::unary(op, x.numel(), x.data<T>(), y.data<T>(), static_cast<T>(p), static_cast<T>(q));
+    using Wide = typename K::Wide;
+    K::unary(op, x.numel(), x.data<T>(), y.data<T>(), static_cast<Wide>(p), static_cast<Wide>(q));
   });
   return y;
 }
@@ -44,9 +47,9 @@ Tensor zip(const char* name, Binary op, const Tensor& a, const Tensor& b, double
   repeating_strides(a.shape(), shape, s.a_strides);
   repeating_strides(b.shape(), shape, s.b_strides);
   Tensor y = fresh(a, shape);
-  dispatch(a, [&]<class K>() {
+  dispatch_with_bf16(a, [&]<class K>() {
     using T = typename K::Scalar;
-    K::binary(op, s, a.data<T>(), b.data<T>(), y.data<T>(), static_cast<T>(p));
+    K::binary(op, s, a.data<T>(), b.data<T>(), y.data<T>(), static_cast<typename K::Wide>(p));
   });
   return y;
 }
@@ -55,19 +58,22 @@ Tensor zip(const char* name, Binary op, const Tensor& a, const Tensor& b, double
 
 // ---- two operands ----
 
-Tensor add(const Tensor& a, const Tensor& b) {
+Tensor add(const Tensor& a_, const Tensor& b_) {
+  const auto [a, b] = matched(a_, b_);
   return record("add", zip("add", Binary::add, a, b), {a, b}, [sa = a.shape(), sb = b.shape()](const Incoming& in) {
     return Gradients{in.needs(0) ? sum_to(in.gy, sa) : Tensor(), in.needs(1) ? sum_to(in.gy, sb) : Tensor()};
   });
 }
 
-Tensor sub(const Tensor& a, const Tensor& b) {
+Tensor sub(const Tensor& a_, const Tensor& b_) {
+  const auto [a, b] = matched(a_, b_);
   return record("sub", zip("sub", Binary::sub, a, b), {a, b}, [sa = a.shape(), sb = b.shape()](const Incoming& in) {
     return Gradients{in.needs(0) ? sum_to(in.gy, sa) : Tensor(), in.needs(1) ? neg(sum_to(in.gy, sb)) : Tensor()};
   });
 }
 
-Tensor mul(const Tensor& a, const Tensor& b) {
+Tensor mul(const Tensor& a_, const Tensor& b_) {
+  const auto [a, b] = matched(a_, b_);
   return record("mul", zip("mul", Binary::mul, a, b), {a, b},
                 [a_ = save_if(b.requires_grad(), a), b_ = save_if(a.requires_grad(), b), sa = a.shape(),
                  sb = b.shape()](const Incoming& in) {
@@ -77,7 +83,8 @@ Tensor mul(const Tensor& a, const Tensor& b) {
 }
 
 // y = a/b: ga = gy/b, gb = -gy*a/b^2 = -ga*y
-Tensor div(const Tensor& a, const Tensor& b) {
+Tensor div(const Tensor& a_, const Tensor& b_) {
+  const auto [a, b] = matched(a_, b_);
   const bool keep_output = b.requires_grad();
   return record(
       "div", zip("div", Binary::div, a, b), {a, b},
@@ -96,7 +103,8 @@ Tensor winner(const Tensor& a, const Tensor& b) { return affine(sub(greater(a, b
 
 // maximum when `winning` orders its operands by size, minimum when it swaps them.
 template <class Winning>
-Tensor choose(const char* name, Binary op, const Tensor& a, const Tensor& b, const Winning& winning) {
+Tensor choose(const char* name, Binary op, const Tensor& a_, const Tensor& b_, const Winning& winning) {
+  const auto [a, b] = matched(a_, b_);
   return record(name, zip(name, op, a, b), {a, b}, [winning, a_ = Saved(a), b_ = Saved(b)](const Incoming& in) {
     const Tensor &x = *a_, &y = *b_;
     return Gradients{in.needs(0) ? sum_to(mul(in.gy, winning(x, y)), x.shape()) : Tensor(),
@@ -111,10 +119,14 @@ Tensor minimum(const Tensor& a, const Tensor& b) {
   return choose("minimum", Binary::minimum, a, b, [](const Tensor& x, const Tensor& y) { return winner(y, x); });
 }
 
-Tensor greater(const Tensor& a, const Tensor& b) {
+Tensor greater(const Tensor& a_, const Tensor& b_) {
+  const auto [a, b] = matched(a_, b_);
   return noted("greater", zip("greater", Binary::greater, a, b), {a, b});
 }
-Tensor equal(const Tensor& a, const Tensor& b) { return noted("equal", zip("equal", Binary::equal, a, b), {a, b}); }
+Tensor equal(const Tensor& a_, const Tensor& b_) {
+  const auto [a, b] = matched(a_, b_);
+  return noted("equal", zip("equal", Binary::equal, a, b), {a, b});
+}
 
 // ---- one operand ----
 
@@ -296,6 +308,7 @@ Tensor drop(const Tensor& x, double probability, uint64_t seed, uint64_t stream,
 
 Tensor dropout(const Tensor& x, double probability, Random& random) {
   check_operand("dropout", x);
+  if (is_bf16(x)) return dropout(wide(x), probability, random);
   check<ShapeError>(probability >= 0 && probability < 1, "[dropout] probability must be in [0, 1), got ", probability);
   const uint64_t block = random.block;
   random.block += Random::blocks(x.numel());

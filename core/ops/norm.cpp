@@ -43,7 +43,7 @@ void check_options(const char* op, const NormOptions& options) {
 }
 
 void check_per_channel(const char* op, const Tensor& x, const char* name, const Tensor& parameter) {
-  check_operands(op, x, parameter);
+  check_weights(op, x, parameter);
   check<ShapeError>(parameter.shape() == Shape{x.size(-1)}, "[", op, "] ", name, " must have one value for each of ",
                     x.size(-1), " channels (x: ", x.shape(), ", ", name, ": ", parameter.shape(), ")");
 }
@@ -57,14 +57,15 @@ void announce(const NormOptions& options) {
 
 Statistics statistics(const NormShape& s, const Tensor& x, double eps, const RunningStats* running = nullptr) {
   const Shape shape{s.groups, s.channels};
-  const Statistics result{fresh(x, shape), fresh(x, shape)};
-  dispatch(x, [&]<class K>() {
-    using T = typename K::Scalar;
-    kernels::Running<T> kept;
+  const Statistics result{fresh_wide(x, shape), fresh_wide(x, shape)};
+  dispatch_with_bf16(x, [&]<class K>() {
+    using Wide = typename K::Wide;
+    kernels::Running<Wide> kept;
     if (running)
-      kept = {running->mean.write<T>("batch_norm"), running->variance.write<T>("batch_norm"),
-              static_cast<T>(running->momentum)};
-    K::norm_stats(s, x.data<T>(), static_cast<T>(eps), result.mean.data<T>(), result.rstd.data<T>(), kept);
+      kept = {running->mean.write<Wide>("batch_norm"), running->variance.write<Wide>("batch_norm"),
+              static_cast<Wide>(running->momentum)};
+    K::norm_stats(s, x.data<typename K::Scalar>(), static_cast<Wide>(eps), result.mean.data<Wide>(),
+                  result.rstd.data<Wide>(), kept);
   });
   return result;
 }
@@ -72,10 +73,11 @@ Statistics statistics(const NormShape& s, const Tensor& x, double eps, const Run
 Tensor apply(const NormShape& s, const Tensor& x, const Statistics& stats, const Tensor& gamma, const Tensor& beta,
              const NormOptions& options) {
   Tensor y = fresh(x);
-  dispatch(x, [&]<class K>() {
+  dispatch_with_bf16(x, [&]<class K>() {
     using T = typename K::Scalar;
-    K::norm_apply(s, x.data<T>(), stats.mean.data<T>(), stats.rstd.data<T>(), gamma.data<T>(), beta.data<T>(),
-                  options.activation, static_cast<T>(options.slope), y.data<T>());
+    using Wide = typename K::Wide;
+    K::norm_apply(s, x.data<T>(), stats.mean.data<Wide>(), stats.rstd.data<Wide>(), gamma.data<Wide>(),
+                  beta.data<Wide>(), options.activation, static_cast<Wide>(options.slope), y.data<T>());
   });
   return y;
 }
@@ -90,7 +92,7 @@ Tensor activate_as_kernels(const Tensor& pre, const NormShape& s, std::span<cons
                            const NormOptions& options) {
   if (!fused_enabled() || options.activation == Activation::none)
     return activate(pre, options.activation, options.slope);
-  return leaky_relu_grad(pre, apply(s, in[0], stats, in[1], in[2], options), slope_of(options));
+  return leaky_relu_grad(pre, wide(apply(s, in[0], stats, in[1], in[2], options)), slope_of(options));
 }
 
 // ---- batch norm and instance norm ----
@@ -103,21 +105,22 @@ struct Grouped {
 
   // Statistics over the rows of x (groups, rows, C).
   Tensor reference(std::span<const Tensor> in) const {
-    const Tensor rows = reshape(in[0], {s.groups, s.rows, s.channels});
+    const Tensor rows = reshape(wide(in[0]), {s.groups, s.rows, s.channels});
     const Tensor centred = sub(rows, mean(rows, {1}, true));
     const Tensor rstd = reciprocal(sqrt(affine(mean(square(centred), {1}, true), 1, options.eps)));
     const Tensor pre = reshape(add(mul(mul(centred, rstd), in[1]), in[2]), in[0].shape());
-    return activate_as_kernels(pre, s, in, stats, options);
+    return cast(activate_as_kernels(pre, s, in, stats, options), in[0].dtype());
   }
 
   Gradients backward(const Tensor& x, const Tensor& gamma, const Tensor& beta, const Incoming& in) const {
     Gradients g{in.needs(0) ? fresh(x) : Tensor(), in.needs(1) ? fresh(gamma) : Tensor(),
                 in.needs(2) ? fresh(beta) : Tensor()};
-    dispatch(x, [&]<class K>() {
+    dispatch_with_bf16(x, [&]<class K>() {
       using T = typename K::Scalar;
-      K::norm_backward(s, x.data<T>(), in.gy.data<T>(), stats.mean.data<T>(), stats.rstd.data<T>(), gamma.data<T>(),
-                       beta.data<T>(), options.activation, static_cast<T>(options.slope), data_or_null<T>(g[0]),
-                       data_or_null<T>(g[1]), data_or_null<T>(g[2]));
+      using Wide = typename K::Wide;
+      K::norm_backward(s, x.data<T>(), in.gy.data<T>(), stats.mean.data<Wide>(), stats.rstd.data<Wide>(),
+                       gamma.data<Wide>(), beta.data<Wide>(), options.activation, static_cast<Wide>(options.slope),
+                       data_or_null<T>(g[0]), data_or_null<Wide>(g[1]), data_or_null<Wide>(g[2]));
     });
     return g;
   }
@@ -132,12 +135,13 @@ struct Grouped {
       const Tensor &input = *x_, &incoming = *gy_, &scale = *gamma_, &shift = *beta_;
       Gradients d{in.needs(0) ? fresh(input) : Tensor(), in.needs(1) ? fresh(input) : Tensor(),
                   in.needs(2) ? fresh(scale) : Tensor(), Tensor()};  // piecewise constant in beta
-      dispatch(input, [&]<class K>() {
+      dispatch_with_bf16(input, [&]<class K>() {
         using T = typename K::Scalar;
-        K::norm_backward_grad(self.s, input.data<T>(), incoming.data<T>(), in.gy.data<T>(), self.stats.mean.data<T>(),
-                              self.stats.rstd.data<T>(), scale.data<T>(), shift.data<T>(), self.options.activation,
-                              static_cast<T>(self.options.slope), data_or_null<T>(d[0]), data_or_null<T>(d[1]),
-                              data_or_null<T>(d[2]));
+        using Wide = typename K::Wide;
+        K::norm_backward_grad(self.s, input.data<T>(), incoming.data<T>(), in.gy.data<T>(),
+                              self.stats.mean.data<Wide>(), self.stats.rstd.data<Wide>(), scale.data<Wide>(),
+                              shift.data<Wide>(), self.options.activation, static_cast<Wide>(self.options.slope),
+                              data_or_null<T>(d[0]), data_or_null<T>(d[1]), data_or_null<Wide>(d[2]));
       });
       return d;
     };
@@ -215,6 +219,7 @@ Tensor batch_norm_inference(const Tensor& x, const Tensor& gamma, const Tensor& 
   check_per_channel(op, x, "beta", beta);
   check_per_channel(op, x, "mean", mean);
   check_per_channel(op, x, "variance", variance);
+  if (is_bf16(x)) return cast(batch_norm_inference(wide(x), gamma, beta, mean, variance, options), DType::bf16);
   const NormShape s{.groups = 1, .rows = x.numel() / x.size(-1), .channels = x.size(-1)};
 
   const auto forward = [&] {
@@ -252,7 +257,8 @@ Tensor batch_norm_inference(const Tensor& x, const Tensor& gamma, const Tensor& 
 // ---- layer norm ----
 
 Tensor layer_norm(const Tensor& x, const Tensor& gamma, const Tensor& beta, double eps) {
-  check_operands("layer_norm", x, gamma, beta);
+  check_weights("layer_norm", x, gamma, beta);
+  if (is_bf16(x)) return cast(layer_norm(wide(x), gamma, beta, eps), DType::bf16);
   check_options("layer_norm", {.eps = eps});
   check<ShapeError>(x.rank() >= 2 && x.numel() > 0, "[layer_norm] expects x (N, ...), got ", x.shape());
   const Shape sample(std::span(x.shape().begin() + 1, x.shape().end()));

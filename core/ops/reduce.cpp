@@ -66,11 +66,8 @@ kernels::ReduceShape merged(const Shape& shape, const Reduction& r) {
 
 Tensor reduce(Reduce op, const Tensor& x, const Reduction& r) {
   const kernels::ReduceShape s = merged(x.shape(), r);
-  Tensor y = fresh(x, r.result);
-  dispatch(x, [&]<class K>() {
-    using T = typename K::Scalar;
-    K::reduce(op, s, x.data<T>(), y.data<T>());
-  });
+  Tensor y = fresh_wide(x, r.result);
+  dispatch_with_bf16(x, [&]<class K>() { K::reduce(op, s, x.data<typename K::Scalar>(), y.data<typename K::Wide>()); });
   return y;
 }
 
@@ -88,6 +85,7 @@ void check_not_empty(const char* op, const Tensor& x, const Reduction& r) {
 }
 
 Tensor extremum(const char* name, Reduce op, const Tensor& x, const Axes& axes, bool keepdim) {
+  if (is_bf16(x)) return extremum(name, op, wide(x), axes, keepdim);
   const Reduction r = plan(name, x, axes, keepdim);
   check_not_empty(name, x, r);
   announce(r, x);
@@ -105,9 +103,10 @@ Tensor extremum(const char* name, Reduce op, const Tensor& x, const Axes& axes, 
 Tensor sum(const Tensor& x, const Axes& axes, bool keepdim) {
   const Reduction r = plan("sum", x, axes, keepdim);
   announce(r, x);
-  return record("sum", reduce(Reduce::sum, x, r), {x}, [shape = x.shape(), kept = r.kept](const Incoming& in) {
-    return Gradients{broadcast_to(reshape(in.gy, kept), shape)};
-  });
+  return record("sum", reduce(Reduce::sum, x, r), {x},
+                [shape = x.shape(), type = x.dtype(), kept = r.kept](const Incoming& in) {
+                  return Gradients{broadcast_to(reshape(cast(in.gy, type), kept), shape)};
+                });
 }
 
 Tensor mean(const Tensor& x, const Axes& axes, bool keepdim) {
@@ -126,6 +125,7 @@ Tensor variance(const Tensor& x, const Axes& axes, bool keepdim) {
 }
 
 Tensor norm(const Tensor& x, const Axes& axes, double eps, bool keepdim) {
+  if (is_bf16(x)) return norm(wide(x), axes, eps, keepdim);
   const Reduction r = plan("norm", x, axes, keepdim);
   const auto forward = [&] {
     const NoGrad no_grad;
@@ -145,6 +145,7 @@ Tensor norm(const Tensor& x, const Axes& axes, double eps, bool keepdim) {
 
 Tensor argmax(const Tensor& x) {
   check_operand("argmax", x);
+  if (is_bf16(x)) return argmax(wide(x));
   check<ShapeError>(x.rank() > 0 && x.size(-1) > 0, "[argmax] needs a last axis that is not empty (x: ", x.shape(),
                     ")");
   Tensor index(Shape(std::span(x.shape().begin(), x.shape().end() - 1)), DType::i64, x.device());
@@ -164,7 +165,8 @@ Tensor sum_to(const Tensor& x, const Shape& shape) {
                       shape);
     r.reduced[static_cast<size_t>(i)] = i < extra || size != x.size(i);
   }
-  return record("sum_to", reduce(Reduce::sum, x, r), {x},
+  const Tensor y = reduce(Reduce::sum, x, r);
+  return record("sum_to", is_bf16(x) ? cast(y, DType::bf16) : y, {x},
                 [from = x.shape()](const Incoming& in) { return Gradients{broadcast_to(in.gy, from)}; });
 }
 
@@ -178,7 +180,7 @@ Tensor broadcast_to(const Tensor& x, const Shape& shape) {
   repeating_strides(x.shape(), shape, s.src_strides);
   repeating_strides(shape, shape, s.dst_strides);
   Tensor y = fresh(x, shape);
-  dispatch(x, [&]<class K>() {
+  dispatch_with_bf16(x, [&]<class K>() {
     using T = typename K::Scalar;
     K::strided_copy(s, x.data<T>(), y.data<T>());
   });
@@ -188,6 +190,7 @@ Tensor broadcast_to(const Tensor& x, const Shape& shape) {
 
 Tensor norm_penalty(const Tensor& x, double target, double eps) {
   check_operand("norm_penalty", x);
+  if (is_bf16(x)) return norm_penalty(wide(x), target, eps);
   check<ShapeError>(x.rank() >= 2 && x.numel() > 0, "[norm_penalty] expects x (N, ...), got ", x.shape());
   const int64_t rows = x.size(0), cols = x.numel() / rows;
   const Tensor norms = fresh(x, {rows});

@@ -43,7 +43,7 @@ void copy_range(const Tensor& src, int64_t from, const Tensor& dst, int64_t to, 
                                .src_offset = from * inner,
                                .dst_strides = {dst.size(axis) * inner, 1},
                                .dst_offset = to * inner};
-  dispatch(src, [&]<class K>() {
+  dispatch_with_bf16(src, [&]<class K>() {
     using T = typename K::Scalar;
     K::strided_copy(s, src.data<T>(), dst.data<T>());
   });
@@ -110,7 +110,7 @@ Tensor permute(const Tensor& x, const Axes& order) {
   }
   repeating_strides(shape, shape, s.dst_strides);
   Tensor y = fresh(x, shape);
-  dispatch(x, [&]<class K>() {
+  dispatch_with_bf16(x, [&]<class K>() {
     using T = typename K::Scalar;
     K::strided_copy(s, x.data<T>(), y.data<T>());
   });
@@ -135,6 +135,12 @@ Tensor concat(std::span<const Tensor> parts, int axis) {
     return concat(std::array{concat(parts.first(half), axis), concat(parts.subspan(half), axis)}, axis);
   }
   check_operand("concat", parts[0]);
+  if (const auto narrow = std::count_if(parts.begin(), parts.end(), is_bf16);
+      narrow > 0 && narrow < std::ssize(parts)) {
+    std::vector<Tensor> widened;
+    for (const Tensor& part : parts) widened.push_back(is_bf16(part) ? wide(part) : part);
+    return concat(widened, axis);
+  }
   const int at = normalize_axis(axis, parts[0].rank(), "concat");
   int64_t total = 0;
   for (const Tensor& part : parts) {
@@ -216,6 +222,7 @@ Tensor pad(const Tensor& x, int axis, int64_t before, int64_t after) {
 
 Tensor gather(const Tensor& table, const Tensor& index) {
   check_operand("gather", table);
+  if (is_bf16(table)) return gather(wide(table), index);
   check<ShapeError>(table.rank() > 0, "[gather] needs a table of rows, got a scalar");
   const int64_t entries = table.size(0);
   check_indices("gather", index, table, entries);
@@ -232,6 +239,7 @@ Tensor gather(const Tensor& table, const Tensor& index) {
 
 Tensor scatter_add(const Tensor& rows, const Tensor& index, int64_t entries) {
   check_operand("scatter_add", rows);
+  if (is_bf16(rows)) return scatter_add(wide(rows), index, entries);
   check<ShapeError>(entries >= 0, "[scatter_add] the table cannot have ", entries, " entries");
   check_indices("scatter_add", index, rows, entries);
   check<ShapeError>(rows.rank() > 0 && rows.size(0) == index.numel(), "[scatter_add] ", index.numel(),
@@ -248,15 +256,17 @@ Tensor scatter_add(const Tensor& rows, const Tensor& index, int64_t entries) {
 
 Tensor cast(const Tensor& x, DType dtype) {
   check_operand("cast", x);
-  check<ShapeError>(dtype != DType::i64, "[cast] goes between float32 and float64 only");
+  check<ShapeError>(dtype != DType::i64, "[cast] goes between floating types only");
   if (x.dtype() == dtype) return x;
   Tensor y(x.shape(), dtype, x.device());
-  dispatch(y, [&]<class K>() {
+  dispatch_with_bf16(y, [&]<class K>() {
     auto* out = y.data<typename K::Scalar>();
     if (x.dtype() == DType::f32) {
       K::from_float(x.numel(), x.data<float>(), out);
-    } else {
+    } else if (x.dtype() == DType::f64) {
       K::from_double(x.numel(), x.data<double>(), out);
+    } else {
+      K::from_bfloat16(x.numel(), x.data<bfloat16>(), out);
     }
   });
   return record("cast", y, {x}, [from = x.dtype()](const Incoming& in) { return Gradients{cast(in.gy, from)}; });

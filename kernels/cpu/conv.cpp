@@ -221,21 +221,21 @@ void transpose_by_phase(const ConvShape& s, const T* map, const T* weight, T* im
 }  // namespace
 
 template <class T>
-void Cpu<T>::conv2d(const ConvShape& s, const T* image, const T* weight, T* map) {
+void Cpu<T>::conv2d(const ConvShape& s, const T* image, const Wide* weight, T* map) {
   if (winograd_conv2d<T>(s, image, weight, nullptr, map) || thin_conv2d<T>(s, image, weight, nullptr, map)) return;
   convolve(s, image, weight, MatrixOut<T>{map, s.oc});
 }
 
 template <class T>
-void Cpu<T>::conv2d_bias(const ConvShape& s, const T* image, const T* weight, const T* bias, Activation act, T slope,
-                         T* map) {
+void Cpu<T>::conv2d_bias(const ConvShape& s, const T* image, const Wide* weight, const Wide* bias, Activation act,
+                         Wide slope, T* map) {
   const BiasActivation<T> epilogue{bias, act, slope};
   if (winograd_conv2d(s, image, weight, &epilogue, map) || thin_conv2d(s, image, weight, &epilogue, map)) return;
   convolve(s, image, weight, FinishedOut<T>{{map, s.oc}, epilogue, s.kh * s.kw * s.c});
 }
 
 template <class T>
-void Cpu<T>::conv_transpose2d(const ConvShape& s, const T* map, const T* weight, T* image) {
+void Cpu<T>::conv_transpose2d(const ConvShape& s, const T* map, const Wide* weight, T* image) {
   if (window_is_image(s)) return matmul(plain(s.n, s.kh * s.kw * s.c, s.oc, false, false), map, weight, image);
   if (winograd_conv_transpose2d(s, map, weight, image) || thin_conv_transpose2d(s, map, weight, image)) return;
   with_simd([&](auto bytes) { transpose_by_phase<T, bytes>(s, map, weight, image); });
@@ -244,7 +244,7 @@ void Cpu<T>::conv_transpose2d(const ConvShape& s, const T* map, const T* weight,
 // The product is deep: a step per pixel of the map. Where it is small too, each thread sums a share of the depth, and
 // the partial sums are added in the order of the threads.
 template <class T>
-void Cpu<T>::conv_weight_grad(const ConvShape& s, const T* image, const T* map, T* weight) {
+void Cpu<T>::conv_weight_grad(const ConvShape& s, const T* image, const T* map, Wide* weight) {
   const int64_t k = s.kh * s.kw * s.c, depth = s.n * s.oh * s.ow, size = s.oc * k;
   if (window_is_image(s)) return matmul(plain(s.oc, k, s.n, true, false), map, image, weight);
   if (winograd_weight_grad(s, image, map, weight) || thin_weight_grad(s, image, map, weight)) return;

@@ -167,7 +167,7 @@ void broadcast(const Broadcast& s, int64_t grain, const T* a, const T* b, T* y, 
 }  // namespace
 
 template <class T>
-void Cpu<T>::unary(Unary op, int64_t n, const T* x, T* y, T p, T q) {
+void Cpu<T>::unary(Unary op, int64_t n, const T* x, T* y, Wide p, Wide q) {
   using V = Native<T>;
   const V zero{}, one = splat<V>(1), vp = splat<V>(p), vq = splat<V>(q);
   switch (op) {
@@ -216,7 +216,7 @@ void Cpu<T>::unary(Unary op, int64_t n, const T* x, T* y, T p, T q) {
 }
 
 template <class T>
-void Cpu<T>::binary(Binary op, const Broadcast& s, const T* a, const T* b, T* y, T p) {
+void Cpu<T>::binary(Binary op, const Broadcast& s, const T* a, const T* b, T* y, Wide p) {
   using V = Native<T>;
   const V zero{}, one = splat<V>(1), vp = splat<V>(p);
   switch (op) {

@@ -126,6 +126,11 @@ void Cpu<T>::from_double(int64_t n, const double* x, T* y) {
 }
 
 template <class T>
+void Cpu<T>::from_bfloat16(int64_t n, const bfloat16* x, T* y) {
+  convert(n, x, y);
+}
+
+template <class T>
 void Cpu<T>::gather(int64_t n, int64_t width, const T* table, const int64_t* index, T* rows) {
   parallel_for(n, grain / (width + 1) + 1, [=](int64_t begin, int64_t end) {
     if (width == 1) {
@@ -165,6 +170,7 @@ FORGER_KERNEL(Cpu, copy);
 FORGER_KERNEL(Cpu, strided_copy);
 FORGER_KERNEL(Cpu, from_float);
 FORGER_KERNEL(Cpu, from_double);
+FORGER_KERNEL(Cpu, from_bfloat16);
 FORGER_KERNEL(Cpu, gather);
 FORGER_KERNEL(Cpu, scatter_add);
 

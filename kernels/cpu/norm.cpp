@@ -85,7 +85,8 @@ struct Columns {
 // ---- batch and instance norm ----------------------------------------------------------------------------------------
 
 template <class T>
-void Cpu<T>::norm_stats(const NormShape& s, const T* x, T eps, T* mean, T* rstd, const Running<T>& running) {
+void Cpu<T>::norm_stats(const NormShape& s, const T* x, Wide eps, Wide* mean, Wide* rstd,
+                        const Running<Wide>& running) {
   const Tiles t(s.groups, s.rows, s.channels);
   // (groups, row_tiles, {mean, M2}, width) of the tiles
   std::vector<T> partial(static_cast<size_t>(t.groups * t.row_tiles * 2 * t.width));
@@ -148,8 +149,8 @@ void Cpu<T>::norm_stats(const NormShape& s, const T* x, T eps, T* mean, T* rstd,
 }
 
 template <class T>
-void Cpu<T>::norm_apply(const NormShape& s, const T* x, const T* mean, const T* rstd, const T* gamma, const T* beta,
-                        Activation act, T slope, T* y) {
+void Cpu<T>::norm_apply(const NormShape& s, const T* x, const Wide* mean, const Wide* rstd, const Wide* gamma,
+                        const Wide* beta, Activation act, Wide slope, T* y) {
   const Tiles t(s.groups, s.rows, s.channels);
   const Columns<T> columns(t, mean, rstd, gamma, beta);
   with_activation(act, [&]<Activation a>(Tag<a>) {
@@ -160,8 +161,9 @@ void Cpu<T>::norm_apply(const NormShape& s, const T* x, const T* mean, const T* 
 }
 
 template <class T>
-void Cpu<T>::norm_backward(const NormShape& s, const T* x, const T* gy, const T* mean, const T* rstd, const T* gamma,
-                           const T* beta, Activation act, T slope, T* gx, T* ggamma, T* gbeta) {
+void Cpu<T>::norm_backward(const NormShape& s, const T* x, const T* gy, const Wide* mean, const Wide* rstd,
+                           const Wide* gamma, const Wide* beta, Activation act, Wide slope, T* gx, Wide* ggamma,
+                           Wide* gbeta) {
   const Tiles t(s.groups, s.rows, s.channels);
   const Columns<T> columns(t, mean, rstd, gamma, beta);
   const int64_t n = t.groups * t.cols;
@@ -202,8 +204,9 @@ void Cpu<T>::norm_backward(const NormShape& s, const T* x, const T* gy, const T*
 }
 
 template <class T>
-void Cpu<T>::norm_backward_grad(const NormShape& s, const T* x, const T* gy, const T* a, const T* mean, const T* rstd,
-                                const T* gamma, const T* beta, Activation act, T slope, T* dx, T* dgy, T* dgamma) {
+void Cpu<T>::norm_backward_grad(const NormShape& s, const T* x, const T* gy, const T* a, const Wide* mean,
+                                const Wide* rstd, const Wide* gamma, const Wide* beta, Activation act, Wide slope,
+                                T* dx, T* dgy, Wide* dgamma) {
   const Tiles t(s.groups, s.rows, s.channels);
   const Columns<T> columns(t, mean, rstd, gamma, beta);
   const int64_t n = t.groups * t.cols;

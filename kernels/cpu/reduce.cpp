@@ -78,7 +78,7 @@ void reduce_axes(const ReduceShape& s, const T* x, T identity, const Op& op, T* 
 }  // namespace
 
 template <class T>
-void Cpu<T>::reduce(Reduce op, const ReduceShape& s, const T* x, T* y) {
+void Cpu<T>::reduce(Reduce op, const ReduceShape& s, const T* x, Wide* y) {
   constexpr T infinity = std::numeric_limits<T>::infinity();
   switch (op) {
     case Reduce::sum:

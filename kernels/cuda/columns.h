@@ -9,7 +9,7 @@
 //   a partial    per chunk and column goes to scratch memory;
 //   the last     block of a tile to end, known by its ticket, folds the chunks' partials in double.
 //
-// A pack is 16 bytes, or one element where columns or pointers do not allow it. Kernels without a fold use the same
+// A pack is 16 bytes (of bfloat16 8: four columns), or one element where columns or pointers do not allow it. Kernels without a fold use the same
 // map: a thread loads what belongs to its columns once and then walks down the rows.
 #pragma once
 #include <algorithm>
@@ -43,11 +43,11 @@ Cut cut_columns(int64_t groups, int64_t rows, int64_t cols, int64_t blocks) {
   return {groups, rows, cols, chunk_rows, static_cast<int>(width), static_cast<int>(tiles), static_cast<int>(chunks)};
 }
 
-// f(integral constant P): whole packs when the caller found that they fit, else single elements.
+// f(integral constant P): whole packs, of 4 numbers at most, when the caller found that they fit, else single elements.
 template <class T, class F>
 void with_packs(bool fit, const F& f) {
   if (fit) {
-    f(std::integral_constant<int, Pack<T>::size>{});
+    f(std::integral_constant<int, std::min(Pack<T>::size, 4)>{});
   } else {
     f(std::integral_constant<int, 1>{});
   }
@@ -76,28 +76,6 @@ struct Place {
     return (group * cut.rows + at_row) * cut.cols + column;
   }
 };
-
-template <int P, class T>
-__device__ __forceinline__ void load(const T* p, T (&v)[P]) {
-  if constexpr (P == 1) {
-    v[0] = *p;
-  } else {
-    const Pack<T> pack = load_pack(p);
-#pragma unroll
-    for (int i = 0; i < P; i++) v[i] = pack.v[i];
-  }
-}
-template <int P, class T>
-__device__ __forceinline__ void store(T* p, const T (&v)[P]) {
-  if constexpr (P == 1) {
-    *p = v[0];
-  } else {
-    Pack<T> pack;
-#pragma unroll
-    for (int i = 0; i < P; i++) pack.v[i] = v[i];
-    store_pack(p, pack);
-  }
-}
 
 // Folds over the block's rows of threads, `width` threads each: row 0 has the results. A tree, so the order is fixed.
 template <int P, class Item, class Combine>

@@ -14,6 +14,8 @@
 // Where the window covers the whole image (first layer of a generator, last of a discriminator), a patch *is* the image
 // and all three are plain matrix products.
 //
+// Of bfloat16 are images and maps; weights, and their gradients, are floats then.
+//
 // Operations: ConvShape::flops(). Bytes: a tile of 128x128 reads 2*128 numbers per 128*128 multiply-adds, mostly from
 // the L2; the weight gradient, deep and small, writes and reads its splits besides.
 #include "kernels/cuda/tile.h"
@@ -149,10 +151,10 @@ Patches<T> patches_of(const Geometry& g, const T* image) {
 }
 
 template <class T, class Epilogue>
-void conv2d_with(const ConvShape& s, const T* image, const T* weight, const Epilogue& epilogue, T* map) {
+void conv2d_with(const ConvShape& s, const T* image, const Wide<T>* weight, const Epilogue& epilogue, T* map) {
   const Geometry g = geometry_of(s);
   const int k = g.kh * g.kw * g.c;
-  using Forward = Product<ByRows<Patches<T>>, ByRows<Matrix<T>>, RowsOut, Epilogue>;
+  using Forward = Product<ByRows<Patches<T>>, ByRows<Matrix<Wide<T>>>, RowsOut, Epilogue>;
   run(Forward{.a = {patches_of(g, image), in_packs(image, g.c)},
               .b = {{weight, k}, in_packs(weight, g.c)},
               .out = {g.oc},
@@ -166,11 +168,13 @@ void conv2d_with(const ConvShape& s, const T* image, const T* weight, const Epil
 // The phases of the transposed convolution, as the parts of one product.
 template <class T>
 struct Phases {
-  using Scalar = T;
-  using Part = Product<ByRows<Patches<T>>, ByDepth<PhaseWeight<T>>, PhaseOut>;
+  using Left = T;
+  using Right = Wide<T>;
+  using Sum = Wide<T>;
+  using Part = Product<ByRows<Patches<T>>, ByDepth<PhaseWeight<Right>>, PhaseOut>;
   Geometry g;
   ByRows<Patches<T>> a;  // what all phases have in common
-  ByDepth<PhaseWeight<T>> b;
+  ByDepth<PhaseWeight<Right>> b;
   int rows, cols, depth, parts;
   Identity epilogue{};
 
@@ -190,10 +194,10 @@ struct Phases {
 };
 
 template <class T>
-Phases<T> phases_of(const Geometry& g, const T* map, const T* weight) {
+Phases<T> phases_of(const Geometry& g, const T* map, const Wide<T>* weight) {
   const Divider<uint32_t> oc(g.oc), by_phase;
   const Patches<T> patches{map, g.oh, g.ow, g.oc, 1, 1, 0, 0, by_phase, by_phase, by_phase, oc};
-  const PhaseWeight<T> taps{weight, g.c, g.kh, g.kw, g.stride_h, g.stride_w, 0, 0, oc, by_phase};
+  const PhaseWeight<Wide<T>> taps{weight, g.c, g.kh, g.kw, g.stride_h, g.stride_w, 0, 0, oc, by_phase};
   return {g,
           {patches, in_packs(map, g.oc)},
           {taps, in_packs(weight, g.c)},
@@ -203,30 +207,48 @@ Phases<T> phases_of(const Geometry& g, const T* map, const T* weight) {
           std::min(g.stride_h, g.h) * std::min(g.stride_w, g.w)};
 }
 
+// c (m, n) = op(a) op(b): by cuBLAS where all have one type, else on the tile loop.
+template <bool TransA, bool TransB, class A, class B, class C>
+void multiply_matrices(int64_t m, int64_t n, int64_t k, const A* a, const B* b, C* c) {
+  if constexpr (std::is_same_v<A, B> && std::is_same_v<A, C>) {
+    Gpu<A>::matmul(plain(m, n, k, TransA, TransB), a, b, c);
+  } else {
+    const int a_step = narrow(TransA ? m : k), b_step = narrow(TransB ? k : n);
+    using Matrices = Product<Operand<Matrix<A>, !TransA>, Operand<Matrix<B>, TransB>, RowsOut>;
+    run(Matrices{.a = {{a, a_step}, in_packs(a, a_step)},
+                 .b = {{b, b_step}, in_packs(b, b_step)},
+                 .out = {narrow(n)},
+                 .rows = narrow(m),
+                 .cols = narrow(n),
+                 .depth = narrow(k)},
+        c, m * n);
+  }
+}
+
 }  // namespace
 
 template <class T>
-void Gpu<T>::conv2d(const ConvShape& s, const T* image, const T* weight, T* map) {
-  if (window_is_image(s)) return matmul(plain(s.n, s.oc, s.kh * s.kw * s.c, false, true), image, weight, map);
+void Gpu<T>::conv2d(const ConvShape& s, const T* image, const Wide* weight, T* map) {
+  if (window_is_image(s)) return multiply_matrices<false, true>(s.n, s.oc, s.kh * s.kw * s.c, image, weight, map);
   conv2d_with(s, image, weight, Identity{}, map);
 }
 
 template <class T>
-void Gpu<T>::conv2d_bias(const ConvShape& s, const T* image, const T* weight, const T* bias, Activation act, T slope,
-                         T* map) {
-  conv2d_with(s, image, weight, BiasActivation<T>{bias, act, slope}, map);
+void Gpu<T>::conv2d_bias(const ConvShape& s, const T* image, const Wide* weight, const Wide* bias, Activation act,
+                         Wide slope, T* map) {
+  conv2d_with(s, image, weight, BiasActivation<Wide>{bias, act, slope}, map);
 }
 
 template <class T>
-void Gpu<T>::conv_transpose2d(const ConvShape& s, const T* map, const T* weight, T* image) {
-  if (window_is_image(s)) return matmul(plain(s.n, s.kh * s.kw * s.c, s.oc, false, false), map, weight, image);
+void Gpu<T>::conv_transpose2d(const ConvShape& s, const T* map, const Wide* weight, T* image) {
+  if (window_is_image(s)) return multiply_matrices<false, false>(s.n, s.kh * s.kw * s.c, s.oc, map, weight, image);
   run(phases_of(geometry_of(s), map, weight), image, s.n * s.h * s.w * s.c);
 }
 
 template <class T>
-void Gpu<T>::conv_weight_grad(const ConvShape& s, const T* image, const T* map, T* weight) {
+void Gpu<T>::conv_weight_grad(const ConvShape& s, const T* image, const T* map, Wide* weight) {
   const int64_t k = s.kh * s.kw * s.c;
-  if (window_is_image(s)) return matmul(plain(s.oc, k, s.n, true, false), map, image, weight);
+  if (window_is_image(s)) return multiply_matrices<true, false>(s.oc, k, s.n, map, image, weight);
   const Geometry g = geometry_of(s);
   using Gradient = Product<ByDepth<Matrix<T>>, ByDepth<Patches<T>>, RowsOut>;
   run(Gradient{.a = {{map, g.oc}, in_packs(map, g.oc)},
@@ -248,5 +270,10 @@ FORGER_KERNEL(Gpu, conv2d_bias);
 FORGER_KERNEL(Gpu, conv_transpose2d);
 FORGER_KERNEL(Gpu, conv_weight_grad);
 FORGER_KERNEL(Gpu, conv_multiply_adds);
+FORGER_KERNEL_BF16(Gpu, conv2d);
+FORGER_KERNEL_BF16(Gpu, conv2d_bias);
+FORGER_KERNEL_BF16(Gpu, conv_transpose2d);
+FORGER_KERNEL_BF16(Gpu, conv_weight_grad);
+FORGER_KERNEL_BF16(Gpu, conv_multiply_adds);
 
 }  // namespace forger::kernels

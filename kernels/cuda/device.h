@@ -126,7 +126,18 @@ __device__ __forceinline__ T* dynamic_shared() {
 __device__ __forceinline__ int64_t global_thread() { return int64_t{blockIdx.x} * blockDim.x + threadIdx.x; }
 __device__ __forceinline__ int64_t thread_count() { return int64_t{gridDim.x} * blockDim.x; }
 
-// Vectors of 16 bytes: one load instruction for 4 floats or 2 doubles.
+// Two numbers as bfloat16, the first in the lower half.
+__device__ __forceinline__ uint32_t bfloat16_pair(float low, float high) {
+#if defined(__CUDACC__) && __CUDA_ARCH__ >= 800
+  uint32_t pair;
+  asm("cvt.rn.bf16x2.f32 %0, %1, %2;\n" : "=r"(pair) : "f"(high), "f"(low));
+  return pair;
+#else
+  return bfloat16::rounded(low) | uint32_t{bfloat16::rounded(high)} << 16;
+#endif
+}
+
+// Vectors of 16 bytes: one load instruction for 8 bfloat16, 4 floats or 2 doubles.
 template <class T>
 struct Pack {
   static constexpr int size = 16 / sizeof(T);
@@ -134,22 +145,70 @@ struct Pack {
 };
 template <class T>
 __device__ __forceinline__ Pack<T> load_pack(const T* p) {  // p 16-byte aligned
-  using Words = std::conditional_t<sizeof(T) == 4, float4, double2>;
-  const Words words = *reinterpret_cast<const Words*>(p);
   Pack<T> pack;
-  if constexpr (sizeof(T) == 4) {
+  if constexpr (sizeof(T) == 2) {
+    const uint4 words = *reinterpret_cast<const uint4*>(p);
+    const unsigned pairs[] = {words.x, words.y, words.z, words.w};
+#pragma unroll
+    for (int i = 0; i < 8; i++) pack.v[i].bits = static_cast<uint16_t>(pairs[i / 2] >> i % 2 * 16);
+  } else if constexpr (sizeof(T) == 4) {
+    const float4 words = *reinterpret_cast<const float4*>(p);
     pack.v[0] = words.x, pack.v[1] = words.y, pack.v[2] = words.z, pack.v[3] = words.w;
   } else {
+    const double2 words = *reinterpret_cast<const double2*>(p);
     pack.v[0] = words.x, pack.v[1] = words.y;
   }
   return pack;
 }
 template <class T>
 __device__ __forceinline__ void store_pack(T* p, const Pack<T>& pack) {  // p 16-byte aligned
-  if constexpr (sizeof(T) == 4) {
+  if constexpr (sizeof(T) == 2) {
+    const auto pair = [&](int i) { return pack.v[i].bits | unsigned{pack.v[i + 1].bits} << 16; };
+    *reinterpret_cast<uint4*>(p) = make_uint4(pair(0), pair(2), pair(4), pair(6));
+  } else if constexpr (sizeof(T) == 4) {
     *reinterpret_cast<float4*>(p) = make_float4(pack.v[0], pack.v[1], pack.v[2], pack.v[3]);
   } else {
     *reinterpret_cast<double2*>(p) = make_double2(pack.v[0], pack.v[1]);
+  }
+}
+// Count numbers, as what a kernel computes in; one by one, or by vectors of up to 16 bytes, to which p is then aligned.
+template <int Count, class T>
+__device__ __forceinline__ void load(const T* p, Wide<T> (&v)[Count]) {
+  if constexpr (Count == 1) {
+    v[0] = *p;
+  } else if constexpr (Count * sizeof(T) == 8) {
+    static_assert(sizeof(T) == 2);
+    const uint2 words = *reinterpret_cast<const uint2*>(p);
+#pragma unroll
+    for (int i = 0; i < Count; i++) v[i] = __uint_as_float((i < 2 ? words.x : words.y) >> i % 2 * 16 << 16);
+  } else {
+#pragma unroll
+    for (int i = 0; i < Count; i += Pack<T>::size) {
+      const Pack<T> pack = load_pack(p + i);
+#pragma unroll
+      for (int j = 0; j < Pack<T>::size; j++) v[i + j] = pack.v[j];
+    }
+  }
+}
+template <int Count, class T>
+__device__ __forceinline__ void store(T* p, const Wide<T> (&v)[Count]) {
+  if constexpr (Count == 1) {
+    *p = T(v[0]);
+  } else if constexpr (Count * sizeof(T) == 4) {
+    static_assert(sizeof(T) == 2);
+    using Words __attribute__((may_alias)) = uint32_t;
+    *reinterpret_cast<Words*>(p) = bfloat16_pair(v[0], v[1]);
+  } else if constexpr (Count * sizeof(T) == 8) {
+    static_assert(sizeof(T) == 2);
+    *reinterpret_cast<uint2*>(p) = make_uint2(bfloat16_pair(v[0], v[1]), bfloat16_pair(v[2], v[3]));
+  } else {
+#pragma unroll
+    for (int i = 0; i < Count; i += Pack<T>::size) {
+      Pack<T> pack;
+#pragma unroll
+      for (int j = 0; j < Pack<T>::size; j++) pack.v[j] = T(v[i + j]);
+      store_pack(p + i, pack);
+    }
   }
 }
 // Host: whether pointers and a length allow packs throughout.
@@ -250,7 +309,7 @@ __device__ __forceinline__ void cp_async_wait() {
 #endif
 }
 
-// ---- tensor cores: d += a b on one warp, TF32 inputs, FP32 sums (sm_80) ----
+// ---- tensor cores: d += a b on one warp, TF32 or bfloat16 inputs, FP32 sums (sm_80) ----
 
 // Rounds to the 10 fraction bits that TF32 keeps, to nearest, ties away from zero.
 __device__ __forceinline__ uint32_t to_tf32(float x) {
@@ -279,6 +338,45 @@ __device__ __forceinline__ void mma_tf32(float (&d)[4], const uint32_t (&a)[4], 
       : "r"(a[0]), "r"(a[1]), "r"(a[2]), "r"(a[3]), "r"(b[0]), "r"(b[1]));
 #else
   (void)d, (void)a, (void)b;  // launched on sm_80 and later only
+#endif
+}
+
+// mma.sync.aligned.m16n8k16.row.col.f32.bf16.bf16.f32. A register holds two numbers that are neighbours along the depth:
+//   a (16, 16): a0 (g, 2t)  a1 (g+8, 2t)  a2 (g, 2t+8)  a3 (g+8, 2t+8)
+//   b (16, 8):  b0 (2t, g)  b1 (2t+8, g)
+//   d (16, 8):  as above
+__device__ __forceinline__ void mma_bf16(float (&d)[4], const uint32_t (&a)[4], const uint32_t (&b)[2]) {
+#if !defined(__CUDACC__)
+  simt::mma_m16n8k16_bf16(d, a, b);
+#elif __CUDA_ARCH__ >= 800
+  asm volatile(
+      "mma.sync.aligned.m16n8k16.row.col.f32.bf16.bf16.f32 {%0,%1,%2,%3}, {%4,%5,%6,%7}, {%8,%9}, {%0,%1,%2,%3};\n"
+      : "+f"(d[0]), "+f"(d[1]), "+f"(d[2]), "+f"(d[3])
+      : "r"(a[0]), "r"(a[1]), "r"(a[2]), "r"(a[3]), "r"(b[0]), "r"(b[1]));
+#else
+  (void)d, (void)a, (void)b;  // launched on sm_80 and later only
+#endif
+}
+
+// ldmatrix.sync.aligned.m8n8.x4: four matrices of 8x8 bfloat16 out of shared memory, row r of matrix m being the 16 bytes
+// at the address that lane 8m + r gives. Of each a lane gets (g, 2t) and (g, 2t+1); Transposed: (2t, g) and (2t+1, g).
+template <bool Transposed>
+__device__ __forceinline__ void load_matrices(const bfloat16* row, uint32_t (&matrices)[4]) {
+#if !defined(__CUDACC__)
+  simt::load_matrices(row, Transposed, matrices);
+#else
+  const auto address = static_cast<unsigned>(__cvta_generic_to_shared(row));
+  if constexpr (Transposed) {
+    asm volatile("ldmatrix.sync.aligned.m8n8.x4.trans.shared.b16 {%0,%1,%2,%3}, [%4];\n"
+                 : "=r"(matrices[0]), "=r"(matrices[1]), "=r"(matrices[2]), "=r"(matrices[3])
+                 : "r"(address)
+                 : "memory");
+  } else {
+    asm volatile("ldmatrix.sync.aligned.m8n8.x4.shared.b16 {%0,%1,%2,%3}, [%4];\n"
+                 : "=r"(matrices[0]), "=r"(matrices[1]), "=r"(matrices[2]), "=r"(matrices[3])
+                 : "r"(address)
+                 : "memory");
+  }
 #endif
 }
 

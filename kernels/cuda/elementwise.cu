@@ -103,15 +103,15 @@ void with_constant(Op op, const F& body, std::integer_sequence<int, ops...>) {
 // ---- unary ----------------------------------------------------------------------------------------------------------
 
 template <class T, Unary op>
-__global__ void unary_kernel(int64_t n, int64_t packs, const T* x, T* y, T p, T q) {
+__global__ void unary_kernel(int64_t n, int64_t packs, const T* x, T* y, Wide<T> p, Wide<T> q) {
   constexpr int size = Pack<T>::size;
   for (int64_t i = global_thread(); i < packs; i += thread_count()) {
     Pack<T> v = load_pack(x + i * size);
 #pragma unroll
-    for (int j = 0; j < size; j++) v.v[j] = apply<op>(v.v[j], p, q);
+    for (int j = 0; j < size; j++) v.v[j] = T(apply<op>(Wide<T>{v.v[j]}, p, q));
     store_pack(y + i * size, v);
   }
-  for (int64_t i = packs * size + global_thread(); i < n; i += thread_count()) y[i] = apply<op>(x[i], p, q);
+  for (int64_t i = packs * size + global_thread(); i < n; i += thread_count()) y[i] = T(apply<op>(Wide<T>{x[i]}, p, q));
 }
 
 // ---- binary ---------------------------------------------------------------------------------------------------------
@@ -143,25 +143,25 @@ struct Operand {
 };
 
 template <class T, Binary op>
-__global__ void binary_kernel(uint32_t n, uint32_t packs, Operand<T> a, Operand<T> b, T* y, T p) {
+__global__ void binary_kernel(uint32_t n, uint32_t packs, Operand<T> a, Operand<T> b, T* y, Wide<T> p) {
   constexpr uint32_t size = Pack<T>::size;
   const uint32_t first = static_cast<uint32_t>(global_thread()), step = static_cast<uint32_t>(thread_count());
   for (uint32_t i = first; i < packs; i += step) {
     Pack<T> u = a.pack_at(i * size);
     const Pack<T> v = b.pack_at(i * size);
 #pragma unroll
-    for (uint32_t j = 0; j < size; j++) u.v[j] = apply<op>(u.v[j], v.v[j], p);
+    for (uint32_t j = 0; j < size; j++) u.v[j] = T(apply<op>(Wide<T>{u.v[j]}, Wide<T>{v.v[j]}, p));
     store_pack(y + i * size, u);
   }
-  for (uint32_t i = packs * size + first; i < n; i += step) y[i] = apply<op>(a.at(i), b.at(i), p);
+  for (uint32_t i = packs * size + first; i < n; i += step) y[i] = T(apply<op>(Wide<T>{a.at(i)}, Wide<T>{b.at(i)}, p));
 }
 
 template <class T, Binary op, class I>
-__global__ void strided_binary_kernel(I n, Strided<I> s, const T* a, const T* b, T* y, T p) {
+__global__ void strided_binary_kernel(I n, Strided<I> s, const T* a, const T* b, T* y, Wide<T> p) {
   const I step = static_cast<I>(thread_count());
   for (I i = static_cast<I>(global_thread()); i < n; i += step) {
     const auto at = s.at(i);
-    y[i] = apply<op>(a[at.a], b[at.b], p);
+    y[i] = T(apply<op>(Wide<T>{a[at.a]}, Wide<T>{b[at.b]}, p));
   }
 }
 
@@ -179,7 +179,7 @@ struct Repetition {
 };
 
 template <class T, Binary op>
-void broadcast(const Walk& w, const T* a, const T* b, T* y, T p) {
+void broadcast(const Walk& w, const T* a, const T* b, T* y, Wide<T> p) {
   const int64_t n = w.numel();
   const Repetition of_a(w, w.a), of_b(w, w.b);
   if (n < int64_t{1} << 31 && of_a.found && of_b.found) {
@@ -199,13 +199,13 @@ void broadcast(const Walk& w, const T* a, const T* b, T* y, T p) {
 template <class T>
 __global__ void find_bad_kernel(int64_t n, const T* x, int* bad) {
   for (int64_t i = global_thread(); i < n; i += thread_count())
-    if (!std::isfinite(x[i])) *bad = 1;  // whoever writes writes the same
+    if (!std::isfinite(Wide<T>{x[i]})) *bad = 1;  // whoever writes writes the same
 }
 
 }  // namespace
 
 template <class T>
-void Gpu<T>::unary(Unary op, int64_t n, const T* x, T* y, T p, T q) {
+void Gpu<T>::unary(Unary op, int64_t n, const T* x, T* y, Wide p, Wide q) {
   const int64_t packs = packs_of(n, x, y);
   with_constant(
       op,
@@ -216,7 +216,7 @@ void Gpu<T>::unary(Unary op, int64_t n, const T* x, T* y, T p, T q) {
 }
 
 template <class T>
-void Gpu<T>::binary(Binary op, const Broadcast& s, const T* a, const T* b, T* y, T p) {
+void Gpu<T>::binary(Binary op, const Broadcast& s, const T* a, const T* b, T* y, Wide p) {
   const Walk w(s.rank, s.sizes, s.a_strides, s.b_strides);
   with_constant(
       op, [&](auto constant) { broadcast<T, constant.value>(w, a, b, y, p); },
@@ -237,5 +237,8 @@ bool Gpu<T>::all_finite(int64_t n, const T* x) {
 FORGER_KERNEL(Gpu, unary);
 FORGER_KERNEL(Gpu, binary);
 FORGER_KERNEL(Gpu, all_finite);
+FORGER_KERNEL_BF16(Gpu, unary);
+FORGER_KERNEL_BF16(Gpu, binary);
+FORGER_KERNEL_BF16(Gpu, all_finite);
 
 }  // namespace forger::kernels

@@ -3,7 +3,7 @@
 //
 //   fill           y[i] = value                              bytes: n written             a thread per pack of 16 bytes
 //   copy           y[i] = x[i]                               bytes: n read, n written     a thread per pack
-//   from_float, from_double   conversions                    bytes: n read, n written     a thread per element
+//   from_float, ...   conversions                             bytes: n read, n written     a thread per 4 numbers
 //   strided_copy   dst[sum i_k d_k] = src[sum i_k s_k]       bytes: n read, n written
 //     axes are merged (kernels/cpu/strides.h), then
 //     contiguous   copy
@@ -44,8 +44,22 @@ __global__ void copy_kernel(int64_t n, int64_t packs, const T* x, T* y) {
 }
 
 template <class From, class To>
-__global__ void convert_kernel(int64_t n, const From* x, To* y) {
-  for (int64_t i = global_thread(); i < n; i += thread_count()) y[i] = static_cast<To>(x[i]);
+__global__ void convert_kernel(int64_t n, int64_t quads, const From* x, To* y) {
+  for (int64_t i = global_thread(); i < quads; i += thread_count()) {
+    Wide<From> from[4];
+    load(x + 4 * i, from);
+    Wide<To> to[4];
+#pragma unroll
+    for (int k = 0; k < 4; k++) to[k] = static_cast<Wide<To>>(from[k]);
+    store(y + 4 * i, to);
+  }
+  for (int64_t i = 4 * quads + global_thread(); i < n; i += thread_count()) y[i] = To(Wide<From>{x[i]});
+}
+
+template <class From, class To>
+void convert(int64_t n, const From* x, To* y) {
+  const int64_t quads = packable(0, x, y) ? n / 4 : 0;
+  launch<convert_kernel<From, To>>(striding(std::max(quads, n - 4 * quads)), n, quads, x, y);
 }
 
 // ---- strided_copy ---------------------------------------------------------------------------------------------------
@@ -69,7 +83,7 @@ struct Transpose {
 
 template <class T>
 __global__ void transpose_kernel(Transpose m, Strided<uint32_t> outer, const T* src, T* dst) {
-  __shared__ T turned[tile][tile + 1];  // (cols, rows)
+  __shared__ Wide<T> turned[tile][tile + 1];  // (cols, rows)
   const int64_t tiles = m.row_tiles * m.col_tiles, place = blockIdx.x % tiles;
   const int64_t r0 = place % m.row_tiles * tile, c0 = place / m.row_tiles * tile;
   const auto at = outer.at(static_cast<uint32_t>(blockIdx.x / tiles));
@@ -82,7 +96,7 @@ __global__ void transpose_kernel(Transpose m, Strided<uint32_t> outer, const T* 
   __syncthreads();
 #pragma unroll
   for (int r = y; r < tile; r += tile_rows)
-    if (r0 + r < m.rows && c0 + x < m.cols) dst[(r0 + r) * m.dst_stride + c0 + x] = turned[x][r];
+    if (r0 + r < m.rows && c0 + x < m.cols) dst[(r0 + r) * m.dst_stride + c0 + x] = T(turned[x][r]);
 }
 
 template <class T>
@@ -158,12 +172,17 @@ void Gpu<T>::copy(int64_t n, const T* x, T* y) {
 
 template <class T>
 void Gpu<T>::from_float(int64_t n, const float* x, T* y) {
-  launch<convert_kernel<float, T>>(striding(n), n, x, y);
+  convert(n, x, y);
 }
 
 template <class T>
 void Gpu<T>::from_double(int64_t n, const double* x, T* y) {
-  launch<convert_kernel<double, T>>(striding(n), n, x, y);
+  convert(n, x, y);
+}
+
+template <class T>
+void Gpu<T>::from_bfloat16(int64_t n, const bfloat16* x, T* y) {
+  convert(n, x, y);
 }
 
 template <class T>
@@ -206,7 +225,14 @@ FORGER_KERNEL(Gpu, copy);
 FORGER_KERNEL(Gpu, strided_copy);
 FORGER_KERNEL(Gpu, from_float);
 FORGER_KERNEL(Gpu, from_double);
+FORGER_KERNEL(Gpu, from_bfloat16);
 FORGER_KERNEL(Gpu, gather);
 FORGER_KERNEL(Gpu, scatter_add);
+FORGER_KERNEL_BF16(Gpu, fill);
+FORGER_KERNEL_BF16(Gpu, copy);
+FORGER_KERNEL_BF16(Gpu, strided_copy);
+FORGER_KERNEL_BF16(Gpu, from_float);
+FORGER_KERNEL_BF16(Gpu, from_double);
+FORGER_KERNEL_BF16(Gpu, from_bfloat16);
 
 }  // namespace forger::kernels

@@ -35,7 +35,7 @@ class Cublas : CublasFunctions {
 
   template <class T, class... Arguments>
   void gemm_strided_batched(MathMode mode, Arguments... arguments) const {
-    check(cublasSetMathMode(handle_, mode == MathMode::tf32 ? CUBLAS_TF32_TENSOR_OP_MATH : CUBLAS_DEFAULT_MATH),
+    check(cublasSetMathMode(handle_, mode != MathMode::fp32 ? CUBLAS_TF32_TENSOR_OP_MATH : CUBLAS_DEFAULT_MATH),
           "setting the math mode");
     if constexpr (sizeof(T) == 4) {
       check(cublasSgemmStridedBatched(handle_, arguments...), "matmul");

@@ -17,6 +17,8 @@
 //   mean = mean_a + d n_b/n,   M2 = M2_a + M2_b + d^2 n_a n_b/n,   d = mean_b - mean_a,
 // one division per four rows. The last block of a tile merges the chunks in double, without divisions: sums of n d and
 // of M2 + n d^2 with d taken from the first chunk's mean, which is near enough for nothing to cancel.
+//
+// S is what x and its like are stored as, T what is computed in: float for bfloat16, else the same.
 #include <cmath>
 
 #include "kernels/activation.h"
@@ -65,9 +67,10 @@ __device__ __forceinline__ Moments<T> moments_of(T x0, T x1, T x2, T x3) {
   return {4, mean, (d0 * d0 + d1 * d1) + (d2 * d2 + d3 * d3)};
 }
 
-template <class T, int P>
-__global__ void stats_kernel(Cut cut, const T* __restrict__ x, T eps, Moments<T>* partial, unsigned* tickets, T* mean,
-                             T* rstd, Running<T> running) {
+template <class S, int P>
+__global__ void stats_kernel(Cut cut, const S* __restrict__ x, Wide<S> eps, Moments<Wide<S>>* partial,
+                             unsigned* tickets, Wide<S>* mean, Wide<S>* rstd, Running<Wide<S>> running) {
+  using T = Wide<S>;
   const Place<P> at(cut);
   Moments<T> mine[P] = {};
   int64_t row = at.row;
@@ -128,8 +131,10 @@ struct Affine {
   __device__ __forceinline__ T pre(int p, T x) const { return (x - mean[p]) * scale[p] + shift[p]; }
 };
 
-template <class T, int P, Activation act>
-__global__ void apply_kernel(Cut cut, const T* __restrict__ x, Parameters<T> parameters, T slope, T* __restrict__ y) {
+template <class S, int P, Activation act>
+__global__ void apply_kernel(Cut cut, const S* __restrict__ x, Parameters<Wide<S>> parameters, Wide<S> slope,
+                             S* __restrict__ y) {
+  using T = Wide<S>;
   const Place<P> at(cut);
   if (at.row >= at.end) return;
   const Affine<T, P> affine(cut, at, parameters);
@@ -145,10 +150,12 @@ __global__ void apply_kernel(Cut cut, const T* __restrict__ x, Parameters<T> par
 
 // ---- backward -------------------------------------------------------------------------------------------------------
 
-// sums (groups, channels): of g and of g*xhat. With one group they are the gradients of beta and gamma.
-template <class T, int P, Activation act>
-__global__ void sums_kernel(Cut cut, const T* __restrict__ x, const T* __restrict__ gy, Parameters<T> parameters,
-                            T slope, Two<T>* partial, unsigned* tickets, Two<T>* sums, T* ggamma, T* gbeta) {
+// sums (2, groups, channels): of g, then of g*xhat. With one group they are the gradients of beta and gamma.
+template <class S, int P, Activation act>
+__global__ void sums_kernel(Cut cut, const S* __restrict__ x, const S* __restrict__ gy, Parameters<Wide<S>> parameters,
+                            Wide<S> slope, Two<Wide<S>>* partial, unsigned* tickets, Wide<S>* sums, Wide<S>* ggamma,
+                            Wide<S>* gbeta) {
+  using T = Wide<S>;
   const Place<P> at(cut);
   Two<T> mine[P] = {};
   if (at.row < at.end) {
@@ -168,7 +175,9 @@ __global__ void sums_kernel(Cut cut, const T* __restrict__ x, const T* __restric
   const auto widen = [](const Two<T>& sum, const Two<T>&) { return sum.widened(); };
   const auto done = [&](int64_t channel, Two<double> sum, const Two<T>&) {
     const Two<T> both = {static_cast<T>(sum.a), static_cast<T>(sum.b)};
-    sums[at.group * cut.cols + channel] = both;
+    T* const sum_of = sums + at.group * cut.cols + channel;
+    sum_of[0] = both.a;
+    sum_of[cut.groups * cut.cols] = both.b;
     if (cut.groups == 1 && gbeta) gbeta[channel] = both.a;
     if (cut.groups == 1 && ggamma) ggamma[channel] = both.b;
   };
@@ -176,29 +185,34 @@ __global__ void sums_kernel(Cut cut, const T* __restrict__ x, const T* __restric
 }
 
 template <class T>
-__global__ void over_groups_kernel(int64_t groups, int64_t channels, const Two<T>* __restrict__ sums, T* ggamma,
-                                   T* gbeta) {
+__global__ void over_groups_kernel(int64_t groups, int64_t channels, const T* __restrict__ sums, T* ggamma, T* gbeta) {
   const int64_t channel = global_thread();
   if (channel >= channels) return;
   Two<double> total = {};
-  for (int64_t group = 0; group < groups; group++) total = total + sums[group * channels + channel].widened();
+  for (int64_t group = 0; group < groups; group++) {
+    const T* const sum_of = sums + group * channels + channel;
+    total = total + Two<T>{sum_of[0], sum_of[groups * channels]}.widened();
+  }
   if (gbeta) gbeta[channel] = static_cast<T>(total.a);
   if (ggamma) ggamma[channel] = static_cast<T>(total.b);
 }
 
-template <class T, int P, Activation act>
-__global__ void input_grad_kernel(Cut cut, const T* __restrict__ x, const T* __restrict__ gy, Parameters<T> parameters,
-                                  T slope, const Two<T>* __restrict__ sums, T* __restrict__ gx) {
+template <class S, int P, Activation act>
+__global__ void input_grad_kernel(Cut cut, const S* __restrict__ x, const S* __restrict__ gy,
+                                  Parameters<Wide<S>> parameters, Wide<S> slope, const Wide<S>* __restrict__ sums,
+                                  S* __restrict__ gx) {
+  using T = Wide<S>;
   const Place<P> at(cut);
   if (at.row >= at.end) return;
   const Affine<T, P> affine(cut, at, parameters);
   const T inverse = 1 / static_cast<T>(cut.rows);
   T mean_g[P], slant[P];  // slant = rstd * mean(g*xhat)
+  load(sums + at.group * cut.cols + at.column, mean_g);
+  load(sums + (cut.groups + at.group) * cut.cols + at.column, slant);
 #pragma unroll
   for (int p = 0; p < P; p++) {
-    const Two<T> sum = sums[at.group * cut.cols + at.column + p];
-    mean_g[p] = sum.a * inverse;
-    slant[p] = sum.b * (affine.rstd[p] * inverse);
+    mean_g[p] *= inverse;
+    slant[p] *= affine.rstd[p] * inverse;
   }
 #pragma unroll 2
   for (int64_t row = at.row; row < at.end; row += at.row_step) {
@@ -232,10 +246,11 @@ struct Slopes {
   T mixed, dgy_1, dx_u, dx_x, dx_1, dgamma;
 };
 
-template <class T, int P, Activation act>
-__global__ void cross_kernel(Cut cut, const T* __restrict__ x, const T* __restrict__ gy, const T* __restrict__ a,
-                             Parameters<T> parameters, T slope, Cross<T>* partial, unsigned* tickets, Slopes<T>* slopes,
-                             T* dgamma) {
+template <class S, int P, Activation act>
+__global__ void cross_kernel(Cut cut, const S* __restrict__ x, const S* __restrict__ gy, const S* __restrict__ a,
+                             Parameters<Wide<S>> parameters, Wide<S> slope, Cross<Wide<S>>* partial, unsigned* tickets,
+                             Slopes<Wide<S>>* slopes, Wide<S>* dgamma) {
+  using T = Wide<S>;
   const Place<P> at(cut);
   Cross<T> mine[P] = {};
   if (at.row < at.end) {
@@ -289,10 +304,12 @@ __global__ void dgamma_kernel(int64_t groups, int64_t channels, const Slopes<T>*
   dgamma[channel] = static_cast<T>(total);
 }
 
-template <class T, int P, Activation act>
-__global__ void backward_grad_kernel(Cut cut, const T* __restrict__ x, const T* __restrict__ gy,
-                                     const T* __restrict__ a, Parameters<T> parameters, T slope,
-                                     const Slopes<T>* __restrict__ slopes, T* __restrict__ dx, T* __restrict__ dgy) {
+template <class S, int P, Activation act>
+__global__ void backward_grad_kernel(Cut cut, const S* __restrict__ x, const S* __restrict__ gy,
+                                     const S* __restrict__ a, Parameters<Wide<S>> parameters, Wide<S> slope,
+                                     const Slopes<Wide<S>>* __restrict__ slopes, S* __restrict__ dx,
+                                     S* __restrict__ dgy) {
+  using T = Wide<S>;
   const Place<P> at(cut);
   if (at.row >= at.end) return;
   const Affine<T, P> affine(cut, at, parameters);
@@ -324,18 +341,19 @@ int64_t mapping_blocks() { return 4 * multiprocessors(); }
 }  // namespace
 
 template <class T>
-void Gpu<T>::norm_stats(const NormShape& s, const T* x, T eps, T* mean, T* rstd, const Running<T>& running) {
+void Gpu<T>::norm_stats(const NormShape& s, const T* x, Wide eps, Wide* mean, Wide* rstd,
+                        const Running<Wide>& running) {
   with_packs<T>(packable(s.channels, x), [&]<int P>(std::integral_constant<int, P>) {
     const Cut cut = cut_columns<T, P>(s.groups, s.rows, s.channels, folding_blocks());
-    auto* partial = static_cast<Moments<T>*>(scratch(cut.partials() * sizeof(Moments<T>)));
+    auto* partial = static_cast<Moments<Wide>*>(scratch(cut.partials() * sizeof(Moments<Wide>)));
     launch<stats_kernel<T, P>>(cut.grid(), cut, x, eps, partial, tickets(), mean, rstd, running);
   });
 }
 
 template <class T>
-void Gpu<T>::norm_apply(const NormShape& s, const T* x, const T* mean, const T* rstd, const T* gamma, const T* beta,
-                        Activation act, T slope, T* y) {
-  const Parameters<T> parameters = {mean, rstd, gamma, beta};
+void Gpu<T>::norm_apply(const NormShape& s, const T* x, const Wide* mean, const Wide* rstd, const Wide* gamma,
+                        const Wide* beta, Activation act, Wide slope, T* y) {
+  const Parameters<Wide> parameters = {mean, rstd, gamma, beta};
   with_packs<T>(packable(s.channels, x, y, mean, rstd, gamma, beta), [&]<int P>(std::integral_constant<int, P>) {
     const Cut cut = cut_columns<T, P>(s.groups, s.rows, s.channels, mapping_blocks());
     with_activation(
@@ -344,43 +362,45 @@ void Gpu<T>::norm_apply(const NormShape& s, const T* x, const T* mean, const T* 
 }
 
 template <class T>
-void Gpu<T>::norm_backward(const NormShape& s, const T* x, const T* gy, const T* mean, const T* rstd, const T* gamma,
-                           const T* beta, Activation act, T slope, T* gx, T* ggamma, T* gbeta) {
-  const Parameters<T> parameters = {mean, rstd, gamma, beta};
+void Gpu<T>::norm_backward(const NormShape& s, const T* x, const T* gy, const Wide* mean, const Wide* rstd,
+                           const Wide* gamma, const Wide* beta, Activation act, Wide slope, T* gx, Wide* ggamma,
+                           Wide* gbeta) {
+  const Parameters<Wide> parameters = {mean, rstd, gamma, beta};
   with_packs<T>(packable(s.channels, x, gy, gx, mean, rstd, gamma, beta), [&]<int P>(std::integral_constant<int, P>) {
     const Cut fold = cut_columns<T, P>(s.groups, s.rows, s.channels, folding_blocks());
     const Cut map = cut_columns<T, P>(s.groups, s.rows, s.channels, mapping_blocks());
     const size_t channels = static_cast<size_t>(s.groups * s.channels);
-    auto* const sums = static_cast<Two<T>*>(scratch((channels + fold.partials()) * sizeof(Two<T>)));
-    Two<T>* const partial = sums + channels;
+    Wide* const sums = static_cast<Wide*>(scratch((channels + fold.partials()) * sizeof(Two<Wide>)));
+    auto* const partial = reinterpret_cast<Two<Wide>*>(sums + 2 * channels);
     with_activation(act, [&]<Activation a>(Tag<a>) {
       launch<sums_kernel<T, P, a>>(fold.grid(), fold, x, gy, parameters, slope, partial, tickets(), sums, ggamma,
                                    gbeta);
       if (gx) launch<input_grad_kernel<T, P, a>>(map.grid(), map, x, gy, parameters, slope, sums, gx);
     });
     if (s.groups != 1 && (ggamma || gbeta))
-      launch<over_groups_kernel<T>>(over(s.channels), s.groups, s.channels, sums, ggamma, gbeta);
+      launch<over_groups_kernel<Wide>>(over(s.channels), s.groups, s.channels, sums, ggamma, gbeta);
   });
 }
 
 template <class T>
-void Gpu<T>::norm_backward_grad(const NormShape& s, const T* x, const T* gy, const T* a, const T* mean, const T* rstd,
-                                const T* gamma, const T* beta, Activation act, T slope, T* dx, T* dgy, T* dgamma) {
-  const Parameters<T> parameters = {mean, rstd, gamma, beta};
+void Gpu<T>::norm_backward_grad(const NormShape& s, const T* x, const T* gy, const T* a, const Wide* mean,
+                                const Wide* rstd, const Wide* gamma, const Wide* beta, Activation act, Wide slope,
+                                T* dx, T* dgy, Wide* dgamma) {
+  const Parameters<Wide> parameters = {mean, rstd, gamma, beta};
   const bool packed = packable(s.channels, x, gy, a, dx, dgy, mean, rstd, gamma, beta);
   with_packs<T>(packed, [&]<int P>(std::integral_constant<int, P>) {
     const Cut fold = cut_columns<T, P>(s.groups, s.rows, s.channels, folding_blocks());
     const Cut map = cut_columns<T, P>(s.groups, s.rows, s.channels, mapping_blocks());
     const size_t channels = static_cast<size_t>(s.groups * s.channels);
     auto* const slopes =
-        static_cast<Slopes<T>*>(scratch(channels * sizeof(Slopes<T>) + fold.partials() * sizeof(Cross<T>)));
-    auto* const partial = reinterpret_cast<Cross<T>*>(slopes + channels);
+        static_cast<Slopes<Wide>*>(scratch(channels * sizeof(Slopes<Wide>) + fold.partials() * sizeof(Cross<Wide>)));
+    auto* const partial = reinterpret_cast<Cross<Wide>*>(slopes + channels);
     with_activation(act, [&]<Activation f>(Tag<f>) {
       launch<cross_kernel<T, P, f>>(fold.grid(), fold, x, gy, a, parameters, slope, partial, tickets(), slopes, dgamma);
       if (dx || dgy)
         launch<backward_grad_kernel<T, P, f>>(map.grid(), map, x, gy, a, parameters, slope, slopes, dx, dgy);
     });
-    if (s.groups != 1 && dgamma) launch<dgamma_kernel<T>>(over(s.channels), s.groups, s.channels, slopes, dgamma);
+    if (s.groups != 1 && dgamma) launch<dgamma_kernel<Wide>>(over(s.channels), s.groups, s.channels, slopes, dgamma);
   });
 }
 
@@ -388,5 +408,9 @@ FORGER_KERNEL(Gpu, norm_stats);
 FORGER_KERNEL(Gpu, norm_apply);
 FORGER_KERNEL(Gpu, norm_backward);
 FORGER_KERNEL(Gpu, norm_backward_grad);
+FORGER_KERNEL_BF16(Gpu, norm_stats);
+FORGER_KERNEL_BF16(Gpu, norm_apply);
+FORGER_KERNEL_BF16(Gpu, norm_backward);
+FORGER_KERNEL_BF16(Gpu, norm_backward_grad);
 
 }  // namespace forger::kernels

@@ -52,21 +52,23 @@ struct Pass {
 
 // ---- rows -----------------------------------------------------------------------------------------------------------
 
-template <class T, class Op, class G>
-__global__ void reduce_rows_kernel(Pass pass, const T* x, T identity, T* y) {
+template <class S, class Op, class G>
+__global__ void reduce_rows_kernel(Pass pass, const S* x, Wide<S> identity, Wide<S>* y) {
+  using T = Wide<S>;
   const int64_t i = G::row(), row = i / pass.chunks, begin = i % pass.chunks * pass.length;
   const bool inside = row < pass.outer;  // groups without a row go along to the barriers
   const int64_t end = inside ? min(pass.r, begin + pass.length) : begin;
   x += row * pass.r;
-  const T result = G::fold(begin, end, identity, Op{}, [=](int64_t c) { return x[c]; });
+  const T result = G::fold(begin, end, identity, Op{}, [=](int64_t c) { return T{x[c]}; });
   if (inside && G::thread() == 0) y[i] = result;
 }
 
 // ---- columns --------------------------------------------------------------------------------------------------------
 
 // Block i: tile i % tiles of chunk i / tiles % chunks of outer index i / tiles / chunks.
-template <class T, class Op>
-__global__ void reduce_columns_kernel(Pass pass, const T* x, T identity, T* y) {
+template <class S, class Op>
+__global__ void reduce_columns_kernel(Pass pass, const S* x, Wide<S> identity, Wide<S>* y) {
+  using T = Wide<S>;
   const Op op;
   const int64_t i = blockIdx.x, chunk = i / pass.tiles;  // counted over outer, too
   const int64_t c0 = i % pass.tiles * pass.width, outer = chunk / pass.chunks;
@@ -78,12 +80,12 @@ __global__ void reduce_columns_kernel(Pass pass, const T* x, T identity, T* y) {
   if (lane < lanes) {
     const int64_t step = lanes * pass.inner;  // elements
     int64_t row = begin + lane;
-    const T* p = x + (outer * pass.r + row) * pass.inner + c0 + t % width;
+    const S* p = x + (outer * pass.r + row) * pass.inner + c0 + t % width;
     for (; row + 3 * lanes < end; row += 4 * lanes, p += 4 * step) {
 #pragma unroll
-      for (int k = 0; k < 4; k++) chain[k] = op(chain[k], p[k * step]);
+      for (int k = 0; k < 4; k++) chain[k] = op(chain[k], T{p[k * step]});
     }
-    for (; row < end; row += lanes, p += step) chain[0] = op(chain[0], *p);
+    for (; row < end; row += lanes, p += step) chain[0] = op(chain[0], T{*p});
   }
 
   __shared__ T partial[block];  // (lanes, width)
@@ -119,34 +121,45 @@ std::vector<Pass> passes_of(const ReduceShape& s) {
   return passes;
 }
 
-template <class T, class Op>
-void run_pass(const Pass& pass, const T* x, T identity, T* y) {
+template <class Op, class S>
+void run_pass(const Pass& pass, const S* x, Wide<S> identity, Wide<S>* y) {
   if (pass.inner == 1) {
     with_group(std::min(pass.r, pass.length), [&]<class G>(G) {
-      launch<reduce_rows_kernel<T, Op, G>>(G::grid(pass.outer * pass.chunks), pass, x, identity, y);
+      launch<reduce_rows_kernel<S, Op, G>>(G::grid(pass.outer * pass.chunks), pass, x, identity, y);
     });
   } else if (pass.inner > 1) {
-    launch<reduce_columns_kernel<T, Op>>(over(pass.outer * pass.chunks * pass.tiles * block, block), pass, x, identity,
+    launch<reduce_columns_kernel<S, Op>>(over(pass.outer * pass.chunks * pass.tiles * block, block), pass, x, identity,
                                          y);
   }
 }
 
-// Results go back and forth between the halves of the scratch memory, the last ones to y.
-template <class T, class Op>
-void reduce_axes(const ReduceShape& s, const T* x, T identity, T* y) {
+// Results go back and forth between the halves of the scratch memory, the last ones to y. They are wide from the first
+// pass on.
+template <class Op, class S>
+void reduce_axes(const ReduceShape& s, const S* x, Wide<S> identity, Wide<S>* y) {
+  using T = Wide<S>;
   const std::vector<Pass> passes = passes_of(s);
   if (passes.empty()) {
     int64_t n = 1;
     for (int i = 0; i < s.rank; i++) n *= s.sizes[i];
-    return Gpu<T>::copy(n, x, y);
+    if constexpr (std::is_same_v<S, T>) {
+      return Gpu<T>::copy(n, x, y);
+    } else {
+      return Gpu<T>::from_bfloat16(n, x, y);
+    }
   }
   int64_t most = 0;
   for (size_t i = 0; i + 1 < passes.size(); i++) most = std::max(most, passes[i].results());
   T* const memory = most > 0 ? static_cast<T*>(scratch(2 * static_cast<size_t>(most) * sizeof(T))) : nullptr;
+  const T* before = nullptr;
   for (size_t i = 0; i < passes.size(); i++) {
     T* const out = i + 1 == passes.size() ? y : memory + (i % 2 ? most : 0);
-    run_pass<T, Op>(passes[i], x, identity, out);
-    x = out;
+    if (i == 0) {
+      run_pass<Op>(passes[i], x, identity, out);
+    } else {
+      run_pass<Op>(passes[i], before, identity, out);
+    }
+    before = out;
   }
 }
 
@@ -168,15 +181,15 @@ __global__ void argmax_kernel(int64_t rows, int64_t cols, const T* x, int64_t* i
 }  // namespace
 
 template <class T>
-void Gpu<T>::reduce(Reduce op, const ReduceShape& s, const T* x, T* y) {
-  constexpr T infinity = std::numeric_limits<T>::infinity();
+void Gpu<T>::reduce(Reduce op, const ReduceShape& s, const T* x, Wide* y) {
+  constexpr Wide infinity = std::numeric_limits<Wide>::infinity();
   switch (op) {
     case Reduce::sum:
-      return reduce_axes<T, Plus>(s, x, T(0), y);
+      return reduce_axes<Plus>(s, x, Wide(0), y);
     case Reduce::max:
-      return reduce_axes<T, Max>(s, x, -infinity, y);
+      return reduce_axes<Max>(s, x, -infinity, y);
     case Reduce::min:
-      return reduce_axes<T, Min>(s, x, infinity, y);
+      return reduce_axes<Min>(s, x, infinity, y);
   }
 }
 
@@ -187,5 +200,6 @@ void Gpu<T>::argmax(int64_t rows, int64_t cols, const T* x, int64_t* index) {
 
 FORGER_KERNEL(Gpu, reduce);
 FORGER_KERNEL(Gpu, argmax);
+FORGER_KERNEL_BF16(Gpu, reduce);
 
 }  // namespace forger::kernels

@@ -188,6 +188,68 @@ inline void mma_m16n8k8_tf32(float (&d)[4], const uint32_t (&a)[4], const uint32
       where);
 }
 
+inline float bfloat16_of(uint32_t pair, int which) {
+  return std::bit_cast<float>(which ? pair & 0xffff0000u : pair << 16);
+}
+inline void mma_m16n8k16_bf16(float (&d)[4], const uint32_t (&a)[4], const uint32_t (&b)[2],
+                              Where where = Where::current()) {
+  Fragments mine{d, a, b};
+  warp_operation(
+      "mma.sync", ~0u, &mine,
+      [](void* const(&lanes)[32]) {
+        float a16x16[16][16], b16x8[16][8];
+        for (int lane = 0; lane < 32; lane++) {
+          if (!lanes[lane]) fault("mma.sync without lane " + std::to_string(lane));
+          const auto& f = *static_cast<const Fragments*>(lanes[lane]);
+          const int g = lane / 4, t = lane % 4;
+          for (int which = 0; which < 2; which++) {
+            for (int i = 0; i < 4; i++)
+              a16x16[g + 8 * (i % 2)][2 * t + which + 8 * (i / 2)] = bfloat16_of(f.a[i], which);
+            for (int i = 0; i < 2; i++) b16x8[2 * t + which + 8 * i][g] = bfloat16_of(f.b[i], which);
+          }
+        }
+        for (int lane = 0; lane < 32; lane++) {
+          float* out = static_cast<const Fragments*>(lanes[lane])->d;
+          for (int i = 0; i < 4; i++) {
+            const int row = lane / 4 + 8 * (i / 2), column = 2 * (lane % 4) + i % 2;
+            float sum = out[i];
+            for (int k = 0; k < 16; k++) sum += a16x16[row][k] * b16x8[k][column];
+            out[i] = sum;
+          }
+        }
+      },
+      where);
+}
+
+struct MatrixLoad {
+  uint32_t row[4];  // the line that this lane names
+  bool transposed;
+  uint32_t* matrices;
+};
+// ldmatrix, of four matrices. Each lane reads the line that it names, so that the reads are watched as they are made.
+inline void load_matrices(const void* row, bool transposed, uint32_t (&matrices)[4], Where where = Where::current()) {
+  MatrixLoad mine{{}, transposed, matrices};
+  const uint4 words = *static_cast<const uint4*>(row);
+  mine.row[0] = words.x, mine.row[1] = words.y, mine.row[2] = words.z, mine.row[3] = words.w;
+  warp_operation(
+      "ldmatrix", ~0u, &mine,
+      [](void* const(&lanes)[32]) {
+        const auto of = [&](int lane) -> const MatrixLoad& { return *static_cast<const MatrixLoad*>(lanes[lane]); };
+        for (int lane = 0; lane < 32; lane++)
+          if (!lanes[lane]) fault("ldmatrix without lane " + std::to_string(lane));
+        const auto number = [&](int m, int line, int column) {
+          return of(8 * m + line).row[column / 2] >> column % 2 * 16 & 0xffffu;
+        };
+        for (int lane = 0; lane < 32; lane++) {
+          const int g = lane / 4, t = lane % 4;
+          for (int m = 0; m < 4; m++)
+            of(lane).matrices[m] = of(lane).transposed ? number(m, 2 * t, g) | number(m, 2 * t + 1, g) << 16
+                                                       : number(m, g, 2 * t) | number(m, g, 2 * t + 1) << 16;
+        }
+      },
+      where);
+}
+
 }  // namespace forger::simt
 
 template <class T>

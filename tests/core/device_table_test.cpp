@@ -33,6 +33,22 @@ Tensors everything(const OpCase& row, const Trial& trial) {
   return all;
 }
 
+// Every op takes bfloat16, at least as floats: what it and its gradients give is what floats give of the same numbers,
+// but for the rounding of results and of what lies between (of which 1 - y^2, y a tanh, loses most); and gradients have
+// the type of what they are gradients of.
+void bfloat16_agrees(const OpCase& row, Device device) {
+  const Trial narrow(row, DType::f32, device, Numbers::bfloat16), right(row, DType::f32, device, Numbers::rounded);
+  const auto error = [](const Tensors& got, const Tensors& wanted) { return std::sqrt(nmse(got, wanted)); };
+  constexpr double unit = 0x1p-8;
+  CHECK(error(narrow.outputs(), right.outputs()) < 2 * unit);
+  if (!row.differentiable) return;
+  const Tensors gradients = narrow.gradients(), second = narrow.second_gradients(), points = narrow.second_points();
+  CHECK(error(gradients, right.gradients()) < 8 * unit);
+  CHECK(error(second, right.second_gradients()) < 16 * unit);
+  for (size_t i = 0; i < gradients.size(); i++) CHECK(gradients[i].dtype() == narrow.wanted()[i].dtype());
+  for (size_t i = 0; i < second.size(); i++) CHECK(second[i].dtype() == points[i].dtype());
+}
+
 // Rows whose number is `part` of `parts`: tests of equal length that run side by side.
 template <class Check>
 void for_part(int part, int parts, Check check_row) {
@@ -154,6 +170,16 @@ TEST_CASE("cuda: what runs between replays does not disturb them", "[cuda]") {
 }
 TEST_CASE("cuda: recorded ops replay on new inputs", "[cuda]") {
   if (is_there(Device::cuda)) recorded_ops_replay(Device::cuda);
+}
+
+TEST_CASE("cuda: bfloat16 gives what floats give, rounded", "[cuda]") {
+  if (is_there(Device::cuda)) for_part(0, 1, [](const OpCase& row) { bfloat16_agrees(row, Device::cuda); });
+}
+TEST_CASE("simt: bfloat16 gives what floats give, rounded, first half of the table", "[simt]") {
+  for_part(0, 2, [](const OpCase& row) { bfloat16_agrees(row, simt_device); });
+}
+TEST_CASE("simt: bfloat16 gives what floats give, rounded, second half of the table", "[simt]") {
+  for_part(1, 2, [](const OpCase& row) { bfloat16_agrees(row, simt_device); });
 }
 
 TEST_CASE("simt: values and derivatives equal the CPU's, first half of the table", "[simt]") {

@@ -28,12 +28,31 @@ inline Tensors random_like(const std::string& name, const Tensors& like) {
   return made;
 }
 
+// What a row's numbers are: as they were made; all rounded to bfloat16; and kept so as well, but for weights and
+// parameters of norms.
+enum class Numbers { as_made, rounded, bfloat16 };
+
+inline bool is_weight(const OpCase& row, size_t input) {
+  const std::string op = row.op();
+  return input > 0 &&
+         (op == "conv2d" || op == "conv_transpose2d" || op.ends_with("_norm") || op == "batch_norm_inference");
+}
+
 // A row at its inputs: outputs, gradients and second gradients of fixed random combinations of them.
 class Trial {
  public:
-  explicit Trial(const OpCase& row, DType dtype = DType::f64, Device device = Device::cpu)
+  explicit Trial(const OpCase& row, DType dtype = DType::f64, Device device = Device::cpu,
+                 Numbers numbers = Numbers::as_made)
       : row_(row), inputs_(make_inputs(row, dtype)) {
-    for (Tensor& x : inputs_) x = moved(x, device);
+    const auto rounded = [&](const Tensor& x, DType to_type) {
+      return numbers == Numbers::as_made || x.dtype() == DType::i64 ? x : cast(cast(x, DType::bf16), to_type);
+    };
+    for (size_t i = 0; i < inputs_.size(); ++i) {
+      const bool half = numbers == Numbers::bfloat16 && !is_weight(row, i);
+      const bool wanted = inputs_[i].requires_grad();
+      inputs_[i] = rounded(to(inputs_[i].detach(), device), half ? DType::bf16 : dtype);
+      if (wanted) inputs_[i].set_requires_grad();
+    }
     for (size_t i = 0; i < inputs_.size(); ++i) {
       if (!inputs_[i].requires_grad()) continue;
       places_.push_back(i);
@@ -43,10 +62,10 @@ class Trial {
       const NoGrad no_grad;
       seeds_ = random_like(row.name + " seeds", outputs());
     }
-    for (Tensor& x : seeds_) x = to(x, device);
+    for (Tensor& x : seeds_) x = rounded(to(x, device), x.dtype());
     for (Tensor& seed : seeds_) seed.set_requires_grad();
     directions_ = random_like(row.name + " directions", wanted_);
-    for (Tensor& x : directions_) x = to(x, device);
+    for (Tensor& x : directions_) x = rounded(to(x, device), x.dtype());
   }
 
   Tensors outputs() const { return row_.f(inputs_); }
@@ -82,11 +101,6 @@ class Trial {
   }
 
  private:
-  static Tensor moved(const Tensor& x, Device device) {
-    Tensor there = to(x, device);
-    if (x.requires_grad()) there.set_requires_grad();
-    return there;
-  }
   Tensors with(const Tensors& points) const {
     Tensors inputs = inputs_;
     for (size_t i = 0; i < points_count(); ++i) inputs[places_[i]] = points[i];
