@@ -232,7 +232,7 @@ Settings common_settings() {
          {"inception", "", "weights of Inception, for fid, is and kid (metrics/convert_inception.py)"}});
   group("machine",
         {{"device", "cpu", "where to compute: cpu, cuda, or simt (the CUDA kernels on the CPU, checked)"},
-         {"math", "fp32", "on a GPU: fp32; tf32, products on its tensor cores; bf16, activations of half the bytes, too"},
+         {"math", "fp32", "on a GPU: fp32; tf32, products on tensor cores; bf16, activations of half the bytes, too"},
          {"conv", "automatic", "convolutions on the CPU: direct, winograd (fewer products), or the faster one"},
          {"graph", false, "record a step once and replay it as a CUDA graph"},
          {"threads", int64_t{0}, "processor cores to use; 0: all", 0, 1024},

@@ -46,3 +46,10 @@ TEST_CASE("launches: a step starts no more kernels than it did", "[simt]") {
   check_launches(98, "lsgan");
   check_launches(114, "wgan-gp", {{"n_critic", "1"}});
 }
+
+TEST_CASE("launches: bf16 adds the roundings of what comes in and the widenings of verdicts", "[simt]") {
+  kernels::set_math_mode(kernels::MathMode::bf16);
+  check_launches(106, "dcgan");
+  check_launches(127, "wgan-gp", {{"n_critic", "1"}});
+  kernels::set_math_mode(kernels::MathMode::fp32);
+}
