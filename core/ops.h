@@ -4,8 +4,8 @@
 // there is an answer (the sum of nothing is 0); a mean, a loss, a norm or an extremum of nothing is a ShapeError.
 //
 // bfloat16, on a GPU: MathMode::bf16 makes convolutions round their images to it. Convolutions, batch and instance norm,
-// elementwise ops, cast, and ops of shape but gather and scatter_add, give bfloat16 where they are given it (weights,
-// gamma, beta and statistics being float32); beside a float32 operand it is widened. All other ops, sums among them,
+// elementwise ops, pooling, resampling, and ops of shape but gather and scatter_add, give bfloat16 where they are given it
+// (weights, gamma, beta and statistics being float32); beside a float32 operand it is widened. All other ops, sums among them,
 // take it as float32, which they give. Gradients have the type of what they are gradients of.
 #pragma once
 #include <optional>
@@ -99,6 +99,7 @@ Tensor gather(const Tensor& table, const Tensor& index);               // rows: 
 Tensor scatter_add(const Tensor& rows, const Tensor& index,
                    int64_t entries);        // the gradient of gather, and the reverse
 Tensor cast(const Tensor& x, DType dtype);  // between floating types; to bfloat16 on a GPU only
+Tensor widened(const Tensor& x);            // bfloat16 as float32; anything else, and nothing, as it is
 
 // ---- the convolution triangle ---- core/ops/conv.cpp
 struct Conv2dOptions {

@@ -23,7 +23,7 @@ Tensor Random::draw(const Shape& shape, DType dtype, Device device, const F& fil
   Shape whole = shape;
   const bool shared = parts_ > 1 && shape.rank() > 0;
   if (shared) whole.set(0, drawn_for(shape[0]));
-  Tensor result(whole, dtype, device);
+  Tensor result(whole, dtype == DType::bf16 ? DType::f32 : dtype, device);
   fill(result);
   block += blocks(result.numel());
   return shared ? slice(result, 0, first_kept(shape[0]), first_kept(shape[0]) + shape[0]) : result;

@@ -6,6 +6,7 @@
 
 #include "core/autograd.h"
 #include "core/dispatch.h"
+#include "core/ops.h"
 #include "core/trace.h"
 
 namespace forger {
@@ -82,10 +83,10 @@ double Tensor::item() const {
 std::vector<double> Tensor::to_vector() const {
   check<ShapeError>(defined(), "an undefined tensor has no elements");
   if (device() != Device::cpu) return to(*this, Device::cpu).to_vector();
-  const auto widened = [&](const auto* p) { return std::vector<double>(p, p + numel()); };
-  if (dtype() == DType::i64) return widened(data<int64_t>());
-  if (dtype() == DType::bf16) return widened(data<bfloat16>());
-  return dispatch(*this, [&]<class K>() { return widened(data<typename K::Scalar>()); });
+  const auto doubles = [&](const auto* p) { return std::vector<double>(p, p + numel()); };
+  if (dtype() == DType::i64) return doubles(data<int64_t>());
+  if (dtype() == DType::bf16) return doubles(data<bfloat16>());
+  return dispatch(*this, [&]<class K>() { return doubles(data<typename K::Scalar>()); });
 }
 
 bool Tensor::requires_grad() const { return variable_ && variable_->requires_grad; }
@@ -170,6 +171,10 @@ Tensor clone(const Tensor& x) {
 Tensor to(const Tensor& x, Device device) {
   check<ShapeError>(x.defined(), "an undefined tensor cannot be copied to a device");
   if (x.device() == device) return x;
+  if (x.dtype() == DType::bf16 && device == Device::cpu) {  // which computes with floats
+    const NoGrad no_grad;
+    return to(cast(x, DType::f32), device);
+  }
   Tensor result(x.shape(), x.dtype(), device);
   copy_elements(x, result);
   return result;

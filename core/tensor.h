@@ -108,7 +108,8 @@ Tensor full_like(const Tensor& like, double value);
 Tensor from_values(const Shape& shape, std::span<const double> values, DType dtype = DType::f32);
 Tensor from_indices(std::span<const int64_t> values);  // i64, shape (n)
 Tensor clone(const Tensor& x);                         // fresh memory, no history
-Tensor to(const Tensor& x, Device device);             // x itself when it is there already; else a copy, no history
+// x itself when it is there already; else a copy, no history. bfloat16 comes to the CPU as float32.
+Tensor to(const Tensor& x, Device device);
 
 // Writes src into dst's memory in place (same shape and dtype, any devices), on behalf of `op`.
 void copy_into(const Tensor& dst, const Tensor& src, const char* op);

@@ -80,8 +80,8 @@ std::vector<Objective> all() {
        .of_energies = true},
   };
   for (const Divergence& f : divergences()) {
-    const auto real = [g = f.activation](const Tensor& out) { return neg(g(out)); };
-    const auto fake = f.conjugate_of_activation;
+    const auto real = [g = f.activation](const Tensor& out) { return neg(g(widened(out))); };
+    const auto fake = [g = f.conjugate_of_activation](const Tensor& out) { return g(widened(out)); };
     table.push_back({.name = "fgan-" + f.name,
                      .formula = "D: -E g(D(x)) + E f*(g(D(x'))), G: -E f*(g(D(x'))), f(u) = " + f.generator +
                                 " (Nowozin et al. 2016)",

@@ -76,7 +76,7 @@ Tensor ConditionalBatchNorm::operator()(const Tensor& x, const Tensor& c) {
                     "), got ", x.shape(), " and ", c.shape());
   Shape per_sample = x.shape();
   for (int axis = 1; axis + 1 < x.rank(); axis++) per_sample.set(axis, 1);
-  const auto of_class = [&](const Tensor& rows) { return reshape(matmul(c, rows), per_sample); };
+  const auto of_class = [&](const Tensor& rows) { return cast(reshape(matmul(c, rows), per_sample), x.dtype()); };
   const Tensor normed = batch_normed(x, full_like(running_mean, 1), full_like(running_mean, 0), {},
                                      {running_mean, running_var, momentum_}, training());
   return normed * (1 + of_class(gamma)) + of_class(beta);

@@ -27,14 +27,13 @@ inline void check_operand(const char* op, const Tensor& x) {
 // bfloat16 is what some ops read and write; the others, and all sums, take and give float32 in its place.
 inline bool is_bf16(const Tensor& x) { return x.defined() && x.dtype() == DType::bf16; }
 inline DType wide(DType dtype) { return dtype == DType::bf16 ? DType::f32 : dtype; }
-inline Tensor wide(const Tensor& x) { return is_bf16(x) ? cast(x, DType::f32) : x; }
 
 // Both in the wider of two types, where one is bfloat16.
 struct Pair {
   Tensor a, b;
 };
 inline Pair matched(const Tensor& a, const Tensor& b) {
-  return is_bf16(a) != is_bf16(b) && a.defined() && b.defined() ? Pair{wide(a), wide(b)} : Pair{a, b};
+  return is_bf16(a) != is_bf16(b) && a.defined() && b.defined() ? Pair{widened(a), widened(b)} : Pair{a, b};
 }
 
 // All operands defined, floating, and of one type and device.

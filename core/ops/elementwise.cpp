@@ -308,7 +308,7 @@ Tensor drop(const Tensor& x, double probability, uint64_t seed, uint64_t stream,
 
 Tensor dropout(const Tensor& x, double probability, Random& random) {
   check_operand("dropout", x);
-  if (is_bf16(x)) return dropout(wide(x), probability, random);
+  if (is_bf16(x)) return cast(dropout(widened(x), probability, random), x.dtype());
   check<ShapeError>(probability >= 0 && probability < 1, "[dropout] probability must be in [0, 1), got ", probability);
   const uint64_t block = random.block;
   random.block += Random::blocks(x.numel());

@@ -32,7 +32,7 @@ void check_pair(const char* op, const Tensor& a, const Tensor& b) {
 
 Tensor softmax(const Tensor& x) {
   check_classes("softmax", x);
-  if (is_bf16(x)) return softmax(wide(x));
+  if (is_bf16(x)) return softmax(widened(x));
   Tensor y = fresh(x);
   dispatch(x, [&]<class K>() {
     using T = typename K::Scalar;
@@ -45,7 +45,7 @@ Tensor softmax(const Tensor& x) {
 
 Tensor log_softmax(const Tensor& x) {
   check_classes("log_softmax", x);
-  if (is_bf16(x)) return log_softmax(wide(x));
+  if (is_bf16(x)) return log_softmax(widened(x));
   Tensor y = fresh(x);
   dispatch(x, [&]<class K>() {
     using T = typename K::Scalar;
@@ -58,7 +58,7 @@ Tensor log_softmax(const Tensor& x) {
 
 Tensor logsumexp(const Tensor& x) {
   check_classes("logsumexp", x);
-  if (is_bf16(x)) return logsumexp(wide(x));
+  if (is_bf16(x)) return logsumexp(widened(x));
   const auto forward = [&] {
     const NoGrad no_grad;
     // An infinite maximum is taken as the largest number: infinities less themselves would be no number.
@@ -75,7 +75,7 @@ Tensor logsumexp(const Tensor& x) {
 }
 
 Tensor bce_with_logits(const Tensor& logits_, const Tensor& target_) {
-  const Tensor logits = wide(logits_), target = wide(target_);
+  const Tensor logits = widened(logits_), target = widened(target_);
   check_pair("bce_with_logits", logits, target);
   const Tensor if_one = mul(target, softplus(neg(logits))), if_zero = mul(affine(target, -1, 1), softplus(logits));
   return mean(add(if_one, if_zero));
@@ -115,14 +115,14 @@ Tensor losses(const Tensor& x, const kernels::Loss& loss) {
     return u;
   };
   check_operand("losses", x);
-  if (is_bf16(x)) return losses(wide(x), loss);
+  if (is_bf16(x)) return losses(widened(x), loss);
   const Tensor f = curve(loss.scale == 1 && loss.shift == 0 ? x : affine(x, loss.scale, loss.shift));
   return loss.factor == 1 ? f : affine(f, loss.factor, 0);
 }
 
 Tensor mean_loss(const Tensor& x, const kernels::Loss& loss) {
   check_operand("mean_loss", x);
-  if (is_bf16(x)) return mean_loss(wide(x), loss);
+  if (is_bf16(x)) return mean_loss(widened(x), loss);
   check<ShapeError>(x.numel() > 0, "[mean_loss] of no elements (x: ", x.shape(), ")");
   const auto forward = [&] {
     Tensor y = fresh(x, Shape{});
@@ -146,13 +146,13 @@ Tensor mean_loss(const Tensor& x, const kernels::Loss& loss) {
 }
 
 Tensor l1_loss(const Tensor& a_, const Tensor& b_) {
-  const Tensor a = wide(a_), b = wide(b_);
+  const Tensor a = widened(a_), b = widened(b_);
   check_pair("l1_loss", a, b);
   return mean(abs(sub(a, b)));
 }
 
 Tensor mse_loss(const Tensor& a_, const Tensor& b_) {
-  const Tensor a = wide(a_), b = wide(b_);
+  const Tensor a = widened(a_), b = widened(b_);
   check_pair("mse_loss", a, b);
   return mean(square(sub(a, b)));
 }

@@ -28,7 +28,7 @@ Shape with_matrix(const Shape& lead, int64_t rows, int64_t cols) {
 }  // namespace
 
 Tensor matmul(const Tensor& a, const Tensor& b, bool trans_a, bool trans_b) {
-  if (is_bf16(a) || is_bf16(b)) return matmul(wide(a), wide(b), trans_a, trans_b);
+  if (is_bf16(a) || is_bf16(b)) return matmul(widened(a), widened(b), trans_a, trans_b);
   check_operands("matmul", a, b);
   check<ShapeError>(a.rank() >= 2 && b.rank() >= 2, "[matmul] operands need at least two axes (a: ", a.shape(),
                     ", b: ", b.shape(), ")");

@@ -92,7 +92,7 @@ Tensor activate_as_kernels(const Tensor& pre, const NormShape& s, std::span<cons
                            const NormOptions& options) {
   if (!fused_enabled() || options.activation == Activation::none)
     return activate(pre, options.activation, options.slope);
-  return leaky_relu_grad(pre, wide(apply(s, in[0], stats, in[1], in[2], options)), slope_of(options));
+  return leaky_relu_grad(pre, widened(apply(s, in[0], stats, in[1], in[2], options)), slope_of(options));
 }
 
 // ---- batch norm and instance norm ----
@@ -105,7 +105,7 @@ struct Grouped {
 
   // Statistics over the rows of x (groups, rows, C).
   Tensor reference(std::span<const Tensor> in) const {
-    const Tensor rows = reshape(wide(in[0]), {s.groups, s.rows, s.channels});
+    const Tensor rows = reshape(widened(in[0]), {s.groups, s.rows, s.channels});
     const Tensor centred = sub(rows, mean(rows, {1}, true));
     const Tensor rstd = reciprocal(sqrt(affine(mean(square(centred), {1}, true), 1, options.eps)));
     const Tensor pre = reshape(add(mul(mul(centred, rstd), in[1]), in[2]), in[0].shape());
@@ -219,7 +219,7 @@ Tensor batch_norm_inference(const Tensor& x, const Tensor& gamma, const Tensor& 
   check_per_channel(op, x, "beta", beta);
   check_per_channel(op, x, "mean", mean);
   check_per_channel(op, x, "variance", variance);
-  if (is_bf16(x)) return cast(batch_norm_inference(wide(x), gamma, beta, mean, variance, options), DType::bf16);
+  if (is_bf16(x)) return cast(batch_norm_inference(widened(x), gamma, beta, mean, variance, options), DType::bf16);
   const NormShape s{.groups = 1, .rows = x.numel() / x.size(-1), .channels = x.size(-1)};
 
   const auto forward = [&] {
@@ -258,7 +258,7 @@ Tensor batch_norm_inference(const Tensor& x, const Tensor& gamma, const Tensor& 
 
 Tensor layer_norm(const Tensor& x, const Tensor& gamma, const Tensor& beta, double eps) {
   check_weights("layer_norm", x, gamma, beta);
-  if (is_bf16(x)) return cast(layer_norm(wide(x), gamma, beta, eps), DType::bf16);
+  if (is_bf16(x)) return cast(layer_norm(widened(x), gamma, beta, eps), DType::bf16);
   check_options("layer_norm", {.eps = eps});
   check<ShapeError>(x.rank() >= 2 && x.numel() > 0, "[layer_norm] expects x (N, ...), got ", x.shape());
   const Shape sample(std::span(x.shape().begin() + 1, x.shape().end()));

@@ -104,18 +104,18 @@ Tensor resize_grad(const ResizeShape& s, const Tensor& gy) {
 Tensor resize_to(const char* op, Resize mode, const Tensor& x, int64_t oh, int64_t ow) {
   check<ShapeError>(oh > 0 && ow > 0 && x.size(1) > 0 && x.size(2) > 0, "[", op, "] cannot go from ", x.size(1), "x",
                     x.size(2), " to ", oh, "x", ow, " pixels");
-  return resize({mode, x.size(0), x.size(1), x.size(2), x.size(3), oh, ow}, wide(x));
+  return cast(resize({mode, x.size(0), x.size(1), x.size(2), x.size(3), oh, ow}, widened(x)), x.dtype());
 }
 
 }  // namespace
 
 Tensor avg_pool2d(const Tensor& x, Pool2dOptions options) {
-  return avg_pool(pool_shape("avg_pool2d", x, options), wide(x));
+  return cast(avg_pool(pool_shape("avg_pool2d", x, options), widened(x)), x.dtype());
 }
 
 Tensor max_pool2d(const Tensor& x, Pool2dOptions options) {
   const PoolShape s = pool_shape("max_pool2d", x, options);
-  if (is_bf16(x)) return max_pool2d(wide(x), options);
+  if (is_bf16(x)) return cast(max_pool2d(widened(x), options), x.dtype());
   const Shape shape{s.n, s.oh, s.ow, s.c};
   const int64_t windows = shape.numel();
   Tensor index({windows}, DType::i64, x.device());

@@ -85,7 +85,7 @@ void check_not_empty(const char* op, const Tensor& x, const Reduction& r) {
 }
 
 Tensor extremum(const char* name, Reduce op, const Tensor& x, const Axes& axes, bool keepdim) {
-  if (is_bf16(x)) return extremum(name, op, wide(x), axes, keepdim);
+  if (is_bf16(x)) return extremum(name, op, widened(x), axes, keepdim);
   const Reduction r = plan(name, x, axes, keepdim);
   check_not_empty(name, x, r);
   announce(r, x);
@@ -125,7 +125,7 @@ Tensor variance(const Tensor& x, const Axes& axes, bool keepdim) {
 }
 
 Tensor norm(const Tensor& x, const Axes& axes, double eps, bool keepdim) {
-  if (is_bf16(x)) return norm(wide(x), axes, eps, keepdim);
+  if (is_bf16(x)) return norm(widened(x), axes, eps, keepdim);
   const Reduction r = plan("norm", x, axes, keepdim);
   const auto forward = [&] {
     const NoGrad no_grad;
@@ -145,7 +145,7 @@ Tensor norm(const Tensor& x, const Axes& axes, double eps, bool keepdim) {
 
 Tensor argmax(const Tensor& x) {
   check_operand("argmax", x);
-  if (is_bf16(x)) return argmax(wide(x));
+  if (is_bf16(x)) return argmax(widened(x));
   check<ShapeError>(x.rank() > 0 && x.size(-1) > 0, "[argmax] needs a last axis that is not empty (x: ", x.shape(),
                     ")");
   Tensor index(Shape(std::span(x.shape().begin(), x.shape().end() - 1)), DType::i64, x.device());
@@ -190,7 +190,7 @@ Tensor broadcast_to(const Tensor& x, const Shape& shape) {
 
 Tensor norm_penalty(const Tensor& x, double target, double eps) {
   check_operand("norm_penalty", x);
-  if (is_bf16(x)) return norm_penalty(wide(x), target, eps);
+  if (is_bf16(x)) return norm_penalty(widened(x), target, eps);
   check<ShapeError>(x.rank() >= 2 && x.numel() > 0, "[norm_penalty] expects x (N, ...), got ", x.shape());
   const int64_t rows = x.size(0), cols = x.numel() / rows;
   const Tensor norms = fresh(x, {rows});

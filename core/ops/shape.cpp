@@ -137,9 +137,9 @@ Tensor concat(std::span<const Tensor> parts, int axis) {
   check_operand("concat", parts[0]);
   if (const auto narrow = std::count_if(parts.begin(), parts.end(), is_bf16);
       narrow > 0 && narrow < std::ssize(parts)) {
-    std::vector<Tensor> widened;
-    for (const Tensor& part : parts) widened.push_back(is_bf16(part) ? wide(part) : part);
-    return concat(widened, axis);
+    std::vector<Tensor> alike;
+    for (const Tensor& part : parts) alike.push_back(widened(part));
+    return concat(alike, axis);
   }
   const int at = normalize_axis(axis, parts[0].rank(), "concat");
   int64_t total = 0;
@@ -222,7 +222,7 @@ Tensor pad(const Tensor& x, int axis, int64_t before, int64_t after) {
 
 Tensor gather(const Tensor& table, const Tensor& index) {
   check_operand("gather", table);
-  if (is_bf16(table)) return gather(wide(table), index);
+  if (is_bf16(table)) return gather(widened(table), index);
   check<ShapeError>(table.rank() > 0, "[gather] needs a table of rows, got a scalar");
   const int64_t entries = table.size(0);
   check_indices("gather", index, table, entries);
@@ -239,7 +239,7 @@ Tensor gather(const Tensor& table, const Tensor& index) {
 
 Tensor scatter_add(const Tensor& rows, const Tensor& index, int64_t entries) {
   check_operand("scatter_add", rows);
-  if (is_bf16(rows)) return scatter_add(wide(rows), index, entries);
+  if (is_bf16(rows)) return scatter_add(widened(rows), index, entries);
   check<ShapeError>(entries >= 0, "[scatter_add] the table cannot have ", entries, " entries");
   check_indices("scatter_add", index, rows, entries);
   check<ShapeError>(rows.rank() > 0 && rows.size(0) == index.numel(), "[scatter_add] ", index.numel(),
@@ -253,6 +253,8 @@ Tensor scatter_add(const Tensor& rows, const Tensor& index, int64_t entries) {
   return record("scatter_add", table, {rows},
                 [index_ = Saved(index)](const Incoming& in) { return Gradients{gather(in.gy, *index_)}; });
 }
+
+Tensor widened(const Tensor& x) { return is_bf16(x) ? cast(x, DType::f32) : x; }
 
 Tensor cast(const Tensor& x, DType dtype) {
   check_operand("cast", x);

@@ -4,7 +4,8 @@
 
 namespace forger::gan {
 
-Tensor rounded_to_levels(const Tensor& x) {
+Tensor rounded_to_levels(const Tensor& x_) {
+  const Tensor x = widened(x_);
   // Next to 1.5 * 2^23 float32 has integers alone (float64 next to 1.5 * 2^52): adding it rounds to the nearest.
   const double integers_only = 1.5 * (x.dtype() == DType::f32 ? 0x1p23 : 0x1p52);
   const Tensor levels = affine(clamp(x.detach(), -1, 1), 127.5, 127.5);

@@ -24,7 +24,7 @@ Tensor ConditioningAugmentation::sample(const Tensor& parameters, const Tensor& 
 }
 
 Tensor ConditioningAugmentation::divergence(const Tensor& parameters) {
-  const Tensor mu = half_of(parameters, 0), log_sigma = half_of(parameters, 1);
+  const Tensor mu = half_of(widened(parameters), 0), log_sigma = half_of(widened(parameters), 1);
   return mean(sum(0.5 * (square(mu) + exp(2 * log_sigma) - 1) - log_sigma, {1}));
 }
 

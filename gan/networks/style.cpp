@@ -50,9 +50,10 @@ class StyledConv : public nn::Module {
     const Tensor style = (*style_)(w), weight = equalised(weight_);  // (N, in)
     const auto of_channels = [&](const Tensor& scale) { return reshape(scale, {scale.size(0), 1, 1, -1}); };
     const Tensor y = conv2d(x * of_channels(style), weight, keep_);
-    if (!demodulated_) return y + bias_;
+    const Tensor bias = cast(bias_, y.dtype());
+    if (!demodulated_) return y + bias;
     const Tensor energy = matmul(square(style), sum(square(weight), {1, 2}), false, true);  // (N, out)
-    return y * of_channels(reciprocal(sqrt(energy + eps))) + bias_;
+    return y * cast(of_channels(reciprocal(sqrt(energy + eps))), y.dtype()) + bias;
   }
 
  private:

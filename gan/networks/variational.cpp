@@ -4,8 +4,9 @@ namespace forger::gan {
 
 GaussianCode::GaussianCode(const Tensor& encoded) {
   const int64_t latent = encoded.size(1) / 2;
-  mean = slice(encoded, 1, 0, latent);
-  log_variance = slice(encoded, 1, latent, 2 * latent);
+  const Tensor both = widened(encoded);
+  mean = slice(both, 1, 0, latent);
+  log_variance = slice(both, 1, latent, 2 * latent);
 }
 
 Tensor GaussianCode::kl() const {

@@ -236,6 +236,10 @@ TEST_CASE("simt: tensors move between devices, and ops refuse to mix them", "[si
   CHECK(same.device() == Device::cpu);
   CHECK(same.to_vector() == std::vector<double>{2, 3, 4, 5});
   CHECK(full({3}, 7, DType::i64, simt_device).to_vector() == std::vector<double>{7, 7, 7});
+  const Tensor half = to(cast(to(x, simt_device) + 1.01, DType::bf16), Device::cpu);  // which computes with floats
+  CHECK(half.dtype() == DType::f32);
+  CHECK(half.to_vector() == std::vector<double>{2.015625, 3.015625, 4, 5});
+  CHECK_THROWS_AS(cast(x, DType::bf16), ShapeError);
 }
 
 TEST_CASE("simt: recorded ops replay on new inputs, and own their memory", "[simt]") {

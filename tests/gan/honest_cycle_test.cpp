@@ -47,3 +47,11 @@ TEST_CASE("honest cycle: noise of that deviation, from the random numbers that i
   CHECK(rounding(picture, Tensor()).to_vector().front() == Approx(159 / 127.5 - 1));
   CHECK(nothing(picture, nothing.draw(picture, random)).to_vector() == picture.to_vector());
 }
+
+TEST_CASE("honest cycle: bfloat16 pictures have the levels of their numbers", "[simt]") {
+  Random random(2);
+  const Tensor picture = cast(to(random.uniform({2, 4, 4, 1}, -1, 1), Device::simt), DType::bf16);
+  const Tensor levels = rounded_to_levels(picture);
+  CHECK(levels.dtype() == DType::f32);
+  CHECK(levels.to_vector() == rounded_to_levels(cast(picture, DType::f32)).to_vector());
+}
