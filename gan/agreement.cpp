@@ -28,7 +28,7 @@ Readings agreement(const Tensor& a, const Tensor& b, const Batch& held_out) {
     const std::vector<double> known = held_out[label].to_vector();
     std::vector<double> classes;
     for (const double row : nearest_rows.to_vector()) classes.push_back(known[static_cast<size_t>(row)]);
-    return from_values({std::ssize(classes)}, classes);
+    return from_values({std::ssize(classes)}, classes, a.dtype() == DType::f64 ? DType::f64 : DType::f32);
   };
   const Tensor of_a = classes_of(like_a, "a.label"), of_b = classes_of(nearest(b, held_out["b.image"]), "b.label");
   readings.push_back({"pair.class", mean(equal(of_a, of_b))});

@@ -485,6 +485,7 @@ class OpTable {
     row("scatter_add: numbers", {real({6}), indices(6, 4)}, add_rows(4));
     row("scatter_add: matrices", {real({3, 2, 3}), indices(3, 4)}, add_rows(4));
     row("cast: to float64", {real({3, 5})}, [](const Tensor& x) { return cast(x, DType::f64); });
+    row("widened", {real({3, 5})}, [](const Tensor& x) { return widened(x); });
   }
 
   void convolutions() {
